@@ -1,0 +1,95 @@
+/*
+ * Named limits: everything that a peer, a file or a user can make grow is bounded here.
+ *
+ * Changing a limit that is marked (wire) changes what peers accept from each other.
+ */
+#ifndef GP_PROTO_LIMITS_H
+#define GP_PROTO_LIMITS_H
+
+#define GP_NAME_MAX 32         /* (wire) bytes of a machine, grid or region name */
+#define GP_ADDRESS_MAX 72      /* (wire) bytes of "tcp://[v6]:port" */
+#define GP_MESSAGE_MAX 65536   /* (wire) bytes of one frame: header, body and signature */
+#define GP_DEPTH_MAX 4         /* (wire) nesting of msgpack containers */
+#define GP_CERT_MAX 512        /* (wire) bytes of a signed certificate, with its issuer's */
+#define GP_TOKEN_MAX 1024      /* (wire) bytes of an invitation before base64url */
+#define GP_TOKEN_TEXT_MAX 1400 /* characters of a token as it is typed */
+#define GP_TOKEN_USES_MAX 10000
+#define GP_TOKEN_SEEDS_MAX 4 /* (wire) addresses in a token */
+
+#define GP_MEMBERS_MAX 64   /* (wire) members of a group, living and remembered */
+#define GP_VOTERS_MAX 5     /* (wire) voters named in a roster */
+#define GP_OBSERVERS_MAX 3  /* (wire) observers named beside a verdict */
+#define GP_VOTE_MAX 320     /* (wire) bytes of one signed vote, kept as evidence */
+#define GP_TERM_MAX (UINT64_C(1) << 48) /* a term above this is a lie: no group votes so often */
+#define GP_REGISTER_MAX 1024 /* (wire) bytes of the register's value beside the roster */
+
+#define GP_QUERY_MAX 1024      /* (wire) bytes of a query */
+#define GP_QUERY_DEPTH_MAX 32  /* nesting of a query's parentheses */
+#define GP_QUERY_TERMS_MAX 256 /* comparisons in one query */
+#define GP_QUERY_VALUES_MAX 512 /* values in one query, those in {...} too */
+#define GP_QUERY_WORDS_MAX 64   /* labels and words of "has" in one query: each costs a walk, too */
+#define GP_QUERY_GLOBS_MAX 16  /* "like" in one query: each costs a walk through the texts */
+#define GP_ATTRS_MAX 96        /* (wire) attributes of one record */
+#define GP_ATTR_WORD_MAX 256   /* bytes of a textual attribute that is one word or version */
+#define GP_ATTR_TEXT_MAX 2048  /* (wire) bytes of one textual attribute */
+#define GP_RECORD_POOL 4096    /* bytes of all texts of one record */
+#define GP_TAGS_MAX 32         /* (wire) free labels of one machine */
+#define GP_HITS_MAX 64         /* (wire) machines in one answer */
+#define GP_VALUES_MAX 512      /* (wire) attribute values in one answer */
+#define GP_EXPLAIN_MAX 64      /* (wire) conditions counted in one explanation */
+#define GP_FINDS_MAX 64        /* questions that one machine has open */
+
+#define GP_ARGS_MAX 128          /* (wire) words of a command */
+#define GP_ARGS_BYTES_MAX 16384  /* (wire) bytes of a command, its words together */
+#define GP_ENV_BYTES_MAX 8192    /* (wire) bytes of an environment */
+#define GP_JOBS_MAX 256          /* jobs that one home or one executor holds open */
+#define GP_OUTPUT_CHUNK_MAX 16384 /* (wire) bytes of program output in one message */
+#define GP_OUTPUT_WINDOW 131072  /* bytes of output in flight before credit is needed */
+#define GP_REASON_TEXT_MAX 256   /* (wire) bytes of a reason in words */
+
+#define GP_HTTP_CONNECTIONS_MAX 64   /* connections that the API holds open */
+#define GP_HTTP_HEAD_MAX 8192        /* bytes of a request line and its headers */
+#define GP_HTTP_BODY_MAX 262144      /* bytes of a request's body */
+#define GP_HTTP_PARAMS_MAX 4         /* variable segments of one path */
+#define GP_HTTP_LINE_MAX 65536       /* bytes of one line of a stream */
+#define GP_HTTP_STREAM_MARK 65536    /* unsent bytes of a stream at which its producer waits */
+#define GP_HTTP_STREAM_MAX 1048576   /* unsent bytes of a stream at which its client is dropped */
+#define GP_HTTP_REPLY_MAX 16777216   /* bytes of a document that a client accepts */
+#define GP_HTTP_IDLE_MS 30000        /* silence after which an idle connection is closed */
+
+#define GP_CLI_OPTIONS_MAX 64  /* options given on one command line */
+#define GP_CLI_WORDS_MAX 80    /* operands given on one command line */
+#define GP_CLI_NODES_MAX 1024  /* agents that may live in one state directory */
+#define GP_CLI_COLUMNS_MAX 64  /* columns of one table */
+#define GP_SIM_AGENTS_MAX 512  /* real agents of one sim on this machine */
+#define GP_SIM_NODES_MAX 100000 /* nodes of the simulator */
+
+#define GP_ACTIONS_MAX 512      /* actions of one step of a whole peer */
+#define GP_ARENA_BYTES 262144   /* bytes of messages produced by one step of a whole peer */
+#define GP_PEER_QUEUE_MAX 256   /* frames of one class that wait for one peer in the transport */
+#define GP_PEER_QUEUE_BYTES 1048576 /* their bytes */
+#define GP_NET_QUEUE_BYTES 16777216 /* bytes of frames that wait for all peers together */
+#define GP_NET_PEERS_MAX 1024       /* machines and invitations that the transport lets in */
+#define GP_NET_LINKS_MAX 256        /* outgoing connections at once */
+#define GP_NET_GUESTS_MAX 64        /* connections of one invitation at the same time */
+#define GP_NET_CONNECTIONS_MAX 4    /* incoming connections of one machine: the newest count */
+#define GP_NET_DIALS_MAX 64         /* dials at once */
+#define GP_NET_HELD_MAX 64          /* handshakes of unknown keys that wait for their admission */
+#define GP_NET_ACCEPT_BURST 1024    /* incoming connections at once */
+#define GP_NET_ACCEPT_RATE 512      /* and a second, over time */
+#define GP_NET_FD_RESERVE 64        /* file descriptors that strangers cannot use up */
+#define GP_REPLAY_WINDOW 1024   /* messages of one sender that may arrive out of order */
+
+#define GP_STATE_PATH_MAX 256     /* bytes of the path of a state directory */
+#define GP_STATE_NODES_MAX 1024   /* machines set up under one directory */
+#define GP_CONFIG_BYTES_MAX 65536 /* bytes of a configuration file */
+#define GP_CONFIG_LINE_MAX 190    /* bytes of one line of it */
+#define GP_STORE_QUEUE_MAX 1024   /* writes that wait for the disk */
+#define GP_STORE_QUEUE_BYTES 8388608 /* bytes of them together */
+#define GP_LOG_TEXT_MAX 256       /* bytes of one text of an entry in the activity log */
+#define GP_LOG_ENTRIES_MAX 100000 /* entries that the activity log may be told to keep */
+#define GP_INVITATIONS_MAX 4096   /* invitations that one machine has open */
+#define GP_ADMISSIONS_MAX 65536   /* machines that one machine remembers to have admitted */
+#define GP_JOINS_MAX 64           /* machines that ask one machine for admission at once */
+
+#endif

@@ -1,0 +1,224 @@
+/*
+ * Messages in memory: the structs that proto/messages.h generates, and the packer, the strict
+ * reader and the printer that walk its field tables.
+ *
+ * On the wire a message body is one msgpack array with exactly the fields of its kind, in order; a
+ * list is an array of arrays. The form is canonical: shortest encodings, known counts, no ext, no
+ * floats, no nil, no maps, no trailing bytes. msgpack-c writes; it never reads: its unpacker
+ * reserves gigabytes for five hostile bytes. The reader allocates nothing: slices point into the
+ * bytes that were read.
+ */
+#ifndef GP_PROTO_MESSAGE_H
+#define GP_PROTO_MESSAGE_H
+
+#include "proto/errors.h"
+#include "proto/messages.h"
+#include "proto/types.h"
+
+typedef enum gp_room {
+    GP_ROOM_GROUP = 1,
+    GP_ROOM_ELECTION,
+    GP_ROOM_DISCOVERY,
+    GP_ROOM_WORK,
+    GP_ROOM_JOIN,
+    GP_ROOM_COUNT
+} gp_room_t;
+
+typedef enum gp_scope {
+    GP_SCOPE_LINK = 1,
+    GP_SCOPE_SIGNED,
+    GP_SCOPE_STORED,
+    GP_SCOPE_LOCAL,
+    GP_SCOPE_NOTICE
+} gp_scope_t;
+
+typedef enum gp_msg_kind {
+#define GP_M(KIND, name, code, scope, room, doc) GP_MSG_##KIND = code,
+    GP_MESSAGES(GP_M)
+#undef GP_M
+} gp_msg_kind_t;
+
+#define GP_C_BOOL             bool
+#define GP_C_U8               uint8_t
+#define GP_C_U16              uint16_t
+#define GP_C_U32              uint32_t
+#define GP_C_U64              uint64_t
+#define GP_C_ID               gp_id_t
+#define GP_C_TEXT             gp_slice_t
+#define GP_C_BLOB             gp_slice_t
+#define GP_F(type, name, max) GP_C_##type name;
+#define GP_L(record, name, max)                                                                    \
+    uint32_t name##_count;                                                                         \
+    gp_record_##record##_t name[max];
+
+#define GP_R(name, doc)                                                                            \
+    typedef struct gp_record_##name {                                                              \
+        GP_RECORD_##name(GP_F, GP_L)                                                               \
+    } gp_record_##name##_t;
+GP_RECORDS(GP_R)
+#undef GP_R
+
+#define GP_M(KIND, name, code, scope, room, doc)                                                   \
+    typedef struct gp_msg_##name {                                                                 \
+        GP_FIELDS_##KIND(GP_F, GP_L)                                                               \
+    } gp_msg_##name##_t;
+GP_MESSAGES(GP_M)
+#undef GP_M
+#undef GP_F
+#undef GP_L
+
+typedef struct gp_msg {
+    gp_msg_kind_t kind;
+    gp_wall_ms_t sent_ms;    /* signed messages that came in: when the sender says that it signed */
+    gp_slice_t signed_bytes; /* signed messages that came in: the whole frame (head, body and
+                                signature), for evidence */
+    union {
+#define GP_M(KIND, name, code, scope, room, doc) gp_msg_##name##_t name;
+        GP_MESSAGES(GP_M)
+#undef GP_M
+    } u;
+} gp_msg_t;
+
+/* ---- words that several rooms use ------------------------------------------------------------ */
+
+typedef enum gp_member_state {
+    GP_MEMBER_NONE = 0,
+    GP_MEMBER_ALIVE,
+    GP_MEMBER_SUSPECT,     /* this machine or the leader hears nothing, no verdict yet */
+    GP_MEMBER_UNAVAILABLE, /* a quorum's verdict, with its cause */
+    GP_MEMBER_UNKNOWN,     /* not known, and why: no quorum here, too many at once */
+    GP_MEMBER_LEFT         /* said goodbye */
+} gp_member_state_t;
+
+typedef enum gp_cause {
+    GP_CAUSE_NONE = 0,
+    GP_CAUSE_JOINED,       /* admitted by certificate */
+    GP_CAUSE_ANSWERS,      /* heard again */
+    GP_CAUSE_REFUTED,      /* it denied a suspicion itself */
+    GP_CAUSE_RESTARTED,    /* a new incarnation */
+    GP_CAUSE_REFUSED,      /* agent process gone: its address refuses connections */
+    GP_CAUSE_SILENT,       /* no answer to several observers */
+    GP_CAUSE_ONE_WAY,      /* some reach it, the leader does not */
+    GP_CAUSE_STOPPED,      /* agent stopped in good order */
+    GP_CAUSE_LEFT,         /* left the grid for good */
+    GP_CAUSE_NO_QUORUM,    /* this side has no majority: cannot know */
+    GP_CAUSE_MANY_AT_ONCE, /* a third of the group fell silent together: the network or I */
+    GP_CAUSE_NO_LEADER     /* nobody leads yet */
+} gp_cause_t;
+
+typedef enum gp_member_flag {
+    GP_FLAG_RELAYED = 1, /* others cannot dial back: never super-peer */
+    GP_FLAG_LEAVING = 2, /* draining: no new role, no new work */
+    GP_FLAG_SEEN = 4     /* its agent has been up at least once since it was admitted */
+} gp_member_flag_t;
+
+/* By which right a leader leads. */
+typedef enum gp_right {
+    GP_RIGHT_NONE = 0,
+    GP_RIGHT_QUORUM,   /* a mandate: signed votes of a majority */
+    GP_RIGHT_CARETAKER /* no majority on this side: may look after things, may take over nothing */
+} gp_right_t;
+
+typedef enum gp_campaign_why {
+    GP_CAMPAIGN_START = 1, /* the group has no leader yet */
+    GP_CAMPAIGN_SILENT,    /* the leader's lease ran out */
+    GP_CAMPAIGN_EVIDENCE,  /* the leader's process is gone */
+    GP_CAMPAIGN_HANDOVER   /* the leader gave up in writing */
+} gp_campaign_why_t;
+
+typedef enum gp_step_down_why {
+    GP_STEP_DOWN_TERM = 1, /* somebody has a higher term */
+    GP_STEP_DOWN_LEASE,    /* no quorum renewed the lease */
+    GP_STEP_DOWN_HANDOVER, /* given to a successor */
+    GP_STEP_DOWN_MANDATE,  /* a caretaker met a mandate or a better caretaker */
+    GP_STEP_DOWN_DISK      /* this machine's disk failed: it could not keep its word */
+} gp_step_down_why_t;
+
+typedef enum gp_vote_reason {
+    GP_VOTE_YES = 0,
+    GP_VOTE_STALE_TERM, /* the asker's term is not higher than ours */
+    GP_VOTE_LEASED,     /* another leader's lease still runs */
+    GP_VOTE_BEHIND,     /* the asker's register is older than ours */
+    GP_VOTE_TAKEN,      /* already voted in this term */
+    GP_VOTE_NOT_VOTER,  /* not in our roster */
+    GP_VOTE_NOT_DURABLE /* our disk failed */
+} gp_vote_reason_t;
+
+typedef enum gp_job_state {
+    GP_JOB_NEW = 1,
+    GP_JOB_MATCHING,
+    GP_JOB_CLAIMING,
+    GP_JOB_RUNNING,
+    GP_JOB_DONE,
+    GP_JOB_FAILED,
+    GP_JOB_CANCELLED,
+    GP_JOB_LOST
+} gp_job_state_t;
+
+typedef enum gp_reason {
+    GP_REASON_NONE = 0,
+    GP_REASON_EXIT,           /* code: exit code */
+    GP_REASON_SIGNAL,         /* code: signal number */
+    GP_REASON_OOM,            /* the kernel's memory limit */
+    GP_REASON_CANCELLED,      /* by the user */
+    GP_REASON_NOT_FOUND,      /* the program does not exist there; code: errno */
+    GP_REASON_NOT_EXECUTABLE, /* code: errno */
+    GP_REASON_START,          /* could not be started for another cause; code: errno */
+    GP_REASON_NO_MATCH,       /* no machine matches */
+    GP_REASON_REFUSED,        /* the machines that match refused */
+    GP_REASON_LEASE_LOST,     /* the executor heard nothing from home until its lease ended */
+    GP_REASON_NODE_FAILED,    /* its machine is unavailable */
+    GP_REASON_AGENT_STOPPED,  /* the executor's agent stopped in good order */
+    GP_REASON_HOME_RESTARTED, /* the home's agent restarted; the attempt was stopped */
+    GP_REASON_STORAGE,        /* a record could not be made durable */
+    GP_REASON_POLICY          /* the owner's policy */
+} gp_reason_t;
+
+/* ---- functions ------------------------------------------------------------------------------- */
+
+/* Facts of the table. An unknown kind gives NULL, 0. */
+const char *gp_msg_name(gp_msg_kind_t kind); /* "beat" */
+gp_scope_t gp_msg_scope(gp_msg_kind_t kind);
+gp_room_t gp_msg_room(gp_msg_kind_t kind);
+bool gp_msg_known(uint32_t code);
+
+/* Bytes of a gp_msg_t whose union holds only this kind. */
+size_t gp_msg_size(gp_msg_kind_t kind);
+
+/*
+ * Packs the body of msg into at most `size` bytes at `to`. Returns GP_OK and *ret_n, or
+ * GP_E_MESSAGE_SIZE; GP_E_MESSAGE_DECODE if a TEXT is not UTF-8 without NUL (gp_text_valid).
+ * Asserts that fields are within their limits: they are this machine's own.
+ */
+gp_error_t gp_msg_pack(const gp_msg_t *msg, uint8_t *to, size_t size, size_t *ret_n);
+
+/*
+ * Reads the body of a message of `kind`, strictly. Slices in *ret_msg point into bytes. `wire`
+ * refuses scopes that may not travel. Errors: GP_E_MESSAGE_KIND, GP_E_MESSAGE_DECODE (form),
+ * GP_E_MESSAGE_LIMIT (a field or count over its limit). *ret_msg is undefined after an error.
+ */
+gp_error_t gp_msg_read(gp_msg_kind_t kind, gp_slice_t bytes, bool wire, gp_msg_t *ret_msg);
+
+/*
+ * Prints "kind field=value ..." into text (always terminated, cut at size). Ids print as names
+ * through `name` (may be NULL: first 8 characters of base32). Unprintable bytes are escaped; blobs
+ * print as their length only. Returns the bytes written without the terminator.
+ */
+size_t gp_msg_print(const gp_msg_t *msg, const char *(*name)(void *context, const gp_id_t *id),
+                    void *context, char *text, size_t size);
+
+/* Copies msg (only as much as its kind needs) to `to`, which has gp_msg_size(kind) bytes. */
+void gp_msg_copy(gp_msg_t *to, const gp_msg_t *msg);
+
+/* The enums above as words; a number that none of them has gives "?". */
+const char *gp_member_state_name(gp_member_state_t state);
+const char *gp_cause_name(gp_cause_t cause); /* one word */
+const char *gp_cause_text(gp_cause_t cause); /* for people */
+const char *gp_right_name(gp_right_t right);
+const char *gp_campaign_why_name(gp_campaign_why_t why);
+const char *gp_step_down_why_name(gp_step_down_why_t why);
+const char *gp_vote_reason_name(gp_vote_reason_t reason);
+const char *gp_job_state_name(gp_job_state_t state);
+const char *gp_reason_name(gp_reason_t reason);
+
+#endif

@@ -1,0 +1,102 @@
+/* The sheet of actions: order, zeroed and aligned memory, room stamps, limits that assert. */
+#include "proto/core.h"
+
+#include "proto_cmocka.h"
+
+#define ACTIONS 4
+#define ARENA   4096
+
+static gp_action_t actions[ACTIONS];
+static _Alignas(16) uint8_t arena[ARENA];
+static gp_out_t out;
+static const gp_id_t peer = {{1, 2, 3}};
+
+static int setup(void **state)
+{
+    (void)state;
+    memset(arena, 0xee, sizeof arena);
+    out = (gp_out_t){.actions = actions,
+                     .capacity = ACTIONS,
+                     .arena = arena,
+                     .size = ARENA,
+                     .room = GP_ROOM_GROUP};
+    gp_out_reset(&out);
+    return 0;
+}
+
+static void test_add_gives_a_zeroed_message(void **state)
+{
+    gp_msg_t *msg = gp_out_add(&out, GP_ACTION_SEND, &peer, GP_MSG_BEAT);
+    static const gp_msg_beat_t zero;
+
+    (void)state;
+    assert_int_equal(msg->kind, GP_MSG_BEAT);
+    assert_int_equal(msg->sent_ms, 0);
+    assert_null(msg->signed_bytes.p);
+    assert_memory_equal(&msg->u.beat, &zero, sizeof zero);
+    assert_int_equal(out.count, 1);
+    assert_int_equal(out.used, gp_msg_size(GP_MSG_BEAT)); /* nothing for other kinds */
+    assert_ptr_equal(gp_out_last(&out)->msg, msg);
+    assert_int_equal(gp_out_last(&out)->type, GP_ACTION_SEND);
+    assert_int_equal(gp_out_last(&out)->room, GP_ROOM_GROUP);
+    assert_true(gp_id_equal(&gp_out_last(&out)->peer, &peer));
+}
+
+static void test_actions_keep_their_order_and_room(void **state)
+{
+    (void)state;
+    gp_out_plain(&out, GP_ACTION_LINK, &peer, 1);
+    out.room = GP_ROOM_ELECTION;
+    gp_out_add(&out, GP_ACTION_STORE, NULL, GP_MSG_ELECTION_STATE);
+    gp_out_last(&out)->token = 77;
+    gp_out_add(&out, GP_ACTION_NOTICE, NULL, GP_MSG_LEADER);
+    assert_int_equal(out.count, 3);
+    assert_int_equal(actions[0].type, GP_ACTION_LINK);
+    assert_int_equal(actions[0].token, 1);
+    assert_null(actions[0].msg);
+    assert_int_equal(actions[0].room, GP_ROOM_GROUP);
+    assert_int_equal(actions[1].room, GP_ROOM_ELECTION);
+    assert_int_equal(actions[1].token, 77);
+    assert_true(gp_id_is_none(&actions[1].peer));
+    assert_int_equal(actions[2].token, 0);
+    gp_out_reset(&out);
+    assert_int_equal(out.count, 0);
+    assert_int_equal(out.used, 0);
+}
+
+static void test_bytes_are_aligned_and_zeroed(void **state)
+{
+    uint8_t *one = gp_out_bytes(&out, 1);
+    uint8_t *two = gp_out_bytes(&out, 20);
+
+    (void)state;
+    assert_int_equal((uintptr_t)two % 16, 0);
+    assert_ptr_equal(two, one + 16);
+    for (size_t i = 0; i < 20; i++) {
+        assert_int_equal(two[i], 0);
+    }
+    assert_non_null(gp_out_bytes(&out, ARENA - 48)); /* to the last byte */
+}
+
+static void test_slices_are_copied(void **state)
+{
+    char text[] = "hello";
+    gp_slice_t copy = gp_out_slice(&out, gp_text(text));
+
+    (void)state;
+    text[0] = 'x';
+    assert_true(gp_slice_equal(copy, gp_text("hello")));
+    assert_int_equal(gp_out_slice(&out, (gp_slice_t){0}).n, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_add_gives_a_zeroed_message, setup),
+        cmocka_unit_test_setup(test_actions_keep_their_order_and_room, setup),
+        cmocka_unit_test_setup(test_bytes_are_aligned_and_zeroed, setup),
+        cmocka_unit_test_setup(test_slices_are_copied, setup),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
