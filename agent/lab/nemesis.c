@@ -1,0 +1,194 @@
+#include "agent/lab/nemesis.h"
+
+#include <stdlib.h>
+
+#define BLOWS 8 /* nodes hit at most by one blow */
+
+void gp_nemesis_draw(uint64_t seed, gp_world_config_t *config)
+{
+    gp_random_t random;
+    gp_random_init(&random, seed ^ UINT64_C(0x6e656d65736973));
+    config->seed = seed;
+    for (int i = 0; i < 4; i++) {
+        bool used = gp_random_below(&random, 4) != 0;
+        config->message_permyriad[i] = used ? (uint32_t)gp_random_below(&random, 50) : 0;
+    }
+    config->store_permyriad = gp_random_below(&random, 3) == 0 ? 20 : 0;
+    config->latency_us = 50 + gp_random_below(&random, 2000);
+    config->jitter_us = gp_random_below(&random, 3000);
+    config->store_us = 100 + gp_random_below(&random, 5000);
+}
+
+bool gp_nemesis_init(gp_nemesis_t *nemesis, gp_world_t *world, const gp_world_config_t *config)
+{
+    *nemesis =
+        (gp_nemesis_t){.world = world, .group_size = config->group_size, .nodes = config->nodes};
+    gp_random_init(&nemesis->random, config->seed ^ UINT64_C(0x626c6f77));
+    for (int fault = 0; fault < GP_FAULT_COUNT; fault++) {
+        nemesis->uses[fault] = gp_random_below(&nemesis->random, 4) != 0;
+    }
+    nemesis->pace = 5 * GP_SECOND + gp_random_below(&nemesis->random, 55 * GP_SECOND);
+    uint32_t groups = gp_world_groups(world);
+    nemesis->next_blow = calloc(groups, sizeof(gp_usec_t));
+    nemesis->next_relief = calloc(groups, sizeof(gp_usec_t));
+    nemesis->last_wipe = calloc(groups, sizeof(gp_usec_t));
+    if (nemesis->next_blow == NULL || nemesis->next_relief == NULL || nemesis->last_wipe == NULL) {
+        gp_nemesis_done(nemesis);
+        return false;
+    }
+    for (uint32_t i = 0; i < groups; i++) {
+        nemesis->next_blow[i] = 5 * GP_SECOND + gp_random_below(&nemesis->random, nemesis->pace);
+        nemesis->next_relief[i] = GP_NEVER;
+    }
+    return true;
+}
+
+void gp_nemesis_done(gp_nemesis_t *nemesis)
+{
+    free(nemesis->next_blow);
+    free(nemesis->next_relief);
+    free(nemesis->last_wipe);
+}
+
+static uint32_t size_of(const gp_nemesis_t *nemesis, uint32_t group)
+{
+    uint32_t left = nemesis->nodes - group * nemesis->group_size;
+    return left < nemesis->group_size ? left : nemesis->group_size;
+}
+
+static uint32_t victim(gp_nemesis_t *nemesis, uint32_t group)
+{
+    uint32_t first = group * nemesis->group_size;
+    /* Leaders are few: without a preference they would hardly ever be hit. */
+    for (uint32_t i = first; i < first + size_of(nemesis, group); i++) {
+        const void *peer = gp_world_peer(nemesis->world, i);
+        if (peer != NULL && gp_random_below(&nemesis->random, 4) == 0) {
+            gp_id_t leader = gp_election_leader(gp_peer_election(peer));
+            uint32_t node = gp_world_node(nemesis->world, &leader);
+            if (node >= first && node < first + size_of(nemesis, group)) {
+                return node;
+            }
+        }
+    }
+    return first + (uint32_t)gp_random_below(&nemesis->random, size_of(nemesis, group));
+}
+
+static void kill_some(gp_nemesis_t *nemesis, uint32_t group)
+{
+    uint64_t count = 1 + gp_random_below(&nemesis->random, BLOWS);
+    count = count > size_of(nemesis, group) ? size_of(nemesis, group) : count;
+    for (uint64_t i = 0; i < count; i++) {
+        uint32_t node = victim(nemesis, group);
+        if (gp_world_alive(nemesis->world, node)) {
+            gp_world_crash(nemesis->world, node, false);
+        }
+    }
+}
+
+/*
+ * A disk that is lost is a voter that is lost. More than a minority at once is beyond what any
+ * quorum survives, so a group gets time to replace one before the next goes.
+ */
+static void wipe_one(gp_nemesis_t *nemesis, uint32_t group)
+{
+    char why[128];
+    gp_usec_t now = gp_world_now(nemesis->world);
+    uint32_t node = victim(nemesis, group);
+    if (size_of(nemesis, group) < 5 || now < nemesis->last_wipe[group] + 120 * GP_SECOND ||
+        !gp_world_alive(nemesis->world, node) ||
+        !gp_world_agrees(nemesis->world, group, why, sizeof why)) {
+        return;
+    }
+    nemesis->last_wipe[group] = now;
+    gp_world_crash(nemesis->world, node, true);
+}
+
+static void pause_some(gp_nemesis_t *nemesis, uint32_t group)
+{
+    uint64_t count = 1 + gp_random_below(&nemesis->random, 3);
+    for (uint64_t i = 0; i < count; i++) {
+        uint32_t node = victim(nemesis, group);
+        if (gp_world_alive(nemesis->world, node)) {
+            gp_world_pause(nemesis->world, node, true);
+        }
+    }
+}
+
+static void cut(gp_nemesis_t *nemesis, uint32_t group, bool one_way)
+{
+    uint32_t first = group * nemesis->group_size;
+    uint32_t end = first + size_of(nemesis, group);
+    uint64_t sides = gp_random_next(&nemesis->random);
+    for (uint32_t i = first; i < end; i++) {
+        for (uint32_t k = first; k < end; k++) {
+            bool a = (sides >> ((i - first) % 64) & 1) != 0;
+            bool b = (sides >> ((k - first) % 64) & 1) != 0;
+            if (a != b && (!one_way || a)) {
+                gp_world_cut(nemesis->world, i, k, true);
+            }
+        }
+    }
+    gp_world_count(nemesis->world, one_way ? GP_FAULT_CUT_ONE_WAY : GP_FAULT_CUT);
+}
+
+static void skew(gp_nemesis_t *nemesis, uint32_t group)
+{
+    int32_t rate = (int32_t)gp_random_below(&nemesis->random, 20001) - 10000; /* +-1 % */
+    gp_world_clock(nemesis->world, victim(nemesis, group), rate);
+}
+
+static void blow(gp_nemesis_t *nemesis, uint32_t group)
+{
+    gp_fault_t fault =
+        (gp_fault_t)(GP_FAULT_CRASH +
+                     gp_random_below(&nemesis->random, GP_FAULT_STORE - GP_FAULT_CRASH));
+    if (!nemesis->uses[fault]) {
+        return;
+    }
+    switch (fault) {
+    case GP_FAULT_CRASH:
+        kill_some(nemesis, group);
+        break;
+    case GP_FAULT_WIPE:
+        wipe_one(nemesis, group);
+        break;
+    case GP_FAULT_PAUSE:
+        pause_some(nemesis, group);
+        break;
+    case GP_FAULT_CUT:
+        cut(nemesis, group, false);
+        break;
+    case GP_FAULT_CUT_ONE_WAY:
+        cut(nemesis, group, true);
+        break;
+    default:
+        skew(nemesis, group);
+        break;
+    }
+}
+
+gp_usec_t gp_nemesis_act(gp_nemesis_t *nemesis)
+{
+    gp_usec_t now = gp_world_now(nemesis->world);
+    gp_usec_t next = GP_NEVER;
+    for (uint32_t group = 0; group < gp_world_groups(nemesis->world); group++) {
+        if (nemesis->next_relief[group] <= now) {
+            gp_world_heal_group(nemesis->world, group);
+            nemesis->next_relief[group] = GP_NEVER;
+        }
+        if (nemesis->next_blow[group] <= now) {
+            blow(nemesis, group);
+            nemesis->next_blow[group] =
+                now + 1 + gp_random_below(&nemesis->random, 2 * nemesis->pace);
+            if (nemesis->next_relief[group] == GP_NEVER) {
+                nemesis->next_relief[group] =
+                    now + 50 * GP_MSEC + gp_random_below(&nemesis->random, 20 * GP_SECOND);
+            }
+        }
+        gp_usec_t due = nemesis->next_blow[group] < nemesis->next_relief[group]
+                            ? nemesis->next_blow[group]
+                            : nemesis->next_relief[group];
+        next = due < next ? due : next;
+    }
+    return next;
+}

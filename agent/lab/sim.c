@@ -1,0 +1,180 @@
+#include "agent/lab/sim.h"
+
+#include <stdio.h>
+
+#include "agent/lab/nemesis.h"
+
+typedef struct run {
+    const gp_sim_params_t *params;
+    gp_sim_result_t *result;
+    gp_world_t *world;
+    gp_nemesis_t nemesis;
+    gp_random_t random;
+    gp_usec_t next_ask;
+    gp_usec_t next_report;
+} run_t;
+
+static bool all_agree(run_t *run)
+{
+    for (uint32_t group = 0; group < run->result->groups; group++) {
+        if (!gp_world_agrees(run->world, group, run->result->why, sizeof run->result->why)) {
+            return false;
+        }
+    }
+    run->result->why[0] = '\0';
+    return true;
+}
+
+static void report(run_t *run)
+{
+    gp_usec_t now = gp_world_now(run->world);
+    if (run->params->progress != NULL && now >= run->next_report) {
+        run->next_report = now + run->params->length_us / 100 + 1;
+        uint64_t permille = now * 1000 / run->params->length_us;
+        run->params->progress(run->params->context, permille > 1000 ? 1000 : (uint32_t)permille,
+                              gp_world_stats(run->world));
+    }
+}
+
+/* Users ask and run things all the time: each second one question, each ten seconds one job. */
+static void ask(run_t *run)
+{
+    static const char *const queries[] = {"cpu >= 2", "cpu >= 8 and mem.free >= 1GiB",
+                                          "arch == x86_64", "mem.free >= 32GiB or cpu >= 30"};
+    gp_usec_t now = gp_world_now(run->world);
+    if (now < run->next_ask) {
+        return;
+    }
+    run->next_ask = now + GP_SECOND;
+    uint32_t node = (uint32_t)gp_random_below(&run->random, run->params->nodes);
+    if (!gp_world_alive(run->world, node)) {
+        return;
+    }
+    const char *query = queries[gp_random_below(&run->random, 4)];
+    gp_world_find(run->world, node, query);
+    if (gp_random_below(&run->random, 10) == 0) {
+        gp_world_job(run->world, node, query);
+    }
+}
+
+/* Goes on in slices so that users ask and progress shows; false: an invariant was violated. */
+static bool go_on(run_t *run, gp_usec_t until)
+{
+    while (gp_world_now(run->world) < until) {
+        gp_usec_t next = gp_world_now(run->world) + GP_SECOND;
+        if (!gp_world_run(run->world, next < until ? next : until)) {
+            return false;
+        }
+        ask(run);
+        report(run);
+    }
+    return true;
+}
+
+static bool come_up(run_t *run)
+{
+    for (uint32_t i = 0; i < run->params->nodes; i++) {
+        gp_world_start(run->world, i);
+        if (!gp_world_run(run->world, gp_world_now(run->world) + 500)) {
+            return false;
+        }
+    }
+    gp_usec_t limit = gp_world_now(run->world) + 30 * GP_SECOND;
+    while (gp_world_now(run->world) < limit) {
+        if (all_agree(run)) {
+            run->result->agreed_us = gp_world_now(run->world);
+            return true;
+        }
+        if (!gp_world_run(run->world, gp_world_now(run->world) + 10 * GP_MSEC)) {
+            return false;
+        }
+    }
+    return false;
+}
+
+static bool suffer(run_t *run, gp_usec_t until)
+{
+    while (gp_world_now(run->world) < until) {
+        gp_usec_t next = run->params->faults ? gp_nemesis_act(&run->nemesis) : until;
+        if (!go_on(run, next < until ? next : until)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool heal(run_t *run)
+{
+    gp_world_calm(run->world);
+    gp_usec_t start = gp_world_now(run->world);
+    while (gp_world_now(run->world) < start + GP_SIM_HEAL_US) {
+        gp_world_heal(run->world);
+        if (!gp_world_run(run->world, gp_world_now(run->world) + 100 * GP_MSEC)) {
+            return false;
+        }
+        if (all_agree(run)) {
+            run->result->healed_us = gp_world_now(run->world) - start;
+            run->result->live = true;
+            break;
+        }
+    }
+    /* What agrees must go on agreeing, and what was asked for must get an answer. */
+    gp_usec_t end = run->params->length_us;
+    gp_usec_t quiet = gp_world_now(run->world) + 20 * GP_SECOND;
+    if (!go_on(run, end > quiet ? end : quiet)) {
+        return false;
+    }
+    run->result->live = run->result->live && all_agree(run);
+    return true;
+}
+
+static void conclude(run_t *run)
+{
+    gp_sim_result_t *result = run->result;
+    result->trace_hash = gp_world_trace_hash(run->world);
+    result->stats = *gp_world_stats(run->world);
+    const char *violation = gp_world_violation(run->world);
+    result->safe = violation[0] == '\0';
+    if (!result->safe) {
+        snprintf(result->why, sizeof result->why, "%s", violation);
+    }
+}
+
+gp_error_t gp_sim_run(const gp_sim_params_t *params, gp_sim_result_t *ret_result)
+{
+    gp_world_config_t config;
+    gp_world_defaults(&config);
+    if (params->faults) {
+        gp_nemesis_draw(params->seed, &config);
+    }
+    config.seed = params->seed;
+    config.nodes = params->nodes;
+    config.group_size = params->group_size;
+    config.ed25519 = params->ed25519;
+    config.check_every = params->nodes <= 100 ? 1 : 64;
+    if (params->length_us < 60 * GP_SECOND) {
+        return GP_E_USAGE;
+    }
+    *ret_result = (gp_sim_result_t){0};
+    run_t run = {.params = params, .result = ret_result};
+    run.world = gp_world_new(&config);
+    if (run.world == NULL) {
+        return GP_E_USAGE;
+    }
+    if (!gp_nemesis_init(&run.nemesis, run.world, &config)) {
+        gp_world_free(run.world);
+        return GP_E_MEMORY;
+    }
+    gp_random_init(&run.random, params->seed ^ UINT64_C(0x75736572));
+    gp_world_watch(run.world, params->watch, params->context);
+    ret_result->groups = gp_world_groups(run.world);
+    gp_usec_t calm = params->length_us / 10 < 60 * GP_SECOND ? params->length_us / 2
+                                                             : params->length_us - 60 * GP_SECOND;
+    if (come_up(&run) && suffer(&run, calm)) {
+        heal(&run);
+    }
+    conclude(&run);
+    gp_nemesis_done(&run.nemesis);
+    gp_world_free(run.world);
+    return GP_OK;
+}

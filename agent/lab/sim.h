@@ -1,0 +1,41 @@
+/*
+ * One run of the simulator: a grid comes up, things go wrong, the grid heals and must agree.
+ *
+ * Phase one demands safety at every step; phase two heals everything and demands liveness within
+ * GP_SIM_HEAL_US. The same parameters give the same trace hash on every machine.
+ */
+#ifndef GP_AGENT_LAB_SIM_H
+#define GP_AGENT_LAB_SIM_H
+
+#include "agent/lab/world.h"
+
+#define GP_SIM_HEAL_US (90 * GP_SECOND)
+
+typedef struct gp_sim_params {
+    uint32_t nodes;
+    uint32_t group_size;
+    gp_usec_t length_us; /* of grid time, the healing included */
+    uint64_t seed;
+    bool faults;
+    bool ed25519;
+    /* Called about each 1/100 of the way with what is done of it, permille; may be NULL. */
+    void (*progress)(void *context, uint32_t permille, const gp_world_stats_t *stats);
+    void *context;
+    gp_world_watch_t *watch; /* sees each notice; may be NULL */
+} gp_sim_params_t;
+
+typedef struct gp_sim_result {
+    uint64_t trace_hash;
+    gp_world_stats_t stats;
+    gp_usec_t agreed_us; /* from the start until all first agreed */
+    gp_usec_t healed_us; /* from the healing until all agreed again */
+    uint32_t groups;
+    bool safe;
+    bool live;
+    char why[256]; /* what was violated, or why it is not live */
+} gp_sim_result_t;
+
+/* GP_E_USAGE: parameters out of range; GP_E_MEMORY. The verdict is in *ret_result. */
+GP_MUST_CHECK gp_error_t gp_sim_run(const gp_sim_params_t *params, gp_sim_result_t *ret_result);
+
+#endif

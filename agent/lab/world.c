@@ -1,0 +1,381 @@
+#include "agent/lab/world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "agent/lab/world_state.h"
+
+static const char *const fault_names[GP_FAULT_COUNT] = {
+    [GP_FAULT_LOSS] = "loss",
+    [GP_FAULT_DUPLICATE] = "duplicate",
+    [GP_FAULT_REORDER] = "reorder",
+    [GP_FAULT_DELAY] = "delay",
+    [GP_FAULT_CRASH] = "crash",
+    [GP_FAULT_WIPE] = "wipe",
+    [GP_FAULT_PAUSE] = "pause",
+    [GP_FAULT_CUT] = "cut",
+    [GP_FAULT_CUT_ONE_WAY] = "cut_one_way",
+    [GP_FAULT_CLOCK] = "clock",
+    [GP_FAULT_STORE] = "store",
+};
+
+const char *gp_fault_name(gp_fault_t fault)
+{
+    assert(fault < GP_FAULT_COUNT);
+    return fault_names[fault];
+}
+
+void gp_world_defaults(gp_world_config_t *config)
+{
+    *config = (gp_world_config_t){
+        .nodes = 9,
+        .group_size = 50,
+        .seed = 1,
+        .latency_us = 150,
+        .jitter_us = 250,
+        .store_us = 500,
+        .check_every = 1,
+    };
+}
+
+/* ---- clocks and places ----------------------------------------------------------------------- */
+
+gp_usec_t gp_sim_local(const gp_sim_node_t *node, gp_usec_t at)
+{
+    gp_usec_t passed = at - node->clock_true;
+    int64_t drift = (int64_t)passed * node->rate_ppm / 1000000;
+    return node->clock_local + passed + (uint64_t)drift;
+}
+
+gp_usec_t gp_sim_true(const gp_sim_node_t *node, gp_usec_t local)
+{
+    if (local == GP_NEVER) {
+        return GP_NEVER;
+    }
+    if (local <= node->clock_local) {
+        return node->clock_true;
+    }
+    gp_usec_t passed = local - node->clock_local;
+    gp_usec_t at = node->clock_true + passed * 1000000 / (gp_usec_t)(1000000 + node->rate_ppm);
+    while (gp_sim_local(node, at) < local) {
+        at++; /* rounding: a WAKE must not come before its time */
+    }
+    return at;
+}
+
+uint32_t gp_sim_group_of(const gp_world_t *world, uint32_t node)
+{
+    return node / world->config.group_size;
+}
+
+uint32_t gp_sim_place(const gp_world_t *world, uint32_t node)
+{
+    return node % world->config.group_size;
+}
+
+uint64_t gp_sim_group_id(uint32_t group)
+{
+    return UINT64_C(0x5347) << 32 | group;
+}
+
+/* The index is in the last bytes; the first ones are spread, so that ids are not in node order. */
+static gp_id_t id_of(const gp_world_t *world, uint32_t index, uint32_t wipes)
+{
+    gp_id_t id = {0};
+    uint64_t spread[3];
+    for (uint64_t i = 0; i < 3; i++) {
+        uint64_t name[3] = {index, wipes, i};
+        spread[i] = gp_hash(name, sizeof name, world->config.seed);
+    }
+    memcpy(id.b, spread, sizeof spread);
+    memcpy(id.b + 24, &wipes, sizeof wipes);
+    memcpy(id.b + 28, &index, sizeof index);
+    return id;
+}
+
+uint32_t gp_world_node(const gp_world_t *world, const gp_id_t *id)
+{
+    if (world->config.ed25519) {
+        for (uint32_t i = 0; i < world->config.nodes; i++) {
+            if (gp_id_equal(&world->nodes[i].id, id)) {
+                return i;
+            }
+        }
+        return UINT32_MAX;
+    }
+    uint32_t index;
+    memcpy(&index, id->b + 28, sizeof index);
+    return index < world->config.nodes ? index : UINT32_MAX;
+}
+
+/* ---- making a world -------------------------------------------------------------------------- */
+
+void gp_sim_name(gp_sim_node_t *node)
+{
+    gp_world_t *world = node->world;
+    node->id = id_of(world, node->index, node->wipes);
+    if (world->config.ed25519) {
+        gp_secret_free(node->secret);
+        gp_error_t error = gp_secret_from_seed(node->id.b, &node->secret);
+        assert(error == GP_OK);
+        node->id = gp_secret_id(node->secret);
+    }
+    int n = snprintf(node->name, sizeof node->name, node->wipes == 0 ? "n%u" : "n%u.%u",
+                     node->index + 1, node->wipes);
+    assert(n > 0 && (size_t)n < sizeof node->name);
+}
+
+static bool init_node(gp_world_t *world, uint32_t index)
+{
+    gp_sim_node_t *node = &world->nodes[index];
+    uint32_t size = world->config.group_size;
+    *node = (gp_sim_node_t){.world = world, .index = index, .wake_at = GP_NEVER};
+    node->arrivals = calloc(size, sizeof node->arrivals[0]);
+    node->cut = calloc(size, sizeof node->cut[0]);
+    node->links = calloc(size, sizeof node->links[0]);
+    node->clock_local = GP_SECOND + gp_random_below(&world->random, 1000 * GP_SECOND);
+    gp_sim_name(node);
+    return node->arrivals != NULL && node->cut != NULL && node->links != NULL;
+}
+
+gp_world_t *gp_world_new(const gp_world_config_t *config)
+{
+    if (config->nodes == 0 || config->nodes > GP_WORLD_NODES_MAX || config->group_size == 0 ||
+        config->group_size > GP_MEMBERS_MAX) {
+        return NULL;
+    }
+    gp_world_t *world = calloc(1, sizeof *world);
+    if (world == NULL) {
+        return NULL;
+    }
+    world->config = *config;
+    world->group_count = (config->nodes + config->group_size - 1) / config->group_size;
+    world->bench = gp_bench_new();
+    world->nodes = calloc(config->nodes, sizeof world->nodes[0]);
+    world->groups = calloc(world->group_count, sizeof world->groups[0]);
+    gp_random_init(&world->random, config->seed);
+    bool ok = world->bench != NULL && world->nodes != NULL && world->groups != NULL;
+    for (uint32_t i = 0; ok && i < config->nodes; i++) {
+        ok = init_node(world, i);
+    }
+    for (uint32_t i = 0; ok && i < world->group_count; i++) {
+        world->groups[i].holder = UINT32_MAX;
+    }
+    if (!ok) {
+        gp_world_free(world);
+        return NULL;
+    }
+    return world;
+}
+
+void gp_sim_forget_waiting(gp_sim_node_t *node)
+{
+    for (uint32_t i = 0; i < node->waiting_count; i++) {
+        free(node->waiting[i]);
+    }
+    node->waiting_count = 0;
+}
+
+void gp_world_free(gp_world_t *world)
+{
+    if (world == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; world->nodes != NULL && i < world->config.nodes; i++) {
+        gp_sim_node_t *node = &world->nodes[i];
+        gp_runner_free(node->runner);
+        gp_sim_wipe(&node->disk);
+        gp_secret_free(node->secret);
+        gp_sim_forget_waiting(node);
+        free(node->waiting);
+        free(node->arrivals);
+        free(node->cut);
+        free(node->links);
+    }
+    for (gp_happening_t *h = gp_agenda_take(&world->agenda); h != NULL;
+         h = gp_agenda_take(&world->agenda)) {
+        free(h);
+    }
+    free(world->agenda.v);
+    free(world->nodes);
+    free(world->groups);
+    free(world->started_jobs);
+    gp_bench_free(world->bench);
+    free(world);
+}
+
+/* ---- time goes on ---------------------------------------------------------------------------- */
+
+static void plan_wake(gp_sim_node_t *node)
+{
+    gp_usec_t next = gp_sim_true(node, gp_runner_next(node->runner));
+    if (next < node->world->now) {
+        next = node->world->now;
+    }
+    if (next == GP_NEVER || next >= node->wake_at) {
+        return;
+    }
+    node->wake_at = next;
+    gp_happening_t *wake = gp_happening_new(GP_HAPPEN_WAKE, node, (gp_slice_t){0});
+    wake->at = next;
+    gp_agenda_add(&node->world->agenda, wake);
+}
+
+static void finish_store(gp_sim_node_t *node, const gp_happening_t *h)
+{
+    if (h->ok) {
+        uint64_t name[3];
+        memcpy(name, h->peer.b, sizeof name);
+        gp_slice_t bytes = name[2] == 0 ? gp_slice(h->bytes, h->n) : (gp_slice_t){0};
+        gp_sim_keep(&node->disk, (gp_msg_kind_t)name[0], name[1], bytes);
+    }
+    gp_runner_stored(node->runner, h->room, h->token, h->ok);
+}
+
+static void do_command(gp_sim_node_t *node, const gp_happening_t *h)
+{
+    gp_msg_t *msg = gp_runner_draft(node->runner, (gp_msg_kind_t)h->room);
+    gp_error_t error = gp_msg_read((gp_msg_kind_t)h->room, gp_slice(h->bytes, h->n), false, msg);
+    assert(error == GP_OK);
+    gp_runner_command(node->runner, h->token, msg);
+}
+
+static void happen(gp_sim_node_t *node, const gp_happening_t *h)
+{
+    switch (h->type) {
+    case GP_HAPPEN_WAKE:
+        gp_runner_wake(node->runner);
+        break;
+    case GP_HAPPEN_FRAME:
+        gp_runner_frame(node->runner, &h->peer, gp_slice(h->bytes, h->n));
+        break;
+    case GP_HAPPEN_LINK:
+        gp_runner_link(node->runner, &h->peer, h->ok);
+        break;
+    case GP_HAPPEN_DIALED:
+        gp_runner_dialed(node->runner, &h->peer, h->room, (gp_dial_t)h->token);
+        break;
+    case GP_HAPPEN_STORED:
+        finish_store(node, h);
+        break;
+    case GP_HAPPEN_COMMAND:
+        do_command(node, h);
+        break;
+    }
+    node->world->stats.events++;
+    if (node->world->config.check_every > 0 &&
+        ++node->steps % node->world->config.check_every == 0) {
+        gp_peer_ops.check(gp_runner_core(node->runner));
+    }
+}
+
+static void wait_for_thaw(gp_sim_node_t *node, gp_happening_t *h)
+{
+    if (node->waiting_count == node->waiting_capacity) {
+        node->waiting_capacity = node->waiting_capacity == 0 ? 16 : 2 * node->waiting_capacity;
+        node->waiting = realloc(node->waiting, node->waiting_capacity * sizeof(gp_happening_t *));
+        assert(node->waiting != NULL && "out of memory");
+    }
+    node->waiting[node->waiting_count++] = h;
+}
+
+static void take_one(gp_world_t *world)
+{
+    gp_happening_t *h = gp_agenda_take(&world->agenda);
+    assert(h->at >= world->now);
+    world->now = h->at;
+    gp_sim_node_t *node = &world->nodes[h->node];
+    if (!node->running || node->life != h->life ||
+        (h->type == GP_HAPPEN_WAKE && h->at != node->wake_at)) {
+        free(h);
+        return;
+    }
+    if (h->type == GP_HAPPEN_WAKE) {
+        node->wake_at = GP_NEVER;
+    }
+    if (node->paused) {
+        wait_for_thaw(node, h);
+        return;
+    }
+    happen(node, h);
+    free(h);
+    if (node->goes) {
+        gp_sim_end(node);
+    } else {
+        plan_wake(node);
+    }
+}
+
+bool gp_world_run(gp_world_t *world, gp_usec_t until)
+{
+    while (world->violation[0] == '\0') {
+        const gp_happening_t *first = gp_agenda_first(&world->agenda);
+        if (first == NULL || first->at > until) {
+            world->now = until > world->now ? until : world->now;
+            return true;
+        }
+        take_one(world);
+    }
+    return false;
+}
+
+void gp_sim_command(gp_sim_node_t *node, gp_usec_t in_us, uint64_t token, const gp_msg_t *msg)
+{
+    gp_world_t *world = node->world;
+    size_t n = 0;
+    gp_error_t error = gp_msg_pack(msg, world->packed, sizeof world->packed, &n);
+    assert(error == GP_OK);
+    gp_happening_t *h = gp_happening_new(GP_HAPPEN_COMMAND, node, gp_slice(world->packed, n));
+    h->room = (gp_room_t)msg->kind; /* a command's kind travels where a store has its room */
+    h->token = token;
+    h->at = world->now + in_us;
+    gp_agenda_add(&world->agenda, h);
+}
+
+/* ---- what can be seen ------------------------------------------------------------------------ */
+
+gp_usec_t gp_world_now(const gp_world_t *world)
+{
+    return world->now;
+}
+
+uint64_t gp_world_trace_hash(const gp_world_t *world)
+{
+    return world->hash;
+}
+
+const gp_world_stats_t *gp_world_stats(const gp_world_t *world)
+{
+    return &world->stats;
+}
+
+const char *gp_world_violation(const gp_world_t *world)
+{
+    return world->violation;
+}
+
+void gp_world_watch(gp_world_t *world, gp_world_watch_t *watch, void *context)
+{
+    world->watch = watch;
+    world->watch_context = context;
+}
+
+bool gp_world_alive(const gp_world_t *world, uint32_t node)
+{
+    return world->nodes[node].running && !world->nodes[node].paused;
+}
+
+const char *gp_world_name(const gp_world_t *world, uint32_t node)
+{
+    return world->nodes[node].name;
+}
+
+const void *gp_world_peer(const gp_world_t *world, uint32_t node)
+{
+    return world->nodes[node].running ? gp_runner_core(world->nodes[node].runner) : NULL;
+}
+
+uint32_t gp_world_groups(const gp_world_t *world)
+{
+    return world->group_count;
+}

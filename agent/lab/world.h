@@ -1,0 +1,123 @@
+/*
+ * The world: many peers under a virtual clock, network and disk, in one process and one thread.
+ *
+ * It drives the daemon's own cores through the daemon's own runner. The same config, seed and calls
+ * give the same history, to the bit: trace_hash says so. All times are virtual microseconds since
+ * the world began ("true time"); each node has a clock of its own that may run fast, slow or off.
+ *
+ * Links are modelled as TCP is: in order, reset when the process at the other end dies, silent when
+ * the path is cut. Faults beyond that (loss, duplicates, reordering) come on top.
+ */
+#ifndef GP_AGENT_LAB_WORLD_H
+#define GP_AGENT_LAB_WORLD_H
+
+#include "agent/peer/peer.h"
+#include "agent/shell/runner.h"
+
+#define GP_WORLD_NODES_MAX 200000
+
+typedef enum gp_fault {
+    GP_FAULT_LOSS = 0,    /* a message vanishes */
+    GP_FAULT_DUPLICATE,   /* a message arrives twice */
+    GP_FAULT_REORDER,     /* a message overtakes others of its link */
+    GP_FAULT_DELAY,       /* a message takes much longer */
+    GP_FAULT_CRASH,       /* the process dies, its disk stays */
+    GP_FAULT_WIPE,        /* the process dies and its disk with it */
+    GP_FAULT_PAUSE,       /* the process is frozen for a while */
+    GP_FAULT_CUT,         /* two sides cannot talk */
+    GP_FAULT_CUT_ONE_WAY, /* one side is not heard by the other */
+    GP_FAULT_CLOCK,       /* a clock runs at another rate */
+    GP_FAULT_STORE,       /* a record cannot be made durable */
+    GP_FAULT_COUNT
+} gp_fault_t;
+
+const char *gp_fault_name(gp_fault_t fault);
+
+typedef struct gp_world_config {
+    uint32_t nodes;
+    uint32_t group_size; /* nodes i/group_size form a group; 1 .. GP_MEMBERS_MAX */
+    uint64_t seed;
+    gp_usec_t latency_us;          /* least time of a message */
+    gp_usec_t jitter_us;           /* and at most this much more */
+    gp_usec_t store_us;            /* least time of a store; at most four times as much */
+    uint32_t message_permyriad[4]; /* LOSS, DUPLICATE, REORDER, DELAY of messages, in 1/10,000 */
+    uint32_t store_permyriad;      /* stores that fail */
+    uint32_t check_every; /* steps between two checks of all invariants of a core; 0: never */
+    bool ed25519;         /* real signatures instead of the stand-in */
+} gp_world_config_t;
+
+void gp_world_defaults(gp_world_config_t *config);
+
+typedef struct gp_world gp_world_t;
+
+typedef struct gp_world_stats {
+    uint64_t events;
+    uint64_t messages; /* sent */
+    uint64_t bytes;
+    uint64_t refused; /* frames that a gate dropped */
+    uint64_t faults[GP_FAULT_COUNT];
+    uint64_t finds;
+    uint64_t found;
+    uint64_t jobs;
+    uint64_t jobs_ended;
+} gp_world_stats_t;
+
+/* NULL: out of memory or a config out of range. */
+gp_world_t *gp_world_new(const gp_world_config_t *config);
+void gp_world_free(gp_world_t *world);
+
+/* Lets the world go on until `until`; false as soon as an invariant is violated. */
+bool gp_world_run(gp_world_t *world, gp_usec_t until);
+
+gp_usec_t gp_world_now(const gp_world_t *world);
+uint64_t gp_world_trace_hash(const gp_world_t *world);
+const gp_world_stats_t *gp_world_stats(const gp_world_t *world);
+
+/* The first violation, in words; "" while there is none. */
+const char *gp_world_violation(const gp_world_t *world);
+
+/* Each notice of each node, as it happens: for traces. */
+typedef void gp_world_watch_t(void *context, uint32_t node, gp_usec_t at, uint64_t token,
+                              const gp_msg_t *notice);
+void gp_world_watch(gp_world_t *world, gp_world_watch_t *watch, void *context);
+
+/* ---- what can be done to a node -------------------------------------------------------------- */
+
+/* Starts the process. The first node of a group that ever starts founds it; a further one is
+ * introduced by a living machine of the group. */
+void gp_world_start(gp_world_t *world, uint32_t node);
+void gp_world_crash(gp_world_t *world, uint32_t node, bool wipe);
+void gp_world_pause(gp_world_t *world, uint32_t node, bool pause);
+void gp_world_clock(gp_world_t *world, uint32_t node, int32_t rate_ppm);
+
+/* The machine leaves in good order; its process ends when the group knows. */
+void gp_world_leave(gp_world_t *world, uint32_t node, bool forever);
+
+/* Messages from `from` to `to` are lost from now on, or pass again. */
+void gp_world_cut(gp_world_t *world, uint32_t from, uint32_t to, bool cut);
+/* All cuts, pauses and clock rates are gone, all machines run: in one group, or everywhere. */
+void gp_world_heal_group(gp_world_t *world, uint32_t group);
+void gp_world_heal(gp_world_t *world);
+
+/* From now on messages and stores do not fail by themselves. */
+void gp_world_calm(gp_world_t *world);
+
+/* Counts a fault that the caller has put together from cuts. */
+void gp_world_count(gp_world_t *world, gp_fault_t fault);
+
+void gp_world_find(gp_world_t *world, uint32_t node, const char *query);
+void gp_world_job(gp_world_t *world, uint32_t node, const char *where);
+
+/* ---- what can be seen ------------------------------------------------------------------------ */
+
+bool gp_world_alive(const gp_world_t *world, uint32_t node);
+const char *gp_world_name(const gp_world_t *world, uint32_t node);
+/* The node with this id (also a former id of a wiped node), or UINT32_MAX. */
+uint32_t gp_world_node(const gp_world_t *world, const gp_id_t *id);
+const void *gp_world_peer(const gp_world_t *world, uint32_t node); /* NULL: not running */
+
+/* One leader with a mandate in each group, everybody follows it, all views equal. If not, why. */
+bool gp_world_agrees(const gp_world_t *world, uint32_t group, char *why, size_t size);
+uint32_t gp_world_groups(const gp_world_t *world);
+
+#endif

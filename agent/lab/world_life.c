@@ -1,0 +1,356 @@
+/* What is done to the nodes of a world: starting, killing, freezing, cutting, asking. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "agent/lab/world_state.h"
+
+static uint32_t first_of(const gp_world_t *world, uint32_t node)
+{
+    return node - gp_sim_place(world, node);
+}
+
+static uint32_t end_of(const gp_world_t *world, uint32_t node)
+{
+    uint32_t end = first_of(world, node) + world->config.group_size;
+    return end < world->config.nodes ? end : world->config.nodes;
+}
+
+/* ---- starting -------------------------------------------------------------------------------- */
+
+static gp_record_member_t entry_of(const gp_sim_node_t *node, char address[GP_ADDRESS_MAX])
+{
+    int n = snprintf(address, GP_ADDRESS_MAX, "sim://%s", node->name);
+    return (gp_record_member_t){
+        .id = node->id,
+        .state = GP_MEMBER_UNKNOWN,
+        .cause = GP_CAUSE_JOINED,
+        .name = gp_text(node->name),
+        .address = gp_slice(address, (size_t)n),
+    };
+}
+
+/* A joined machine knows who admitted it, as `gridpeer join` leaves it on the disk. */
+static void write_sponsor(gp_sim_node_t *node, const gp_sim_node_t *sponsor)
+{
+    gp_world_t *world = node->world;
+    char address[GP_ADDRESS_MAX];
+    memset(&world->msg, 0, gp_msg_size(GP_MSG_GROUP_STATE));
+    world->msg.kind = GP_MSG_GROUP_STATE;
+    world->msg.u.group_state.group = gp_sim_group_id(gp_sim_group_of(world, node->index));
+    world->msg.u.group_state.entries_count = 1;
+    world->msg.u.group_state.entries[0] = entry_of(sponsor, address);
+    size_t n = 0;
+    gp_error_t error = gp_msg_pack(&world->msg, world->packed, sizeof world->packed, &n);
+    assert(error == GP_OK);
+    gp_sim_keep(&node->disk, GP_MSG_GROUP_STATE, 0, gp_slice(world->packed, n));
+}
+
+static gp_sim_node_t *find_sponsor(gp_sim_node_t *node)
+{
+    gp_world_t *world = node->world;
+    for (uint32_t i = first_of(world, node->index); i < end_of(world, node->index); i++) {
+        gp_sim_node_t *other = &world->nodes[i];
+        if (other != node && other->introduced && other->running && !other->paused) {
+            return other;
+        }
+    }
+    return NULL;
+}
+
+static void introduce(gp_sim_node_t *node, gp_sim_node_t *sponsor)
+{
+    gp_world_t *world = node->world;
+    char address[GP_ADDRESS_MAX];
+    write_sponsor(node, sponsor);
+    memset(&world->msg, 0, gp_msg_size(GP_MSG_GROUP_INTRODUCE));
+    world->msg.kind = GP_MSG_GROUP_INTRODUCE;
+    world->msg.u.group_introduce.entries_count = 1;
+    world->msg.u.group_introduce.entries[0] = entry_of(node, address);
+    gp_sim_command(sponsor, 0, 0, &world->msg);
+}
+
+static void describe(gp_sim_node_t *node, gp_peer_config_t *config)
+{
+    gp_world_t *world = node->world;
+    uint64_t group = gp_sim_group_id(gp_sim_group_of(world, node->index));
+    memset(config, 0, sizeof *config);
+    gp_group_defaults(&config->group);
+    gp_work_config_default(&config->work);
+    config->election = gp_election_defaults();
+    config->group.group = group;
+    config->group.cert_max = 0;
+    /* Wiped machines come back as others while the table still remembers the former ones. */
+    uint32_t room = world->config.group_size + 14;
+    config->group.members_max = room < GP_MEMBERS_MAX ? room : GP_MEMBERS_MAX;
+    config->group.boot = node->disk.boot;
+    config->group.name = gp_text(node->name);
+    config->election.group = group;
+    config->discovery.group = group;
+    config->discovery.incarnation = node->disk.boot;
+    config->discovery.members_max = config->group.members_max;
+    config->discovery.pool_bytes = 64;
+    config->discovery.name = config->group.name;
+    config->work.epoch = node->disk.boot;
+    config->work.home_max = 8;
+    config->work.attempts_max = 8;
+    config->work.running_max = 4;
+    config->work.command_bytes = 256;
+    config->work.output_window = GP_OUTPUT_CHUNK_MAX;
+}
+
+static void make_runner(gp_sim_node_t *node)
+{
+    gp_world_t *world = node->world;
+    char address[GP_ADDRESS_MAX];
+    gp_peer_config_t peer;
+    describe(node, &peer);
+    gp_record_member_t self = entry_of(node, address);
+    peer.group.address = self.address;
+    gp_runner_config_t config = {
+        .ops = &gp_peer_ops,
+        .core_config = &peer,
+        .seed = gp_random_next(&world->random),
+        .gate = {.self = node->id,
+                 .group = peer.group.group,
+                 .boot = node->disk.boot,
+                 .sealer = {world->config.ed25519 ? &gp_signer_ed25519 : &gp_signer_standin,
+                            node->secret}},
+        .effects = &gp_sim_effects,
+        .context = node,
+        .bench = world->bench,
+    };
+    gp_runner_free(node->runner);
+    node->runner = NULL;
+    gp_error_t error = gp_runner_new(&config, &node->runner);
+    assert(error == GP_OK && "the simulator's config is wrong");
+}
+
+static void load_disk(gp_sim_node_t *node)
+{
+    for (uint32_t i = 0; i < node->disk.count; i++) {
+        const gp_sim_record_t *record = &node->disk.v[i];
+        gp_error_t error =
+            gp_msg_read(record->kind, gp_slice(record->bytes, record->n), false, &node->world->msg);
+        assert(error == GP_OK && "the simulator's disk is damaged");
+        gp_runner_load(node->runner, &node->world->msg);
+    }
+}
+
+/* What the collectors of a real machine would tell; the figures come from the seed. */
+static void tell_record(gp_sim_node_t *node)
+{
+    gp_world_t *world = node->world;
+    memset(&world->msg, 0, gp_msg_size(GP_MSG_OWN_RECORD));
+    world->msg.kind = GP_MSG_OWN_RECORD;
+    gp_msg_own_record_t *own = &world->msg.u.own_record;
+    uint64_t luck = gp_hash(&node->index, sizeof node->index, world->config.seed);
+    own->whole = true;
+    own->attrs[own->attrs_count++] =
+        (gp_record_attr_t){.attr = GP_ATTR_CPU, .number = 1 + luck % 32};
+    own->attrs[own->attrs_count++] =
+        (gp_record_attr_t){.attr = GP_ATTR_MEM_FREE, .number = (luck >> 8) % (64ULL << 30)};
+    own->attrs[own->attrs_count++] =
+        (gp_record_attr_t){.attr = GP_ATTR_ARCH, .text = gp_text("x86_64")};
+    gp_sim_command(node, GP_MSEC, 0, &world->msg);
+}
+
+void gp_world_start(gp_world_t *world, uint32_t index)
+{
+    gp_sim_node_t *node = &world->nodes[index];
+    gp_sim_group_t *group = &world->groups[gp_sim_group_of(world, index)];
+    assert(!node->running);
+    bool founds = !group->founded;
+    if (!node->introduced && !founds) {
+        gp_sim_node_t *sponsor = find_sponsor(node);
+        if (sponsor == NULL) {
+            return; /* nobody is there to admit it: it tries again when it is next started */
+        }
+        introduce(node, sponsor);
+    }
+    node->introduced = true;
+    group->founded = true;
+    node->disk.boot++;
+    node->life++;
+    node->running = true;
+    node->paused = false;
+    node->wake_at = GP_NEVER;
+    make_runner(node);
+    load_disk(node);
+    gp_runner_start(node->runner);
+    if (founds) {
+        gp_msg_t *msg = gp_runner_draft(node->runner, GP_MSG_ELECTION_FOUND);
+        msg->u.election_found.score = 500;
+        gp_runner_command(node->runner, 0, msg);
+    }
+    tell_record(node);
+    gp_sim_links_restore(node);
+    gp_happening_t *wake = gp_happening_new(GP_HAPPEN_WAKE, node, (gp_slice_t){0});
+    wake->at = world->now;
+    node->wake_at = world->now;
+    gp_agenda_add(&world->agenda, wake);
+}
+
+/* ---- ending ---------------------------------------------------------------------------------- */
+
+void gp_sim_end(gp_sim_node_t *node)
+{
+    node->running = false;
+    node->paused = false;
+    node->life++;
+    node->goes = false;
+    node->disk_free = 0;
+    gp_sim_forget_waiting(node);
+    gp_sim_links_reset(node);
+}
+
+void gp_world_crash(gp_world_t *world, uint32_t index, bool wipe)
+{
+    gp_sim_node_t *node = &world->nodes[index];
+    assert(node->running);
+    world->stats.faults[wipe ? GP_FAULT_WIPE : GP_FAULT_CRASH]++;
+    gp_sim_end(node);
+    if (wipe) {
+        /* A machine without its disk has lost its key: it comes back as another one. */
+        gp_sim_wipe(&node->disk);
+        node->wipes++;
+        node->introduced = false;
+        gp_sim_name(node);
+    }
+}
+
+void gp_world_leave(gp_world_t *world, uint32_t index, bool forever)
+{
+    gp_sim_node_t *node = &world->nodes[index];
+    assert(node->running && !node->paused);
+    memset(&world->msg, 0, gp_msg_size(GP_MSG_ELECTION_RELINQUISH));
+    world->msg.kind = GP_MSG_ELECTION_RELINQUISH;
+    world->msg.u.election_relinquish.forever = forever;
+    gp_sim_command(node, 0, 0, &world->msg);
+}
+
+/* ---- freezing, clocks, cuts ------------------------------------------------------------------ */
+
+static int by_order(const void *a, const void *b)
+{
+    const gp_happening_t *x = *(gp_happening_t *const *)a;
+    const gp_happening_t *y = *(gp_happening_t *const *)b;
+    return x->order < y->order ? -1 : x->order > y->order;
+}
+
+/* All that came meanwhile comes now, in the order in which it came. */
+static void thaw(gp_sim_node_t *node)
+{
+    gp_world_t *world = node->world;
+    if (node->waiting_count > 1) {
+        qsort(node->waiting, node->waiting_count, sizeof node->waiting[0], by_order);
+    }
+    for (uint32_t i = 0; i < node->waiting_count; i++) {
+        gp_happening_t *h = node->waiting[i];
+        h->at = world->now;
+        if (h->type == GP_HAPPEN_WAKE) {
+            node->wake_at = world->now;
+        }
+        gp_agenda_add(&world->agenda, h);
+    }
+    node->waiting_count = 0;
+}
+
+void gp_world_pause(gp_world_t *world, uint32_t index, bool pause)
+{
+    gp_sim_node_t *node = &world->nodes[index];
+    assert(node->running && node->paused != pause);
+    node->paused = pause;
+    if (pause) {
+        world->stats.faults[GP_FAULT_PAUSE]++;
+    } else {
+        thaw(node);
+    }
+}
+
+void gp_world_clock(gp_world_t *world, uint32_t index, int32_t rate_ppm)
+{
+    gp_sim_node_t *node = &world->nodes[index];
+    node->clock_local = gp_sim_local(node, world->now);
+    node->clock_true = world->now;
+    node->rate_ppm = rate_ppm;
+    world->stats.faults[GP_FAULT_CLOCK] += rate_ppm != 0 ? 1 : 0;
+    if (node->running && !node->paused) {
+        gp_happening_t *wake = gp_happening_new(GP_HAPPEN_WAKE, node, (gp_slice_t){0});
+        wake->at = world->now;
+        node->wake_at = world->now;
+        gp_agenda_add(&world->agenda, wake);
+    }
+}
+
+void gp_world_cut(gp_world_t *world, uint32_t from, uint32_t to, bool cut)
+{
+    assert(gp_sim_group_of(world, from) == gp_sim_group_of(world, to));
+    world->nodes[from].cut[gp_sim_place(world, to)] = cut;
+}
+
+static void heal_node(gp_world_t *world, uint32_t index)
+{
+    gp_sim_node_t *node = &world->nodes[index];
+    memset(node->cut, 0, world->config.group_size * sizeof node->cut[0]);
+    if (node->rate_ppm != 0) {
+        gp_world_clock(world, index, 0);
+    }
+    if (node->running && node->paused) {
+        gp_world_pause(world, index, false);
+    }
+    if (!node->running) {
+        gp_world_start(world, index);
+    }
+}
+
+void gp_world_heal_group(gp_world_t *world, uint32_t group)
+{
+    uint32_t first = group * world->config.group_size;
+    for (uint32_t i = first; i < end_of(world, first); i++) {
+        heal_node(world, i);
+    }
+}
+
+void gp_world_heal(gp_world_t *world)
+{
+    for (uint32_t group = 0; group < world->group_count; group++) {
+        gp_world_heal_group(world, group);
+    }
+}
+
+void gp_world_calm(gp_world_t *world)
+{
+    memset(world->config.message_permyriad, 0, sizeof world->config.message_permyriad);
+    world->config.store_permyriad = 0;
+}
+
+void gp_world_count(gp_world_t *world, gp_fault_t fault)
+{
+    world->stats.faults[fault]++;
+}
+
+/* ---- asking ---------------------------------------------------------------------------------- */
+
+void gp_world_find(gp_world_t *world, uint32_t index, const char *query)
+{
+    memset(&world->msg, 0, gp_msg_size(GP_MSG_DISCOVERY_FIND));
+    world->msg.kind = GP_MSG_DISCOVERY_FIND;
+    world->msg.u.discovery_find.query = gp_text(query);
+    world->msg.u.discovery_find.limit = 3;
+    world->msg.u.discovery_find.timeout_ms = 5000;
+    world->stats.finds++;
+    gp_sim_command(&world->nodes[index], 0, ++world->requests, &world->msg);
+}
+
+void gp_world_job(gp_world_t *world, uint32_t index, const char *where)
+{
+    memset(&world->msg, 0, gp_msg_size(GP_MSG_WORK_RUN));
+    world->msg.kind = GP_MSG_WORK_RUN;
+    gp_msg_work_run_t *run = &world->msg.u.work_run;
+    run->name = gp_text("job");
+    run->where = gp_text(where);
+    run->args_count = 1;
+    run->args[0].text = gp_text("true");
+    world->stats.jobs++;
+    gp_sim_command(&world->nodes[index], 0, ++world->requests, &world->msg);
+}

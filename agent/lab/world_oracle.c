@@ -1,0 +1,255 @@
+/* The oracle: what must never happen, looked at whenever anything happens. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "agent/lab/world_state.h"
+
+void gp_oracle_violation(gp_world_t *world, const char *what, const gp_sim_node_t *node)
+{
+    if (world->violation[0] == '\0') {
+        snprintf(world->violation, sizeof world->violation, "%s: %s at %llu us", what, node->name,
+                 (unsigned long long)world->now);
+    }
+}
+
+static gp_sim_group_t *group_of(const gp_sim_node_t *node)
+{
+    return &node->world->groups[gp_sim_group_of(node->world, node->index)];
+}
+
+/* The trace is every notice of every node, in order: one number stands for all of it. */
+static void trace(gp_sim_node_t *node, uint64_t token, const gp_msg_t *msg)
+{
+    gp_world_t *world = node->world;
+    size_t n = 0;
+    gp_error_t error = gp_msg_pack(msg, world->packed, sizeof world->packed, &n);
+    assert(error == GP_OK);
+    uint64_t head[4] = {world->now, node->index, (uint64_t)msg->kind, world->hash};
+    world->hash = gp_hash(world->packed, n, gp_hash(head, sizeof head, 0));
+    if (world->watch != NULL) {
+        world->watch(world->watch_context, node->index, world->now, token, msg);
+    }
+}
+
+/* At most one machine has a mandate in a term, whoever says so. */
+static void check_mandate(gp_sim_node_t *node, const gp_msg_leader_t *leader)
+{
+    gp_sim_group_t *group = group_of(node);
+    if (leader->right != GP_RIGHT_QUORUM) {
+        return;
+    }
+    if (leader->term > group->term) {
+        group->term = leader->term;
+        group->leader = leader->leader;
+    } else if (leader->term == group->term && !gp_id_equal(&group->leader, &leader->leader)) {
+        gp_oracle_violation(node->world, "two mandates in one term", node);
+    }
+}
+
+/* At most one living process holds a lease, in true time, whatever the clocks say. */
+static void check_lease(gp_sim_node_t *node, const gp_msg_leader_t *leader)
+{
+    gp_world_t *world = node->world;
+    gp_sim_group_t *group = group_of(node);
+    bool leads = leader->right == GP_RIGHT_QUORUM && gp_id_equal(&leader->leader, &node->id) &&
+                 leader->lease_until > gp_sim_local(node, world->now);
+    if (!leads) {
+        if (group->holder == node->index) {
+            group->holder = UINT32_MAX;
+        }
+        return;
+    }
+    if (group->holder != UINT32_MAX && group->holder != node->index) {
+        const gp_sim_node_t *holder = &world->nodes[group->holder];
+        if (holder->running && holder->life == group->holder_life &&
+            group->lease_until > world->now) {
+            gp_oracle_violation(world, "two leases at once", node);
+        }
+    }
+    group->holder = node->index;
+    group->holder_life = node->life;
+    group->lease_until = gp_sim_true(node, leader->lease_until);
+}
+
+/* An attempt starts once in the whole world, and a job never twice. */
+static void check_start(gp_sim_node_t *node, const gp_msg_job_start_t *start)
+{
+    gp_world_t *world = node->world;
+    uint64_t name =
+        gp_hash(&start->job, sizeof start->job, gp_hash(start->home.b, sizeof start->home.b, 0));
+    for (uint32_t i = 0; i < world->started_count; i++) {
+        if (world->started_jobs[i] == name) {
+            gp_oracle_violation(world, "a job was started twice", node);
+            return;
+        }
+    }
+    if (world->started_count == world->started_capacity) {
+        world->started_capacity = world->started_capacity == 0 ? 64 : 2 * world->started_capacity;
+        world->started_jobs =
+            realloc(world->started_jobs, world->started_capacity * sizeof(uint64_t));
+        assert(world->started_jobs != NULL && "out of memory");
+    }
+    world->started_jobs[world->started_count++] = name;
+}
+
+void gp_oracle_notice(gp_sim_node_t *node, uint64_t token, const gp_msg_t *msg)
+{
+    gp_world_stats_t *stats = &node->world->stats;
+    trace(node, token, msg);
+    switch (msg->kind) {
+    case GP_MSG_LEADER:
+        check_mandate(node, &msg->u.leader);
+        check_lease(node, &msg->u.leader);
+        break;
+    case GP_MSG_JOB_START:
+        check_start(node, &msg->u.job_start);
+        break;
+    case GP_MSG_ANSWER:
+        stats->found += msg->u.answer.error == GP_OK ? 1 : 0;
+        break;
+    case GP_MSG_JOB:
+        stats->jobs_ended += msg->u.job.state >= GP_JOB_DONE ? 1 : 0;
+        break;
+    case GP_MSG_LEFT:
+        node->goes = true;
+        break;
+    default:
+        break;
+    }
+}
+
+/* A vote that leaves the machine is on its disk. */
+static void check_vote(gp_sim_node_t *node, const gp_msg_vote_t *vote)
+{
+    gp_world_t *world = node->world;
+    const gp_sim_record_t *record = NULL;
+    for (uint32_t i = 0; i < node->disk.count; i++) {
+        if (node->disk.v[i].kind == GP_MSG_ELECTION_STATE) {
+            record = &node->disk.v[i];
+        }
+    }
+    uint64_t term = vote->term;
+    gp_id_t candidate = vote->candidate;
+    if (record != NULL) {
+        gp_error_t error = gp_msg_read(GP_MSG_ELECTION_STATE, gp_slice(record->bytes, record->n),
+                                       false, &world->msg);
+        assert(error == GP_OK);
+        const gp_msg_election_state_t *state = &world->msg.u.election_state;
+        if (state->term > term ||
+            (state->term == term && gp_id_equal(&state->voted_for, &candidate))) {
+            return;
+        }
+    }
+    gp_oracle_violation(world, "a vote was sent before it was durable", node);
+}
+
+void gp_oracle_sent(gp_sim_node_t *node, gp_msg_kind_t kind, gp_slice_t frame)
+{
+    gp_world_t *world = node->world;
+    gp_envelope_t envelope;
+    if (kind != GP_MSG_VOTE) {
+        return;
+    }
+    gp_error_t error = gp_envelope_open(frame, &envelope);
+    assert(error == GP_OK);
+    error = gp_msg_read(kind, envelope.body, true, &world->msg);
+    assert(error == GP_OK);
+    if (world->msg.u.vote.granted) {
+        gp_msg_vote_t vote = world->msg.u.vote;
+        check_vote(node, &vote);
+    }
+}
+
+/* ---- after the faults: does everybody agree? ------------------------------------------------- */
+
+static bool follows(const gp_world_t *world, const gp_sim_node_t *node, const gp_sim_node_t *leader,
+                    char *why, size_t size)
+{
+    const void *election = gp_peer_election(gp_runner_core(node->runner));
+    gp_id_t whom = gp_election_leader(election);
+    (void)world;
+    if (gp_election_right(election) != GP_RIGHT_QUORUM) {
+        snprintf(why, size, "%s knows of no mandate", node->name);
+        return false;
+    }
+    if (!gp_id_equal(&whom, &leader->id)) {
+        uint32_t other = gp_world_node(world, &whom);
+        snprintf(why, size, "%s follows %s, %s leads", node->name,
+                 other == UINT32_MAX ? "nobody" : world->nodes[other].name, leader->name);
+        return false;
+    }
+    return true;
+}
+
+static const gp_sim_node_t *leader_of(const gp_world_t *world, uint32_t first, uint32_t end,
+                                      char *why, size_t size)
+{
+    const gp_sim_node_t *leader = NULL;
+    for (uint32_t i = first; i < end; i++) {
+        const gp_sim_node_t *node = &world->nodes[i];
+        if (!node->running) {
+            continue;
+        }
+        const void *election = gp_peer_election(gp_runner_core(node->runner));
+        gp_id_t whom = gp_election_leader(election);
+        if (gp_election_right(election) == GP_RIGHT_QUORUM && gp_id_equal(&whom, &node->id)) {
+            if (leader != NULL) {
+                snprintf(why, size, "%s and %s both lead", leader->name, node->name);
+                return NULL;
+            }
+            leader = node;
+        }
+    }
+    if (leader == NULL) {
+        snprintf(why, size, "nobody leads the group of %s", world->nodes[first].name);
+    }
+    return leader;
+}
+
+/* Does this node's view show every running machine of the group as alive? */
+static bool sees_all(const gp_world_t *world, const gp_sim_node_t *node, uint32_t first,
+                     uint32_t end, char *why, size_t size)
+{
+    const void *group = gp_peer_group(gp_runner_core(node->runner));
+    for (uint32_t i = first; i < end; i++) {
+        const gp_sim_node_t *other = &world->nodes[i];
+        if (!other->running) {
+            continue;
+        }
+        const gp_group_member_t *member = gp_group_member(group, &other->id);
+        if (member == NULL || member->state != GP_MEMBER_ALIVE) {
+            snprintf(why, size, "%s says that %s is %s", node->name, other->name,
+                     member == NULL ? "nobody" : gp_member_state_name(member->state));
+            return false;
+        }
+    }
+    return true;
+}
+
+bool gp_world_agrees(const gp_world_t *world, uint32_t group, char *why, size_t size)
+{
+    uint32_t first = group * world->config.group_size;
+    uint32_t end = first + world->config.group_size;
+    end = end < world->config.nodes ? end : world->config.nodes;
+    const gp_sim_node_t *leader = leader_of(world, first, end, why, size);
+    if (leader == NULL) {
+        return false;
+    }
+    const void *view = gp_peer_group(gp_runner_core(leader->runner));
+    for (uint32_t i = first; i < end; i++) {
+        const gp_sim_node_t *node = &world->nodes[i];
+        if (!node->running) {
+            continue;
+        }
+        if (!follows(world, node, leader, why, size) ||
+            !sees_all(world, node, first, end, why, size)) {
+            return false;
+        }
+        const void *own = gp_peer_group(gp_runner_core(node->runner));
+        if (gp_group_view_digest(own) != gp_group_view_digest(view)) {
+            snprintf(why, size, "%s has another view than %s", node->name, leader->name);
+            return false;
+        }
+    }
+    return true;
+}

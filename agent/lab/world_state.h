@@ -1,0 +1,148 @@
+/* What the files of the world share; nobody else includes this. */
+#ifndef GP_AGENT_LAB_WORLD_STATE_H
+#define GP_AGENT_LAB_WORLD_STATE_H
+
+#include "agent/lab/world.h"
+#include "proto/random.h"
+
+typedef enum gp_happening_type {
+    GP_HAPPEN_WAKE = 1,
+    GP_HAPPEN_FRAME,
+    GP_HAPPEN_LINK,
+    GP_HAPPEN_DIALED,
+    GP_HAPPEN_STORED,
+    GP_HAPPEN_COMMAND
+} gp_happening_type_t;
+
+/* Something that will happen to one life of one node. */
+typedef struct gp_happening {
+    gp_usec_t at;
+    uint64_t order; /* of creation: ties are broken the same way in each run */
+    uint32_t node;
+    uint32_t life;
+    gp_happening_type_t type;
+    gp_room_t room;
+    gp_id_t peer;
+    uint64_t token;
+    bool ok;
+    uint32_t n;
+    uint8_t bytes[]; /* a frame, a record, a packed command */
+} gp_happening_t;
+
+/* A binary heap by (at, order). */
+typedef struct gp_agenda {
+    gp_happening_t **v;
+    size_t count;
+    size_t capacity;
+    uint64_t order;
+} gp_agenda_t;
+
+typedef struct gp_sim_record {
+    gp_msg_kind_t kind;
+    uint64_t key;
+    uint32_t n;
+    uint8_t *bytes;
+} gp_sim_record_t;
+
+typedef struct gp_sim_disk {
+    gp_sim_record_t *v;
+    uint32_t count;
+    uint64_t boot;
+} gp_sim_disk_t;
+
+typedef struct gp_sim_node {
+    gp_world_t *world;
+    uint32_t index;
+    uint32_t life;  /* of the process: raised at each start and each crash */
+    uint32_t wipes; /* of the disk: a wiped machine comes back as another */
+    bool running;
+    bool paused;
+    bool introduced;
+    bool goes; /* the group knows that it leaves: its process ends with this step */
+    gp_id_t id;
+    char name[GP_NAME_MAX + 1];
+    int32_t rate_ppm;
+    gp_usec_t clock_true;  /* since when the clock runs at this rate */
+    gp_usec_t clock_local; /* and what it said then */
+    gp_usec_t wake_at;     /* true time of the WAKE on the agenda; GP_NEVER: none */
+    gp_usec_t disk_free;   /* the disk does one thing after another */
+    uint32_t steps;
+    gp_sim_disk_t disk;
+    gp_runner_t *runner;
+    gp_secret_t *secret;      /* with ed25519 */
+    gp_usec_t *arrivals;      /* by member of the group: links keep their order */
+    bool *cut;                /* by member of the group: what I send to it is lost */
+    bool *links;              /* by member of the group: I hold a link to it */
+    gp_happening_t **waiting; /* what came while it was paused */
+    uint32_t waiting_count;
+    uint32_t waiting_capacity;
+} gp_sim_node_t;
+
+/* What the oracle remembers of a group. */
+typedef struct gp_sim_group {
+    bool founded;
+    uint64_t term; /* the highest with a mandate */
+    gp_id_t leader;
+    uint32_t holder; /* the node whose lease runs, and in which life */
+    uint32_t holder_life;
+    gp_usec_t lease_until; /* true time */
+} gp_sim_group_t;
+
+struct gp_world {
+    gp_world_config_t config;
+    gp_bench_t *bench;
+    gp_random_t random;
+    gp_usec_t now;
+    gp_agenda_t agenda;
+    gp_sim_node_t *nodes;
+    gp_sim_group_t *groups;
+    uint32_t group_count;
+    uint64_t hash;
+    gp_world_stats_t stats;
+    gp_world_watch_t *watch;
+    void *watch_context;
+    char violation[256];
+    gp_msg_t msg; /* for looking into what is sent */
+    uint8_t packed[GP_MESSAGE_MAX];
+    uint64_t *started_jobs; /* the oracle: every attempt that ever started, as a hash */
+    uint32_t started_count;
+    uint32_t started_capacity;
+    uint64_t requests;
+};
+
+/* world_agenda.c */
+gp_happening_t *gp_happening_new(gp_happening_type_t type, const gp_sim_node_t *node,
+                                 gp_slice_t bytes);
+void gp_agenda_add(gp_agenda_t *agenda, gp_happening_t *happening);
+gp_happening_t *gp_agenda_take(gp_agenda_t *agenda); /* NULL: nothing will happen any more */
+const gp_happening_t *gp_agenda_first(const gp_agenda_t *agenda);
+
+/* world.c */
+gp_usec_t gp_sim_local(const gp_sim_node_t *node, gp_usec_t at);
+gp_usec_t gp_sim_true(const gp_sim_node_t *node, gp_usec_t local);
+uint32_t gp_sim_group_of(const gp_world_t *world, uint32_t node);
+uint32_t gp_sim_place(const gp_world_t *world, uint32_t node); /* within its group */
+uint64_t gp_sim_group_id(uint32_t group);
+void gp_sim_name(gp_sim_node_t *node); /* its id and name, after a wipe others than before */
+void gp_sim_forget_waiting(gp_sim_node_t *node);
+void gp_sim_command(gp_sim_node_t *node, gp_usec_t in_us, uint64_t token, const gp_msg_t *msg);
+
+/* world_life.c */
+void gp_sim_end(gp_sim_node_t *node); /* of its process */
+
+/* world_effects.c: the virtual network, disk and launcher */
+extern const gp_effects_t gp_sim_effects;
+void gp_sim_links_reset(gp_sim_node_t *node);   /* its process died */
+void gp_sim_links_restore(gp_sim_node_t *node); /* its process is back */
+/* Empty bytes (a NULL pointer) remove the record. */
+void gp_sim_keep(gp_sim_disk_t *disk, gp_msg_kind_t kind, uint64_t key, gp_slice_t bytes);
+void gp_sim_wipe(gp_sim_disk_t *disk);
+bool gp_sim_chance(gp_world_t *world, uint32_t permyriad);
+gp_usec_t gp_sim_within(gp_world_t *world, gp_usec_t least, gp_usec_t more);
+
+/* world_oracle.c */
+void gp_oracle_notice(gp_sim_node_t *node, uint64_t token, const gp_msg_t *msg);
+void gp_oracle_sent(gp_sim_node_t *node, gp_msg_kind_t kind, gp_slice_t frame);
+void gp_oracle_violation(gp_world_t *world, const char *what, const gp_sim_node_t *node);
+
+#endif

@@ -1,0 +1,154 @@
+#include "agent/peer/gate.h"
+
+#include "election/mandate_check.h"
+
+void gp_gate_init(gp_gate_t *gate, const gp_gate_config_t *config, gp_gate_sender_t *senders)
+{
+    assert(senders != NULL);
+    *gate = (gp_gate_t){.config = *config, .senders = senders};
+}
+
+static gp_gate_sender_t *sender_of(gp_gate_t *gate, const gp_id_t *id, gp_usec_t now)
+{
+    gp_gate_sender_t *oldest = NULL;
+    for (uint32_t i = 0; i < gate->sender_count; i++) {
+        gp_gate_sender_t *sender = &gate->senders[i];
+        if (gp_id_equal(&sender->id, id)) {
+            return sender;
+        }
+        if (oldest == NULL || sender->used < oldest->used) {
+            oldest = sender;
+        }
+    }
+    if (gate->sender_count < GP_GATE_SENDERS) {
+        oldest = &gate->senders[gate->sender_count++];
+    }
+    *oldest = (gp_gate_sender_t){.id = *id, .used = now, .credit = GP_GATE_BURST * GP_SECOND};
+    return oldest;
+}
+
+/* A bucket of frames in millionths: a microsecond of time earns GP_GATE_RATE of them. */
+static bool within_quota(gp_gate_sender_t *sender, gp_usec_t now)
+{
+    const uint64_t full = GP_GATE_BURST * GP_SECOND;
+    uint64_t passed = now > sender->used ? now - sender->used : 0;
+    uint64_t earned = passed > full / GP_GATE_RATE ? full : passed * GP_GATE_RATE;
+    sender->credit = earned >= full - sender->credit ? full : sender->credit + earned;
+    sender->used = now;
+    if (sender->credit < GP_SECOND) {
+        return false;
+    }
+    sender->credit -= GP_SECOND;
+    return true;
+}
+
+static bool in_time(gp_wall_ms_t sent, gp_wall_ms_t wall)
+{
+    uint64_t apart = sent > wall ? sent - wall : wall - sent;
+    return apart <= GP_ENVELOPE_SKEW_MS;
+}
+
+static bool for_us(const gp_gate_t *gate, const gp_id_t *destination)
+{
+    gp_id_t group = gp_envelope_group(gate->config.group);
+    return gp_id_equal(destination, &gate->config.self) || gp_id_equal(destination, &group);
+}
+
+static bool carries_valid_certs(const gp_gate_t *gate, const gp_id_t *source, const gp_msg_t *msg)
+{
+    if (gate->config.certified == NULL) {
+        return true;
+    }
+    if (msg->kind == GP_MSG_SEEK) {
+        return gate->config.certified(gate->config.context, msg->u.seek.cert, source);
+    }
+    if (msg->kind == GP_MSG_INTRODUCE) {
+        for (uint32_t i = 0; i < msg->u.introduce.entries_count; i++) {
+            const gp_record_member_t *entry = &msg->u.introduce.entries[i];
+            if (!gate->config.certified(gate->config.context, entry->cert, &entry->id)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static gp_error_t check_evidence(const gp_gate_t *gate, const gp_id_t *source, const gp_msg_t *msg)
+{
+    if (msg->kind == GP_MSG_MANDATE) {
+        return gp_mandate_check(msg, &gate->config.grid, gate->config.sealer.signer);
+    }
+    return carries_valid_certs(gate, source, msg) ? GP_OK : GP_E_CERT_SIGNATURE;
+}
+
+static gp_error_t check_signed(gp_gate_t *gate, const gp_envelope_t *envelope,
+                               const gp_id_t *session, gp_usec_t now, gp_wall_ms_t wall)
+{
+    if (memcmp(envelope->grid.b, gate->config.grid.b, sizeof envelope->grid.b) != 0) {
+        return GP_E_MESSAGE_GRID;
+    }
+    if (!for_us(gate, &envelope->destination)) {
+        return GP_E_MESSAGE_DESTINATION;
+    }
+    if (!gp_id_equal(&envelope->source, session)) {
+        return GP_E_MESSAGE_SENDER;
+    }
+    gp_gate_sender_t *sender = sender_of(gate, &envelope->source, now);
+    if (!within_quota(sender, now)) {
+        return GP_E_MESSAGE_RATE;
+    }
+    gp_error_t error = gp_replay_check(&sender->replay, envelope->boot, envelope->sequence);
+    if (error != GP_OK) {
+        return error;
+    }
+    if (!in_time(envelope->sent_ms, wall)) {
+        return GP_E_MESSAGE_STALE;
+    }
+    if (!gp_envelope_verify(envelope, gate->config.sealer.signer)) {
+        return GP_E_MESSAGE_SIGNATURE;
+    }
+    gp_replay_advance(&sender->replay, envelope->boot, envelope->sequence);
+    return GP_OK;
+}
+
+gp_error_t gp_gate_take(gp_gate_t *gate, const gp_id_t *session, gp_slice_t frame, gp_usec_t now,
+                        gp_wall_ms_t wall, gp_msg_t *ret_msg)
+{
+    gp_envelope_t envelope;
+    gp_error_t error = gp_envelope_open(frame, &envelope);
+    if (error != GP_OK) {
+        return error;
+    }
+    if (envelope.is_signed) {
+        error = check_signed(gate, &envelope, session, now, wall);
+        if (error != GP_OK) {
+            return error;
+        }
+    }
+    error = gp_msg_read(envelope.kind, envelope.body, true, ret_msg);
+    if (error != GP_OK) {
+        return error;
+    }
+    ret_msg->sent_ms = envelope.is_signed ? envelope.sent_ms : 0;
+    ret_msg->signed_bytes = envelope.is_signed ? frame : (gp_slice_t){0};
+    return check_evidence(gate, session, ret_msg);
+}
+
+gp_error_t gp_gate_seal(gp_gate_t *gate, const gp_id_t *to, const gp_msg_t *msg, gp_wall_ms_t wall,
+                        uint8_t frame[GP_MESSAGE_MAX], size_t *ret_n)
+{
+    if (gp_msg_scope(msg->kind) == GP_SCOPE_LINK) {
+        return gp_envelope_link(msg, frame, GP_MESSAGE_MAX, ret_n);
+    }
+    gp_envelope_t envelope = {
+        .is_signed = true,
+        .kind = msg->kind,
+        .grid = gate->config.grid,
+        .source = gate->config.self,
+        .destination = to != NULL ? *to : gp_envelope_group(gate->config.group),
+        .boot = gate->config.boot,
+        .sequence = ++gate->sequence,
+        .sent_ms = wall,
+    };
+    return gp_envelope_seal(&envelope, msg, &gate->config.sealer, frame, GP_MESSAGE_MAX, ret_n);
+}

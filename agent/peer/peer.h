@@ -1,0 +1,42 @@
+/*
+ * The peer: the cores of one machine, composed into one core. Both shells drive it.
+ *
+ * The cores know nothing of each other: they meet here, as events. A notice that one core gives is
+ * handed to those that need it as a command, in the same step:
+ *
+ *   group.STANDINGS   -> election.ELECTION_STANDINGS      who is there, how good, who is reached
+ *   group.GONE        -> election.ELECTION_EVIDENCE       that process is gone: do not wait
+ *   group.MEMBER      -> discovery, work                  a machine came, went or changed
+ *   election.LEADER   -> group, discovery                 who leads, by which right, until when
+ *   work.JOB_FIND     -> discovery.DISCOVERY_FIND         machines for a job
+ *   discovery.ANSWER  -> work.WORK_ANSWER                 (only for questions of jobs)
+ *   election.RELINQUISHED -> group.GROUP_LEAVE            last step of leaving in good order
+ *
+ * Leaving: the shell gives ELECTION_RELINQUISH; the peer marks the machine as leaving, hands over
+ * what it leads, says goodbye, and reports LEFT, after which the shell may stop.
+ */
+#ifndef GP_AGENT_PEER_PEER_H
+#define GP_AGENT_PEER_PEER_H
+
+#include "agent/work/work_core.h"
+#include "discovery/discovery.h"
+#include "election/election.h"
+#include "overlay/group/group.h"
+#include "proto/core.h"
+
+typedef struct gp_peer_config {
+    gp_group_config_t group;
+    gp_election_config_t election;
+    gp_discovery_config_t discovery;
+    gp_work_config_t work; /* its `fits` is the peer's business */
+} gp_peer_config_t;
+
+extern const gp_core_ops_t gp_peer_ops;
+
+/* The composed cores, for their const accessors. */
+const void *gp_peer_group(const void *peer);
+const void *gp_peer_election(const void *peer);
+const void *gp_peer_discovery(const void *peer);
+const void *gp_peer_work(const void *peer);
+
+#endif

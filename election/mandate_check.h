@@ -1,0 +1,27 @@
+/*
+ * Is a mandate proven by its votes? Anyone can ask, inside the group or outside. Not a core: it
+ * opens envelopes and verifies signatures; shells call it before a MANDATE reaches any core.
+ */
+#ifndef GP_ELECTION_MANDATE_CHECK_H
+#define GP_ELECTION_MANDATE_CHECK_H
+
+#include "proto/envelope.h"
+
+/*
+ * Checks a message of kind MANDATE: each vote is a whole signed frame (head, body, signature) of
+ * `grid`, kind VOTE, granted, for this group, term and leader, under the roster that the mandate
+ * names, by one of its voters; no voter counts twice; the votes are a majority of the roster.
+ *
+ * Errors: GP_E_MANDATE (the votes do not add up), and those of opening and reading an envelope.
+ * Says nothing about time: see gp_mandate_until.
+ */
+GP_MUST_CHECK gp_error_t gp_mandate_check(const gp_msg_t *mandate_msg, const gp_grid_id_t *grid,
+                                          const gp_signer_t *signer);
+
+/*
+ * Until when a mandate that was checked holds, by the wall clocks of its voters: the time at which
+ * too few of its votes are still valid for a majority. 0 if the votes cannot be read.
+ */
+gp_wall_ms_t gp_mandate_until(const gp_msg_t *mandate_msg);
+
+#endif

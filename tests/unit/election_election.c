@@ -1,0 +1,337 @@
+/*
+ * The whole election under a nemesis: hundreds of seeds of crashes, freezes, partitions, one-way
+ * links, loss, repetition, failing disks, clocks that run fast or slow, changing scores, leaving
+ * machines. The lab checks safety after every single event; at the end all heals, and within
+ * seconds everybody must follow one leader with a full roster.
+ */
+#include "election_lab.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "proto_cmocka.h"
+#include "proto_sample.h"
+
+static uint32_t below(lab_t *lab, uint32_t bound)
+{
+    return (uint32_t)gp_random_below(&lab->random, bound);
+}
+
+static void test_grows_to_one_three_and_five_voters(void **state)
+{
+    (void)state;
+    for (uint32_t n = 1; n <= 7; n++) {
+        lab_t *lab = lab_new(n, n);
+        lab_grow(lab);
+        assert_int_equal(lab_leader(lab), 0);
+        assert_int_equal(lab_roster_count(lab), n >= 5 ? 5 : n >= 3 ? 3 : 1);
+        /* The best scores vote. */
+        for (uint32_t i = 0; i < lab_roster_count(lab); i++) {
+            assert_true(lab_is_voter(lab, i));
+        }
+        lab_free(lab);
+    }
+}
+
+static void test_config_is_checked(void **state)
+{
+    (void)state;
+    gp_election_config_t config = gp_election_defaults();
+    assert_true(gp_election_ops.size(&config) > 0);
+    config.lease_beat_ms = config.lease_ms;
+    assert_int_equal(gp_election_ops.size(&config), 0);
+    config = gp_election_defaults();
+    config.drift_permille = 1000;
+    assert_int_equal(gp_election_ops.size(&config), 0);
+    config = gp_election_defaults();
+    config.vote_valid_ms = 100;
+    assert_int_equal(gp_election_ops.size(&config), 0);
+}
+
+/* ---- the nemesis ----------------------------------------------------------------------------- */
+
+static void hurt_process(lab_t *lab)
+{
+    uint32_t index = below(lab, lab->count);
+    lab_node_t *node = &lab->nodes[index];
+    if (node->core == NULL) {
+        lab_start(lab, index);
+        return;
+    }
+    switch (below(lab, 7)) {
+    case 5:
+        node->flags = (uint8_t)below(lab, 4); /* relayed, leaving */
+        break;
+    case 0:
+        node->silent_crash = below(lab, 2) == 0;
+        lab_crash(lab, index);
+        break;
+    case 1:
+        lab_freeze(lab, index);
+        break;
+    case 2:
+        lab_command(lab, index, GP_MSG_ELECTION_RELINQUISH);
+        lab_run(lab, below(lab, 3000) * GP_MSEC);
+        lab_crash(lab, index);
+        break;
+    case 3:
+        node->disk_fails = !node->disk_fails;
+        break;
+    case 4:
+        node->score = (uint16_t)below(lab, 1001);
+        break;
+    default:
+        lab_thaw(lab, index);
+        break;
+    }
+}
+
+static void hurt_leader(lab_t *lab)
+{
+    int leader = lab_leader(lab);
+    if (leader < 0) {
+        return;
+    }
+    uint32_t index = (uint32_t)leader;
+    switch (below(lab, 6)) {
+    case 0:
+        lab_crash(lab, index);
+        break;
+    case 1:
+        lab_freeze(lab, index);
+        break;
+    case 2:
+        lab_split(lab, UINT32_C(1) << index, true);
+        break;
+    case 3: /* with some of the others, perhaps one way */
+        for (uint32_t i = 0; i < lab->count; i++) {
+            lab->cut[index][i] = lab->cut[index][i] || below(lab, 2) == 0;
+            lab->cut[i][index] = lab->cut[i][index] || below(lab, 3) == 0;
+        }
+        break;
+    case 4: { /* a voter forgets what it granted */
+        uint32_t other = below(lab, lab->count);
+        if (lab->nodes[other].core != NULL && other != index) {
+            lab->nodes[other].silent_crash = true;
+            lab_crash(lab, other);
+            lab_run(lab, below(lab, 100) * GP_MSEC);
+            lab_start(lab, other);
+        }
+        break;
+    }
+    default:
+        lab_command(lab, index, GP_MSG_ELECTION_RELINQUISH);
+        break;
+    }
+}
+
+static void hurt_network(lab_t *lab)
+{
+    switch (below(lab, 5)) {
+    case 0:
+        lab_split(lab, below(lab, UINT32_C(1) << lab->count), true);
+        break;
+    case 1:
+        lab->cut[below(lab, lab->count)][below(lab, lab->count)] = true;
+        break;
+    case 2:
+        lab->loss_permille = below(lab, 300);
+        lab->repeat_permille = below(lab, 300);
+        break;
+    case 3:
+        lab->delay_max = lab->delay_min + below(lab, 200000);
+        break;
+    default:
+        memset(lab->cut, 0, sizeof lab->cut);
+        break;
+    }
+}
+
+/* A machine that only went away (not left) comes back; roles that were given up may return. */
+static void restart_all(lab_t *lab)
+{
+    for (uint32_t i = 0; i < lab->count; i++) {
+        lab_node_t *node = &lab->nodes[i];
+        if (node->core != NULL && node->core->going) {
+            lab_crash(lab, i);
+        }
+        if (node->core == NULL) {
+            lab_start(lab, i);
+        }
+    }
+}
+
+static bool is_whole(const lab_t *lab)
+{
+    uint32_t target = lab->count >= 5 ? 5 : lab->count >= 3 ? 3 : 1;
+    return lab_agreed(lab) && lab_roster_count(lab) == target;
+}
+
+static void run_chaos(uint64_t seed, uint32_t hurts)
+{
+    gp_random_t pick;
+    gp_random_init(&pick, seed * 7919 + 1);
+    uint32_t n = 1 + (uint32_t)gp_random_below(&pick, 7);
+    lab_t *lab = lab_new(n, seed);
+    lab->evidence_permille = below(lab, 1001);
+    if (seed % 2 == 0) { /* rosters and leaders that change often */
+        lab->config.dead_voter_after_ms = 200 + below(lab, 3000);
+        lab->config.promote_after_ms = 500 + below(lab, 3000);
+        lab->config.promote_every_ms = 2000;
+    }
+    lab->disk_max = lab->disk_min + below(lab, 30000);
+    for (uint32_t i = 0; i < n; i++) {
+        lab->nodes[i].rate_ppm = (int64_t)below(lab, 20001) - 10000;
+        lab->nodes[i].offset = below(lab, 1000000000);
+        lab->nodes[i].score = (uint16_t)below(lab, 1001);
+    }
+    lab_grow(lab);
+    for (uint32_t i = 0; i < hurts; i++) {
+        switch (below(lab, 4)) {
+        case 0:
+            hurt_leader(lab);
+            break;
+        case 1:
+            hurt_network(lab);
+            break;
+        default:
+            hurt_process(lab);
+            break;
+        }
+        lab_run(lab, below(lab, below(lab, 2) == 0 ? 300 : 3000) * GP_MSEC);
+    }
+    lab_heal(lab);
+    lab->delay_max = 2000;
+    restart_all(lab);
+    (void)lab_wait(lab, lab_agreed, 12 * GP_SECOND);
+    (void)lab_wait(lab, is_whole, 40 * GP_SECOND);
+    lab_run(lab, 12 * GP_SECOND); /* who drained a moment ago votes again after ten */
+    (void)lab_wait(lab, is_whole,
+                   2 * GP_SECOND); /* and it stays: at most a handover is under way */
+    lab_free(lab);
+}
+
+static void test_nemesis(void **state)
+{
+    (void)state;
+    const char *from = getenv("LAB_SEED");
+    const char *count = getenv("LAB_SEEDS");
+    uint64_t first = from != NULL ? strtoull(from, NULL, 10) : 1;
+    uint64_t seeds = count != NULL ? strtoull(count, NULL, 10) : from != NULL ? 1 : 300;
+    for (uint64_t seed = first; seed < first + seeds; seed++) {
+        if (from != NULL || count != NULL) {
+            (void)fprintf(stderr, "seed %llu\n", (unsigned long long)seed);
+        }
+        run_chaos(seed, 40);
+    }
+}
+
+/* ---- anything at all ---------------------------------------------------------------------------
+ */
+
+/* Brings the fields of a random message near to what the core knows, so that it gets far. */
+static void tame(gp_random_t *random, const gp_field_t *fields, uint32_t count, uint8_t *base)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        uint8_t *at = base + fields[i].offset;
+        bool wild = gp_random_below(random, 40) == 0;
+        if (fields[i].type == GP_FIELD_ID) {
+            gp_id_t id = lab_id(1 + (uint32_t)gp_random_below(random, 5));
+            memcpy(at, wild ? &(gp_id_t){0} : &id, sizeof id);
+        } else if (fields[i].type == GP_FIELD_U64 && !wild) {
+            uint64_t value = gp_random_below(random, 9);
+            memcpy(at, &value, sizeof value);
+        } else if (fields[i].type == GP_FIELD_LIST) {
+            const gp_record_table_t *record = gp_record_table(fields[i].record);
+            uint32_t records = gp_field_count(&fields[i], base);
+            for (uint32_t j = 0; j < records; j++) {
+                tame(random, record->fields, record->field_count, at + j * record->size);
+            }
+        }
+    }
+}
+
+static gp_msg_t *random_message(gp_random_t *random, const solo_t *solo)
+{
+    static gp_msg_t msg;
+    static const uint8_t frame[GP_VOTE_MAX + 1];
+    gp_msg_kind_t kind = 0;
+    do {
+        kind = sample_kinds[gp_random_below(random, sample_kind_count)];
+    } while (gp_msg_room(kind) != GP_ROOM_ELECTION || gp_msg_scope(kind) == GP_SCOPE_NOTICE);
+    static const gp_msg_kind_t wanted[] = {[GP_ELECTION_FOLLOWER] = GP_MSG_LEASE,
+                                           [GP_ELECTION_ASKING] = GP_MSG_PREVOTE,
+                                           [GP_ELECTION_CANDIDATE] = GP_MSG_VOTE,
+                                           [GP_ELECTION_LEADER] = GP_MSG_LEASE_ACK};
+    bool helps = gp_random_below(random, 2) == 0;
+    kind = helps ? wanted[solo->core->role] : kind;
+    memset(&msg, 0, sizeof msg);
+    sample_message(random, kind, &msg);
+    msg.kind = kind;
+    const gp_msg_table_t *table = gp_msg_table(kind);
+    tame(random, table->fields, table->field_count, (uint8_t *)&msg.u);
+    if (gp_msg_scope(kind) == GP_SCOPE_SIGNED || gp_msg_scope(kind) == GP_SCOPE_LINK) {
+        msg.u.lease.group = LAB_GROUP;
+    }
+    msg.signed_bytes = gp_slice(frame, gp_random_below(random, sizeof frame + 1));
+    const gp_election_ballot_t *ballot = &solo->core->ballot;
+    if (helps && kind == GP_MSG_VOTE) {
+        msg.u.vote.term = ballot->term;
+        msg.u.vote.candidate = solo->self;
+        msg.u.vote.granted = true;
+        msg.u.vote.valid_ms = 120000;
+        msg.u.vote.roster = gp_election_roster_digest(ballot->roster.voters, ballot->roster.count);
+    } else if (helps && kind == GP_MSG_PREVOTE) {
+        msg.u.prevote.term = solo->core->term + 1;
+        msg.u.prevote.granted = true;
+    } else if (helps && kind == GP_MSG_LEASE_ACK) {
+        msg.u.lease_ack.term = solo->core->term;
+        msg.u.lease_ack.sequence = solo->core->sequence;
+    }
+    return &msg;
+}
+
+static void test_no_input_reaches_an_assert(void **state)
+{
+    (void)state;
+    uint32_t led = 0;
+    for (uint64_t seed = 1; seed <= 60; seed++) {
+        gp_random_t random;
+        gp_random_init(&random, seed);
+        gp_election_config_t config = lab_config();
+        config.can_lead = seed % 10 != 0;
+        gp_msg_election_state_t disk = solo_state(1 + (uint32_t)(seed % 5), 1);
+        solo_t *solo = solo_new(&config, 1 + (uint32_t)(seed % 3), seed % 7 == 0 ? NULL : &disk);
+        for (uint32_t i = 0; i < 1500; i++) {
+            solo->now += gp_random_below(&random, 4) == 0 ? gp_random_below(&random, 300 * GP_MSEC)
+                                                          : gp_random_below(&random, 100);
+            bool stores = solo->core->storing_serial != 0 && gp_random_below(&random, 2) == 0;
+            gp_msg_t *msg = random_message(&random, solo);
+            bool local = gp_msg_scope(msg->kind) == GP_SCOPE_LOCAL;
+            if (stores) {
+                solo_stored(solo, gp_random_below(&random, 20) != 0);
+            } else if (local && msg->kind == GP_MSG_ELECTION_RELINQUISH && i < 1000) {
+                solo_wake(solo, 0);
+            } else if (local) {
+                solo_command(solo, msg);
+            } else {
+                solo_msg(solo, 1 + (uint32_t)gp_random_below(&random, 5), msg);
+            }
+            led += gp_election_leads(solo->core) ? 1 : 0;
+        }
+        solo_free(solo);
+    }
+    print_message("led in %u steps\n", led);
+    assert_true(led > 1000); /* it does get far */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_config_is_checked),
+        cmocka_unit_test(test_grows_to_one_three_and_five_voters),
+        cmocka_unit_test(test_no_input_reaches_an_assert),
+        cmocka_unit_test(test_nemesis),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

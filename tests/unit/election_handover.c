@@ -1,0 +1,254 @@
+/* Handover: how short the gap is, and that going away never waits for long. */
+#include "election_lab.h"
+
+#include "proto_cmocka.h"
+
+static bool nobody_leads(const lab_t *lab)
+{
+    return lab_leader(lab) < 0;
+}
+
+static bool somebody_leads(const lab_t *lab)
+{
+    return lab_leader(lab) >= 0;
+}
+
+static bool first_is_free(const lab_t *lab)
+{
+    return lab->nodes[0].relinquished > 0;
+}
+
+static void test_the_gap_is_short(void **state)
+{
+    (void)state;
+    gp_usec_t worst = 0;
+    gp_usec_t sum = 0;
+    uint32_t rounds = 0;
+    for (uint32_t seed = 1; seed <= 60; seed++) {
+        lab_t *lab = lab_new(2 + seed % 6, seed);
+        lab->delay_max = 1000;
+        lab_grow(lab);
+        uint64_t term = gp_election_term(lab->nodes[0].core);
+        lab_command(lab, 0, GP_MSG_ELECTION_RELINQUISH);
+        gp_usec_t prepared = lab_wait(lab, nobody_leads, 500 * GP_MSEC);
+        assert_in_range(prepared, 0, 500 * GP_MSEC);
+        gp_usec_t gap = lab_wait(lab, somebody_leads, 25 * GP_MSEC);
+        worst = gap > worst ? gap : worst;
+        sum += gap;
+        rounds++;
+        assert_int_equal(lab_leader(lab), 1); /* the best of the others */
+        (void)lab_wait(lab, first_is_free, 50 * GP_MSEC);
+        assert_true(gp_id_equal(&lab->nodes[0].successor, &lab->nodes[1].id));
+        assert_int_equal(gp_election_term(lab->nodes[1].core), term + 1);
+        lab_run(lab, 2 * GP_SECOND);
+        assert_false(lab_is_voter(lab, 0));
+        assert_int_equal(lab_roster_count(lab) % 2, 1);
+        lab_leave(lab, 0); /* and nobody misses it */
+        lab_run(lab, 5 * GP_SECOND);
+        assert_int_equal(lab_leader(lab), 1);
+        assert_int_equal(lab->nodes[1].step_downs, 0);
+        lab_free(lab);
+    }
+    print_message("handover gap: mean %llu us, worst %llu us in %u rounds\n",
+                  (unsigned long long)(sum / rounds), (unsigned long long)worst, rounds);
+}
+
+static void test_who_is_alone_just_goes(void **state)
+{
+    (void)state;
+    lab_t *lab = lab_new(1, 1);
+    lab_grow(lab);
+    lab_command(lab, 0, GP_MSG_ELECTION_RELINQUISH);
+    assert_true(first_is_free(lab));
+    assert_true(gp_id_is_none(&lab->nodes[0].successor));
+    assert_int_equal(lab_leader(lab), -1);
+    lab_run(lab, 10 * GP_SECOND);
+    assert_int_equal(lab_leader(lab), -1);
+    lab_crash(lab, 0); /* started again it leads again */
+    lab_start(lab, 0);
+    (void)lab_wait(lab, somebody_leads, 2 * GP_SECOND);
+    lab_free(lab);
+}
+
+static void test_who_does_not_lead_just_goes(void **state)
+{
+    (void)state;
+    lab_t *lab = lab_new(3, 2);
+    lab_grow(lab);
+    lab_command(lab, 2, GP_MSG_ELECTION_RELINQUISH);
+    assert_int_equal(lab->nodes[2].relinquished, 1);
+    assert_true(gp_id_equal(&lab->nodes[2].successor, &lab->nodes[0].id));
+    lab_command(lab, 2, GP_MSG_ELECTION_RELINQUISH); /* asked again it says so again */
+    assert_int_equal(lab->nodes[2].relinquished, 2);
+    assert_int_equal(lab_leader(lab), 0);
+    lab_free(lab);
+}
+
+static void test_going_never_waits_long(void **state)
+{
+    (void)state;
+    for (uint32_t seed = 1; seed <= 40; seed++) {
+        lab_t *lab = lab_new(2 + seed % 5, seed);
+        lab_grow(lab);
+        lab_split(lab, 1, true); /* nobody hears it any more */
+        lab_command(lab, 0, GP_MSG_ELECTION_RELINQUISH);
+        (void)lab_wait(lab, first_is_free, 4 * GP_SECOND);
+        lab_crash(lab, 0);
+        lab_run(lab, 10 * GP_SECOND);
+        lab_heal(lab);
+        lab_start(lab, 0);
+        (void)lab_wait(lab, lab_agreed, 12 * GP_SECOND);
+        lab_free(lab);
+    }
+}
+
+static void test_a_successor_that_dies_is_survived(void **state)
+{
+    (void)state;
+    for (uint32_t seed = 1; seed <= 40; seed++) {
+        lab_t *lab = lab_new(5, seed);
+        lab_grow(lab);
+        lab_command(lab, 0, GP_MSG_ELECTION_RELINQUISH);
+        (void)lab_wait(lab, nobody_leads, 500 * GP_MSEC);
+        lab_run(lab, gp_random_below(&lab->random, 8 * GP_MSEC));
+        lab_crash(lab, 1);
+        (void)lab_wait(lab, somebody_leads, 3 * GP_SECOND);
+        assert_int_not_equal(lab_leader(lab), 0); /* it goes */
+        (void)lab_wait(lab, first_is_free, 3 * GP_SECOND);
+        lab_free(lab);
+    }
+}
+
+static bool first_leads(const lab_t *lab)
+{
+    return lab_leader(lab) == 0 && lab_agreed(lab);
+}
+
+static bool other_leads(const lab_t *lab)
+{
+    return lab_leader(lab) > 0 && lab_agreed(lab);
+}
+
+static void test_a_leader_that_drains_hands_over_and_may_return(void **state)
+{
+    (void)state;
+    for (uint32_t count = 1; count <= 6; count++) {
+        lab_t *lab = lab_new(count, count);
+        lab_grow(lab);
+        lab->nodes[0].flags = count % 2 == 0 ? GP_FLAG_LEAVING : GP_FLAG_RELAYED;
+        if (count == 1) {
+            lab_run(lab, 5 * GP_SECOND);
+            assert_true(first_leads(lab)); /* nobody else could */
+            lab_free(lab);
+            continue;
+        }
+        (void)lab_wait(lab, other_leads, 2 * GP_SECOND);
+        assert_int_equal(lab->nodes[0].step_down_why, GP_STEP_DOWN_HANDOVER);
+        assert_int_equal(lab->nodes[0].relinquished, 0);
+        lab_run(lab, 5 * GP_SECOND);
+        assert_false(lab_is_voter(lab, 0));
+        lab->nodes[0].flags = 0;
+        lab_run(lab, 12 * GP_SECOND);
+        assert_int_equal(lab_is_voter(lab, 0), count == 3 || count == 5);
+        lab_free(lab);
+    }
+}
+
+/* ---- a better one ---------------------------------------------------------------------------- */
+
+static bool last_leads(const lab_t *lab)
+{
+    return lab_leader(lab) == (int)lab->count - 1;
+}
+
+static void run_promotion(uint32_t count)
+{
+    lab_t *lab = lab_new(count, count);
+    lab_grow(lab);
+    lab->nodes[count - 1].score = 999; /* better, but not clearly */
+    lab_run(lab, 700 * GP_SECOND);
+    assert_int_equal(lab_leader(lab), 0);
+    lab->nodes[0].score = 850;
+    lab_run(lab, 590 * GP_SECOND);
+    assert_int_equal(lab_leader(lab), 0);
+    (void)lab_wait(lab, last_leads, 20 * GP_SECOND);
+    assert_int_equal(lab->nodes[0].step_down_why, GP_STEP_DOWN_HANDOVER);
+    lab->nodes[0].score = 1000; /* the old one recovers, but moves are rare */
+    lab->nodes[count - 1].score = 500;
+    lab_run(lab, 1700 * GP_SECOND);
+    assert_true(last_leads(lab));
+    lab_run(lab, 120 * GP_SECOND);
+    assert_int_equal(lab_leader(lab), 0);
+    (void)lab_wait(lab, lab_agreed, GP_SECOND);
+    assert_int_equal(lab_roster_count(lab), count >= 5 ? 5 : count >= 3 ? 3 : 1);
+    lab_free(lab);
+}
+
+static void test_a_clearly_better_one_leads_after_a_while(void **state)
+{
+    (void)state;
+    run_promotion(2); /* no voter before */
+    run_promotion(3);
+    run_promotion(4); /* no voter before */
+    run_promotion(6); /* no voter before, and the roster is full */
+}
+
+static void test_a_better_one_must_stay_so(void **state)
+{
+    (void)state;
+    lab_t *lab = lab_new(3, 3);
+    lab_grow(lab);
+    for (uint32_t i = 0; i < 8; i++) {
+        lab->nodes[0].score = 700;
+        lab_run(lab, 400 * GP_SECOND);
+        lab->nodes[0].score = 900;
+        lab_run(lab, 5 * GP_SECOND);
+    }
+    assert_int_equal(lab_leader(lab), 0);
+    lab_free(lab);
+}
+
+static void test_only_the_leader_of_the_term_hands_over(void **state)
+{
+    (void)state;
+    gp_election_config_t config = lab_config();
+    gp_msg_election_state_t disk = solo_state(3, 2);
+    solo_t *solo = solo_new(&config, 2, &disk);
+    solo_msg(solo, 1, solo_mandate(1, 2, 3));
+    gp_msg_t *msg = solo_new_msg(GP_MSG_HANDOVER);
+    msg->u.handover.term = 2;
+    msg->u.handover.version = 3;
+    msg->u.handover.successor = lab_id(2);
+    solo_msg(solo, 3, msg);
+    assert_int_equal(gp_election_own_term(solo->core), 2);
+    msg->u.handover.term = 1;
+    solo_msg(solo, 1, msg);
+    assert_int_equal(gp_election_own_term(solo->core), 2);
+    msg->u.handover.term = 2;
+    msg->u.handover.version = 4; /* something that it has not got */
+    solo_msg(solo, 1, msg);
+    assert_int_equal(gp_election_own_term(solo->core), 2);
+    solo_msg(solo, 1, solo_mandate(1, 2, 3));
+    msg->u.handover.version = 3;
+    solo_msg(solo, 1, msg);
+    assert_int_equal(gp_election_own_term(solo->core), 3);
+    solo_stored(solo, true);
+    assert_int_equal(solo_find(solo, GP_MSG_VOTE_ASK)->msg->u.vote_ask.released_term, 2);
+    solo_free(solo);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_gap_is_short),
+        cmocka_unit_test(test_who_is_alone_just_goes),
+        cmocka_unit_test(test_who_does_not_lead_just_goes),
+        cmocka_unit_test(test_going_never_waits_long),
+        cmocka_unit_test(test_a_successor_that_dies_is_survived),
+        cmocka_unit_test(test_a_leader_that_drains_hands_over_and_may_return),
+        cmocka_unit_test(test_a_clearly_better_one_leads_after_a_while),
+        cmocka_unit_test(test_a_better_one_must_stay_so),
+        cmocka_unit_test(test_only_the_leader_of_the_term_hands_over),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,200 @@
+/* Who votes: how a roster grows, heals and shrinks with its group. */
+#include "election_lab.h"
+
+#include "proto_cmocka.h"
+
+static bool has(const lab_t *lab, uint32_t count)
+{
+    int leader = lab_leader(lab);
+    return leader >= 0 && lab_roster_count(lab) == count && lab->nodes[leader].core->committed;
+}
+
+static bool has_one(const lab_t *lab)
+{
+    return has(lab, 1);
+}
+
+static bool has_three(const lab_t *lab)
+{
+    return has(lab, 3);
+}
+
+static bool has_five(const lab_t *lab)
+{
+    return has(lab, 5);
+}
+
+static void test_grows_as_members_come(void **state)
+{
+    (void)state;
+    lab_t *lab = lab_new(6, 1);
+    lab_start(lab, 0);
+    lab_command(lab, 0, GP_MSG_ELECTION_FOUND);
+    lab_run(lab, GP_SECOND);
+    lab_start(lab, 1);
+    lab_run(lab, 3 * GP_SECOND);
+    assert_true(has_one(lab)); /* two do not make a quorum that survives one */
+    lab_start(lab, 2);
+    (void)lab_wait(lab, has_three, 2 * GP_SECOND);
+    lab_start(lab, 3);
+    lab_run(lab, 3 * GP_SECOND);
+    assert_true(has_three(lab));
+    lab_start(lab, 4);
+    (void)lab_wait(lab, has_five, 2 * GP_SECOND);
+    lab_start(lab, 5);
+    lab_run(lab, 3 * GP_SECOND);
+    assert_true(has_five(lab));
+    assert_false(lab_is_voter(lab, 5));
+    lab_free(lab);
+}
+
+static bool four_votes(const lab_t *lab)
+{
+    return has_three(lab) && lab_is_voter(lab, 3);
+}
+
+static void test_a_dead_voter_is_replaced_after_a_while(void **state)
+{
+    (void)state;
+    lab_t *lab = lab_new(4, 2);
+    lab_grow(lab);
+    assert_false(lab_is_voter(lab, 3));
+    lab_crash(lab, 1);
+    lab_run(lab, 9 * GP_SECOND);
+    assert_true(lab_is_voter(lab, 1)); /* it may come back */
+    gp_usec_t took = lab_wait(lab, four_votes, 5 * GP_SECOND);
+    assert_in_range(took, 0, 5 * GP_SECOND);
+    assert_false(lab_is_voter(lab, 1));
+    assert_int_equal(lab->nodes[0].step_downs, 0);
+    lab_free(lab);
+}
+
+static void test_a_voter_that_left_is_replaced_at_once(void **state)
+{
+    (void)state;
+    lab_t *lab = lab_new(4, 3);
+    lab_grow(lab);
+    lab_leave(lab, 2);
+    (void)lab_wait(lab, four_votes, 2 * GP_SECOND);
+    lab_free(lab);
+}
+
+static void test_shrinks_to_one_when_two_are_left(void **state)
+{
+    (void)state;
+    lab_t *lab = lab_new(3, 4);
+    lab_grow(lab);
+    lab_leave(lab, 2);
+    (void)lab_wait(lab, has_one, 2 * GP_SECOND);
+    assert_int_equal(lab_leader(lab), 0);
+    lab_crash(lab, 1); /* and does not miss the other */
+    lab_run(lab, 20 * GP_SECOND);
+    assert_int_equal(lab_leader(lab), 0);
+    assert_int_equal(lab->nodes[0].step_downs, 0);
+    lab_free(lab);
+}
+
+static void test_five_become_three_when_two_die_one_after_the_other(void **state)
+{
+    (void)state;
+    lab_t *lab = lab_new(5, 5);
+    lab_grow(lab);
+    lab_crash(lab, 4);
+    (void)lab_wait(lab, has_three, 15 * GP_SECOND);
+    lab_crash(lab, 3);
+    lab_run(lab, 15 * GP_SECOND);
+    assert_true(has_three(lab));
+    lab_crash(lab, 0); /* two of three are a majority */
+    lab_run(lab, 2 * GP_SECOND);
+    assert_int_equal(lab_leader(lab), 1);
+    lab_start(lab, 0);
+    lab_start(lab, 3);
+    lab_start(lab, 4);
+    (void)lab_wait(lab, has_five, 5 * GP_SECOND);
+    lab_free(lab);
+}
+
+static void test_half_of_the_voters_at_once_stop_it(void **state)
+{
+    (void)state;
+    lab_t *lab = lab_new(5, 6);
+    lab_grow(lab);
+    lab_split(lab, 7U << 2, true); /* 1 and 2 against the other three */
+    lab_run(lab, 3 * GP_SECOND);
+    assert_int_equal(lab_leader(lab), 2);
+    lab_run(lab, 30 * GP_SECOND);
+    assert_true(has_three(lab));
+    lab_heal(lab);
+    (void)lab_wait(lab, lab_agreed, 4 * GP_SECOND);
+    (void)lab_wait(lab, has_five, 5 * GP_SECOND);
+    lab_free(lab);
+}
+
+static void test_relayed_and_leaving_machines_do_not_vote(void **state)
+{
+    (void)state;
+    lab_t *lab = lab_new(5, 7);
+    lab->nodes[1].flags = GP_FLAG_RELAYED;
+    for (uint32_t i = 0; i < 5; i++) {
+        lab_start(lab, i);
+    }
+    lab_command(lab, 0, GP_MSG_ELECTION_FOUND);
+    (void)lab_wait(lab, has_three, 3 * GP_SECOND);
+    lab_run(lab, 2 * GP_SECOND);
+    assert_true(has_three(lab)); /* four could vote, that makes three */
+    assert_false(lab_is_voter(lab, 1));
+    lab->nodes[2].flags = GP_FLAG_LEAVING;
+    lab_run(lab, 2 * GP_SECOND);
+    assert_true(has_three(lab));
+    assert_false(lab_is_voter(lab, 2));
+    assert_true(lab_is_voter(lab, 4));
+    lab_free(lab);
+}
+
+static bool drop_registers_to_two(uint32_t from, uint32_t to, gp_msg_kind_t kind)
+{
+    (void)from;
+    return to == 1 && kind == GP_MSG_REGISTER;
+}
+
+static void test_who_does_not_take_the_register_does_not_become_a_voter(void **state)
+{
+    (void)state;
+    lab_t *lab = lab_new(4, 8);
+    lab->drop = drop_registers_to_two;
+    for (uint32_t i = 0; i < 4; i++) {
+        lab_start(lab, i);
+    }
+    lab_command(lab, 0, GP_MSG_ELECTION_FOUND);
+    (void)lab_wait(lab, has_three, 5 * GP_SECOND);
+    assert_false(lab_is_voter(lab, 1));
+    assert_int_equal(lab->nodes[0].step_downs, 0); /* never waited for it with a bigger quorum */
+    lab_free(lab);
+}
+
+static void test_a_voter_that_the_group_forgot_is_replaced(void **state)
+{
+    (void)state;
+    lab_t *lab = lab_new(4, 9);
+    lab_grow(lab);
+    lab_crash(lab, 1);
+    lab->nodes[1].member = false;
+    (void)lab_wait(lab, four_votes, 15 * GP_SECOND);
+    lab_free(lab);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_grows_as_members_come),
+        cmocka_unit_test(test_a_dead_voter_is_replaced_after_a_while),
+        cmocka_unit_test(test_a_voter_that_left_is_replaced_at_once),
+        cmocka_unit_test(test_shrinks_to_one_when_two_are_left),
+        cmocka_unit_test(test_five_become_three_when_two_die_one_after_the_other),
+        cmocka_unit_test(test_half_of_the_voters_at_once_stop_it),
+        cmocka_unit_test(test_relayed_and_leaving_machines_do_not_vote),
+        cmocka_unit_test(test_who_does_not_take_the_register_does_not_become_a_voter),
+        cmocka_unit_test(test_a_voter_that_the_group_forgot_is_replaced),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

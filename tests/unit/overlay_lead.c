@@ -1,0 +1,345 @@
+/* The election's news: taking the lead, following, losing the leader; refuting; leaving. */
+#include "tests/unit/overlay_solo.h"
+#include "tests/unit/proto_cmocka.h"
+
+static void test_founder(void **state)
+{
+    (void)state;
+    solo_t *s = solo_started(0);
+    solo_leader(s, 0, SOLO_ANY, 1, GP_RIGHT_QUORUM);
+    assert_int_equal(gp_group_living(s->core), 1);
+    assert_int_equal(gp_group_view_number(s->core), 1);
+    assert_null(solo_action(s, GP_MSG_VIEW, SOLO_ANY, 0)); /* nobody to tell */
+    const gp_action_t *a = solo_action(s, GP_MSG_MEMBER, SOLO_ANY, 0);
+    assert_non_null(a);
+    assert_int_equal(a->msg->u.member.entries[0].state, GP_MEMBER_ALIVE);
+    assert_int_equal(a->msg->u.member.entries[0].incarnation, gp_group_incarnation(s->core));
+    solo_free(s);
+}
+
+static void test_news_before_the_start(void **state)
+{
+    (void)state;
+    solo_t *s = solo_new(2);
+    solo_leader(s, 0, SOLO_ANY, 1, GP_RIGHT_QUORUM);
+    assert_true(s->core->leading);
+    solo_event(s, (gp_event_t){.type = GP_EVENT_START});
+    assert_true(s->core->leading);
+    assert_int_equal(gp_group_view_term(s->core), 1);
+    solo_free(s);
+}
+
+static void test_a_new_leader_goes_on_from_its_own_table(void **state)
+{
+    (void)state;
+    solo_t *s = solo_following(5);
+    gp_group_entry_t *m = solo_entry(s, 4);
+    gp_msg_t leave = {.kind = GP_MSG_LEAVE};
+    leave.u.leave.group = SOLO_GROUP;
+    leave.u.leave.incarnation = solo_incarnation(4);
+    solo_message(s, 4, &leave); /* it said goodbye; the old leader can't tell any more */
+    assert_int_equal(m->ruled_state, GP_MEMBER_ALIVE);
+    solo_leader(s, 0, 2, 2, GP_RIGHT_QUORUM);
+    assert_int_equal(m->ruled_state, GP_MEMBER_LEFT);
+    assert_int_equal(gp_group_view_term(s->core), 2);
+    assert_int_equal(gp_group_view_number(s->core), 8);
+    const gp_action_t *a = solo_action(s, GP_MSG_VIEW, SOLO_ANY, 0);
+    assert_non_null(a);
+    assert_false(a->msg->u.view.full);
+    assert_int_equal(a->msg->u.view.entries_count, 1);
+    assert_true(solo_run_to(s, GP_SECOND, GP_MSG_BEAT));
+    solo_free(s);
+}
+
+static void test_the_last_leader_is_asked_first(void **state)
+{
+    (void)state;
+    solo_t *s = solo_following(5);
+    s->now += 4 * GP_SECOND;
+    solo_leader(s, SOLO_ANY, SOLO_ANY, 1, GP_RIGHT_NONE);
+    solo_leader(s, 0, 2, 2, GP_RIGHT_QUORUM);
+    assert_non_null(solo_action(s, GP_MSG_PROBE, 1, 0));
+    assert_null(solo_action(s, GP_MSG_PROBE, 3, 0));
+    solo_free(s);
+}
+
+static void test_the_same_news_again(void **state)
+{
+    (void)state;
+    solo_t *s = solo_leading(4);
+    uint32_t number = gp_group_view_number(s->core);
+    solo_lease(s);
+    solo_lease(s);
+    assert_int_equal(gp_group_view_number(s->core), number);
+    assert_null(solo_action(s, GP_MSG_VIEW, SOLO_ANY, 0));
+    solo_leader(s, 0, 3, 1, GP_RIGHT_QUORUM); /* another deputy: all hear of it */
+    const gp_action_t *a = solo_action(s, GP_MSG_VIEW, SOLO_ANY, 0);
+    gp_id_t three = solo_id(3);
+    assert_non_null(a);
+    assert_true(gp_id_equal(&a->msg->u.view.deputy, &three));
+    assert_int_equal(a->msg->u.view.entries_count, 0);
+    assert_non_null(solo_plain(s, GP_ACTION_LINK, 3));
+    solo_free(s);
+}
+
+static void test_losing_the_lead(void **state)
+{
+    (void)state;
+    solo_t *s = solo_leading(4);
+    gp_group_rule(s->core, solo_entry(s, 2), GP_MEMBER_UNAVAILABLE, GP_CAUSE_SILENT);
+    solo_leader(s, SOLO_ANY, SOLO_ANY, 1, GP_RIGHT_NONE); /* before the view went out */
+    assert_false(s->core->leading);
+    assert_null(solo_action(s, GP_MSG_VIEW, SOLO_ANY, 0));
+    assert_false(solo_run_to(s, 90 * GP_MSEC, GP_MSG_BEAT));
+    assert_true(solo_run_to(s, GP_SECOND, GP_MSG_SEEK));
+    solo_free(s);
+}
+
+static void test_alone_one_believes_ones_ears(void **state)
+{
+    (void)state;
+    solo_t *s = solo_following(4);
+    solo_leader(s, SOLO_ANY, SOLO_ANY, 1, GP_RIGHT_NONE);
+    assert_int_equal(solo_entry(s, 3)->shown.state, GP_MEMBER_ALIVE); /* a moment is nothing */
+    gp_usec_t end = s->now + 5 * GP_SECOND;
+    while (s->now < end) {
+        solo_run_to(s, GP_SECOND, GP_MSG_PROBE);
+        if (solo_entry(s, 2)->sent_at != 0) {
+            solo_answer(s, 2);
+        }
+    }
+    assert_int_equal(solo_entry(s, 2)->shown.state, GP_MEMBER_ALIVE);
+    assert_int_equal(solo_entry(s, 3)->shown.state, GP_MEMBER_UNKNOWN);
+    assert_int_equal(solo_entry(s, 3)->shown.cause, GP_CAUSE_NO_LEADER);
+    assert_int_equal(solo_entry(s, 3)->ruled_state, GP_MEMBER_ALIVE); /* the last word stands */
+    assert_int_equal(solo_entry(s, 0)->shown.state, GP_MEMBER_ALIVE);
+    solo_free(s);
+}
+
+static void test_a_suspicion_outlives_the_leader(void **state)
+{
+    (void)state;
+    solo_t *s = solo_following(5);
+    solo_leader(s, 1, 0, 1, GP_RIGHT_QUORUM); /* this machine is the deputy */
+    gp_usec_t end = s->now + 2 * GP_SECOND;
+    while (s->now < end && !solo_entry(s, 1)->suspected) {
+        solo_run_to(s, 100 * GP_MSEC, GP_MSG_SUSPICION);
+        for (uint32_t i = 2; i <= 5; i++) {
+            solo_answer(s, i);
+        }
+    }
+    assert_true(solo_entry(s, 1)->suspected); /* the leader is frozen */
+    solo_leader(s, SOLO_ANY, SOLO_ANY, 1, GP_RIGHT_NONE);
+    assert_int_equal(solo_entry(s, 1)->shown.state, GP_MEMBER_SUSPECT);
+    assert_true(solo_run_to(s, 1200 * GP_MSEC, GP_MSG_STANDINGS));
+    const gp_action_t *a = solo_action(s, GP_MSG_STANDINGS, SOLO_ANY, 0);
+    assert_false(a->msg->u.standings.members[1].reached);
+    solo_leader(s, 0, 2, 2, GP_RIGHT_QUORUM);
+    assert_true(solo_entry(s, 1)->suspected);
+    assert_non_null(solo_action(s, GP_MSG_CONFIRM_ASK, SOLO_ANY, 2)); /* at once */
+    solo_free(s);
+    s = solo_following(5);
+    gp_out_reset(&s->out);
+    gp_group_unanswered(s->core, solo_entry(s, 4), &s->out);
+    solo_leader(s, 3, 2, 2, GP_RIGHT_QUORUM); /* another leads: it is told */
+    assert_non_null(solo_action(s, GP_MSG_SUSPECT, 3, 0));
+    solo_free(s);
+}
+
+static void test_a_refused_leader_is_suspect(void **state)
+{
+    (void)state;
+    solo_t *s = solo_following(5);
+    solo_entry(s, 1)->dial = GP_GROUP_DIAL_SECOND;
+    solo_entry(s, 1)->dial_incarnation = solo_incarnation(1);
+    solo_dialed(s, 1, GP_DIAL_REFUSED);
+    assert_non_null(solo_action(s, GP_MSG_GONE, SOLO_ANY, 0));
+    solo_leader(s, SOLO_ANY, SOLO_ANY, 1, GP_RIGHT_NONE);
+    assert_int_equal(solo_entry(s, 1)->shown.state, GP_MEMBER_SUSPECT);
+    assert_int_equal(solo_entry(s, 1)->shown.cause, GP_CAUSE_REFUSED);
+    solo_run(s, s->now + 4 * GP_SECOND);
+    assert_int_equal(solo_entry(s, 1)->shown.state, GP_MEMBER_UNKNOWN); /* nobody may say more */
+    solo_free(s);
+}
+
+static void test_refuting(void **state)
+{
+    (void)state;
+    static const gp_member_state_t states[] = {GP_MEMBER_UNAVAILABLE, GP_MEMBER_UNKNOWN,
+                                               GP_MEMBER_LEFT};
+    for (int i = 0; i < 3; i++) {
+        solo_t *s = solo_following(4);
+        uint64_t before = gp_group_incarnation(s->core);
+        gp_msg_t msg = {.kind = GP_MSG_VIEW};
+        msg.u.view = (gp_msg_view_t){.group = SOLO_GROUP, .term = 1, .number = 8};
+        msg.u.view.entries[msg.u.view.entries_count++] = solo_record(0, states[i]);
+        solo_message(s, 1, &msg);
+        const gp_action_t *a = solo_action(s, GP_MSG_REFUTE, 1, 0);
+        assert_non_null(a);
+        assert_int_equal(a->msg->u.refute.incarnation, before + 1);
+        assert_int_equal(gp_group_incarnation(s->core), before + 1);
+        assert_int_equal(solo_entry(s, 0)->shown.state, GP_MEMBER_ALIVE); /* it knows better */
+        assert_true(solo_run_to(s, 200 * GP_MSEC, GP_MSG_SEEK));          /* and insists */
+        solo_free(s);
+    }
+}
+
+static void test_an_incarnation_from_the_future(void **state)
+{
+    (void)state;
+    solo_t *s = solo_following(4);
+    gp_msg_t msg = {.kind = GP_MSG_VIEW};
+    msg.u.view = (gp_msg_view_t){.group = SOLO_GROUP, .term = 1, .number = 8};
+    msg.u.view.entries[msg.u.view.entries_count++] = solo_record(0, GP_MEMBER_ALIVE);
+    msg.u.view.entries[0].incarnation = UINT64_C(9) << 16; /* the boot epoch here went back */
+    solo_message(s, 1, &msg);
+    assert_int_equal(gp_group_incarnation(s->core), (UINT64_C(9) << 16) + 1);
+    msg.u.view.number = 9;
+    msg.u.view.entries[0].incarnation = UINT64_MAX; /* a leader that lies: no overflow */
+    solo_message(s, 1, &msg);
+    assert_null(solo_action(s, GP_MSG_REFUTE, 1, 0));
+    assert_int_equal(gp_group_incarnation(s->core), (UINT64_C(9) << 16) + 1);
+    solo_free(s);
+}
+
+static void test_a_refutation_at_the_leader(void **state)
+{
+    (void)state;
+    solo_t *s = solo_leading(4);
+    gp_group_rule(s->core, solo_entry(s, 2), GP_MEMBER_UNAVAILABLE, GP_CAUSE_REFUSED);
+    gp_msg_t msg = {.kind = GP_MSG_REFUTE};
+    msg.u.refute.group = SOLO_GROUP;
+    msg.u.refute.incarnation = solo_incarnation(2);
+    solo_message(s, 2, &msg); /* as it was: may have been in flight when it died */
+    assert_int_equal(solo_entry(s, 2)->ruled_state, GP_MEMBER_UNAVAILABLE);
+    msg.u.refute.incarnation++;
+    solo_message(s, 2, &msg);
+    assert_int_equal(solo_entry(s, 2)->ruled_state, GP_MEMBER_ALIVE);
+    assert_int_equal(solo_entry(s, 2)->ruled_cause, GP_CAUSE_REFUTED);
+    assert_int_equal(solo_entry(s, 2)->shown.incarnation, solo_incarnation(2) + 1);
+    solo_free(s);
+}
+
+/* ---- leaving --------------------------------------------------------------------------------- */
+
+static gp_msg_t leave_command(bool forever)
+{
+    gp_msg_t msg = {.kind = GP_MSG_GROUP_LEAVE};
+    msg.u.group_leave.forever = forever;
+    return msg;
+}
+
+static void test_leaving(void **state)
+{
+    (void)state;
+    solo_t *s = solo_following(4);
+    gp_msg_t msg = leave_command(true);
+    solo_command(s, &msg);
+    const gp_action_t *a = solo_action(s, GP_MSG_LEAVE, 1, 0);
+    assert_non_null(a);
+    assert_true(a->msg->u.leave.forever);
+    assert_non_null(solo_action(s, GP_MSG_LEAVE, 2, 0)); /* the deputy too */
+    assert_null(solo_action(s, GP_MSG_LEFT, SOLO_ANY, 0));
+    gp_msg_t view = {.kind = GP_MSG_VIEW};
+    view.u.view = (gp_msg_view_t){.group = SOLO_GROUP, .term = 1, .number = 8};
+    view.u.view.entries[view.u.view.entries_count++] = solo_record(0, GP_MEMBER_LEFT);
+    solo_message(s, 1, &view);
+    a = solo_action(s, GP_MSG_LEFT, SOLO_ANY, 0);
+    assert_non_null(a);
+    assert_true(a->msg->u.left.forever);
+    assert_null(solo_action(s, GP_MSG_REFUTE, SOLO_ANY, 0));
+    assert_int_equal(solo_entry(s, 0)->shown.state, GP_MEMBER_LEFT);
+    assert_int_equal(gp_group_ops.wake(s->core), GP_NEVER);
+    solo_message(s, 1, &view);
+    solo_command(s, &msg);
+    assert_null(solo_action(s, GP_MSG_LEFT, SOLO_ANY, 0)); /* said once */
+    solo_free(s);
+}
+
+static void test_leaving_has_a_limit(void **state)
+{
+    (void)state;
+    solo_t *s = solo_following(4);
+    gp_msg_t msg = leave_command(false);
+    gp_usec_t from = s->now;
+    solo_command(s, &msg);
+    assert_true(solo_run_to(s, GP_SECOND, GP_MSG_LEAVE)); /* said again meanwhile */
+    assert_true(solo_run_to(s, GP_SECOND, GP_MSG_LEFT));
+    assert_int_equal(s->now - from, s->config.leave_limit);
+    solo_free(s);
+    s = solo_started(0); /* nobody to tell: at once */
+    solo_command(s, &msg);
+    assert_non_null(solo_action(s, GP_MSG_LEFT, SOLO_ANY, 0));
+    solo_free(s);
+}
+
+static void test_the_leader_leaves(void **state)
+{
+    (void)state;
+    solo_t *s = solo_leading(4);
+    gp_msg_t msg = leave_command(false);
+    solo_command(s, &msg);
+    uint32_t cast = 0;
+    uint32_t left = 0;
+    for (uint32_t i = 0; i < s->out.count; i++) {
+        const gp_action_t *a = &s->out.actions[i];
+        cast = a->type == GP_ACTION_CAST ? i + 1 : cast;
+        left = a->msg != NULL && a->msg->kind == GP_MSG_LEFT ? i + 1 : left;
+    }
+    assert_true(cast > 0 && left > cast); /* told before it may stop */
+    solo_free(s);
+}
+
+static void test_a_member_leaves(void **state)
+{
+    (void)state;
+    solo_t *s = solo_leading(4);
+    gp_msg_t msg = {.kind = GP_MSG_LEAVE};
+    msg.u.leave.group = SOLO_GROUP;
+    msg.u.leave.incarnation = solo_incarnation(3) - 1;
+    solo_message(s, 3, &msg); /* of an earlier life */
+    assert_int_equal(solo_entry(s, 3)->ruled_state, GP_MEMBER_ALIVE);
+    msg.u.leave.incarnation++;
+    solo_message(s, 3, &msg);
+    assert_int_equal(solo_entry(s, 3)->ruled_state, GP_MEMBER_LEFT);
+    assert_int_equal(solo_entry(s, 3)->ruled_cause, GP_CAUSE_STOPPED);
+    const gp_action_t *a = solo_action(s, GP_MSG_VIEW, SOLO_ANY, 0);
+    assert_non_null(a);
+    assert_int_equal(a->target_count, 4); /* the leaver too: it waits for this */
+    gp_msg_t ack = {.kind = GP_MSG_BEAT_ACK};
+    ack.u.beat_ack.group = SOLO_GROUP;
+    ack.u.beat_ack.incarnation = solo_incarnation(3);
+    solo_message(s, 3, &ack); /* was in flight */
+    assert_int_equal(solo_entry(s, 3)->ruled_state, GP_MEMBER_LEFT);
+    solo_link(s, 3, false);
+    assert_null(solo_plain(s, GP_ACTION_DIAL, 3)); /* no evidence is wanted */
+    ack.u.beat_ack.incarnation = UINT64_C(2) << 16;
+    solo_message(s, 3, &ack); /* it has started again */
+    assert_int_equal(solo_entry(s, 3)->ruled_state, GP_MEMBER_ALIVE);
+    solo_message(s, 60, &msg); /* a stranger leaves */
+    assert_null(solo_entry(s, 60));
+    solo_free(s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_founder),
+        cmocka_unit_test(test_news_before_the_start),
+        cmocka_unit_test(test_a_new_leader_goes_on_from_its_own_table),
+        cmocka_unit_test(test_the_last_leader_is_asked_first),
+        cmocka_unit_test(test_the_same_news_again),
+        cmocka_unit_test(test_losing_the_lead),
+        cmocka_unit_test(test_alone_one_believes_ones_ears),
+        cmocka_unit_test(test_a_suspicion_outlives_the_leader),
+        cmocka_unit_test(test_a_refused_leader_is_suspect),
+        cmocka_unit_test(test_refuting),
+        cmocka_unit_test(test_an_incarnation_from_the_future),
+        cmocka_unit_test(test_a_refutation_at_the_leader),
+        cmocka_unit_test(test_leaving),
+        cmocka_unit_test(test_leaving_has_a_limit),
+        cmocka_unit_test(test_the_leader_leaves),
+        cmocka_unit_test(test_a_member_leaves),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,305 @@
+/* Seeking without a leader, being sought, introducing. */
+#include "tests/unit/overlay_solo.h"
+#include "tests/unit/proto_cmocka.h"
+
+static gp_msg_t seek_of(uint32_t number, uint64_t incarnation)
+{
+    gp_record_member_t record = solo_record(number, GP_MEMBER_ALIVE);
+    gp_msg_t msg = {.kind = GP_MSG_SEEK};
+    msg.u.seek = (gp_msg_seek_t){.group = SOLO_GROUP,
+                                 .incarnation = incarnation,
+                                 .name = record.name,
+                                 .address = record.address};
+    return msg;
+}
+
+static uint32_t seeks(const solo_t *s)
+{
+    uint32_t n = 0;
+    while (solo_action(s, GP_MSG_SEEK, SOLO_ANY, n) != NULL) {
+        n++;
+    }
+    return n;
+}
+
+static void test_seeks_at_once_and_for_ever(void **state)
+{
+    (void)state;
+    solo_t *s = solo_started(20);
+    assert_int_equal(seeks(s), GP_GROUP_SEEK_FANOUT);
+    const gp_msg_seek_t *seek = &solo_action(s, GP_MSG_SEEK, SOLO_ANY, 0)->msg->u.seek;
+    assert_int_equal(seek->incarnation, gp_group_incarnation(s->core));
+    assert_memory_equal(seek->name.p, "n000", 4);
+    uint32_t rounds = 0;
+    bool asked[21] = {false};
+    gp_usec_t end = s->now + 60 * GP_SECOND;
+    gp_usec_t last = s->now;
+    gp_usec_t longest = 0;
+    while (s->now < end) {
+        if (solo_run_to(s, end - s->now, GP_MSG_SEEK)) {
+            rounds++;
+            longest = s->now - last > longest ? s->now - last : longest;
+            last = s->now;
+            for (uint32_t i = 1; i <= 20; i++) {
+                asked[i] = asked[i] || solo_action(s, GP_MSG_SEEK, i, 0) != NULL;
+            }
+        }
+    }
+    assert_true(rounds >= 14 && rounds <= 40);
+    assert_true(longest <= s->config.seek_max && longest > s->config.seek_max / 2);
+    for (uint32_t i = 1; i <= 20; i++) {
+        assert_true(asked[i]); /* in turn */
+    }
+    gp_usec_t from = s->now;
+    solo_link(s, 7, true); /* somebody came within reach: begin anew */
+    assert_true(solo_run_to(s, GP_SECOND, GP_MSG_SEEK));
+    assert_true(s->now - from <= s->config.seek_min);
+    solo_free(s);
+}
+
+static void test_the_leader_is_asked_directly(void **state)
+{
+    (void)state;
+    solo_t *s = solo_started(20);
+    gp_msg_t msg = {.kind = GP_MSG_SEEK_REPLY};
+    gp_record_member_t leader = solo_record(30, GP_MEMBER_ALIVE);
+    msg.u.seek_reply = (gp_msg_seek_reply_t){
+        .group = SOLO_GROUP, .leader = leader.id, .term = 3, .right = GP_RIGHT_QUORUM};
+    msg.u.seek_reply.entries[msg.u.seek_reply.entries_count++] = leader;
+    s->now += 10 * GP_MSEC;
+    solo_message(s, 4, &msg);
+    assert_non_null(solo_action(s, GP_MSG_SEEK, 30, 0));
+    assert_false(solo_entry(s, 30)->in_view); /* hearsay is not membership */
+    solo_message(s, 5, &msg);
+    assert_null(solo_action(s, GP_MSG_SEEK, 30, 0)); /* once is enough */
+    solo_leader(s, 30, 2, 3, GP_RIGHT_QUORUM);
+    assert_non_null(solo_action(s, GP_MSG_VIEW_PULL, 30, 0));
+    solo_free(s);
+}
+
+static void test_a_settled_member_does_not_seek(void **state)
+{
+    (void)state;
+    solo_t *s = solo_following(5);
+    gp_msg_t beat = {.kind = GP_MSG_BEAT};
+    beat.u.beat = (gp_msg_beat_t){
+        .group = SOLO_GROUP, .term = 1, .number = 7, .digest = s->core->view_digest, .role = 1};
+    for (int i = 0; i < 20; i++) {
+        assert_false(solo_run_to(s, GP_SECOND, GP_MSG_SEEK));
+        solo_message(s, 1, &beat);
+    }
+    gp_usec_t from = s->now; /* now the leader is silent: the election may not know */
+    assert_true(solo_run_to(s, 10 * GP_SECOND, GP_MSG_SEEK));
+    assert_true(s->now - from >= 2 * GP_SECOND && s->now - from <= 4 * GP_SECOND);
+    assert_non_null(solo_action(s, GP_MSG_SEEK, 1, 0));
+    assert_true(solo_run_to(s, GP_SECOND, GP_MSG_SEEK)); /* then others as well */
+    assert_int_equal(seeks(s), GP_GROUP_SEEK_FANOUT);
+    solo_free(s);
+}
+
+static void test_being_sought_by_a_known_member(void **state)
+{
+    (void)state;
+    solo_t *s = solo_following(5);
+    gp_msg_t msg = seek_of(3, solo_incarnation(3));
+    solo_message(s, 3, &msg);
+    const gp_action_t *a = solo_action(s, GP_MSG_SEEK_REPLY, 3, 0);
+    gp_id_t one = solo_id(1);
+    assert_non_null(a);
+    assert_true(gp_id_equal(&a->msg->u.seek_reply.leader, &one));
+    assert_int_equal(a->msg->u.seek_reply.entries_count, 2); /* the leader and its deputy */
+    assert_memory_equal(a->msg->u.seek_reply.entries[0].address.p, "a001", 4);
+    assert_null(solo_action(s, GP_MSG_INTRODUCE, SOLO_ANY, 0)); /* the leader knows it */
+    msg = seek_of(3, UINT64_C(2) << 16);
+    solo_message(s, 3, &msg);
+    assert_non_null(solo_action(s, GP_MSG_INTRODUCE, 1, 0)); /* but not this life of it */
+    solo_message(s, 3, &msg);
+    assert_null(solo_action(s, GP_MSG_INTRODUCE, 1, 0)); /* not each time */
+    solo_free(s);
+}
+
+static void test_being_sought_by_a_stranger(void **state)
+{
+    (void)state;
+    solo_t *s = solo_following(5);
+    gp_msg_t msg = seek_of(40, 1 << 16);
+    solo_message(s, 40, &msg);
+    assert_non_null(solo_action(s, GP_MSG_SEEK_REPLY, 40, 0));
+    const gp_action_t *a = solo_action(s, GP_MSG_INTRODUCE, 1, 0);
+    assert_non_null(a);
+    assert_memory_equal(a->msg->u.introduce.entries[0].name.p, "n040", 4);
+    solo_run(s, s->now + 5 * GP_SECOND);
+    solo_free(s);
+    s = solo_started(5); /* without a leader: says so, and remembers */
+    solo_message(s, 40, &msg);
+    a = solo_action(s, GP_MSG_SEEK_REPLY, 40, 0);
+    assert_non_null(a);
+    assert_true(gp_id_is_none(&a->msg->u.seek_reply.leader));
+    solo_leader(s, 1, 2, 1, GP_RIGHT_QUORUM);
+    assert_non_null(solo_action(s, GP_MSG_INTRODUCE, 1, 0));
+    solo_free(s);
+}
+
+static void test_the_leader_takes_in(void **state)
+{
+    (void)state;
+    solo_t *s = solo_leading(3);
+    gp_msg_t msg = seek_of(40, 1 << 16);
+    msg.u.seek.flags = 0xff & ~GP_FLAG_LEAVING;
+    solo_message(s, 40, &msg);
+    gp_group_entry_t *m = solo_entry(s, 40);
+    assert_int_equal(m->ruled_state, GP_MEMBER_ALIVE);
+    assert_int_equal(m->ruled_cause, GP_CAUSE_JOINED);
+    assert_int_equal(m->shown.flags, GP_FLAG_RELAYED | GP_FLAG_SEEN); /* no others exist */
+    assert_non_null(solo_action(s, GP_MSG_SEEK_REPLY, 40, 0));
+    msg = seek_of(40, 2 << 16);
+    solo_message(s, 40, &msg);
+    assert_int_equal(m->ruled_cause, GP_CAUSE_RESTARTED);
+    msg = seek_of(40, (2 << 16) + 1);
+    solo_message(s, 40, &msg);
+    assert_int_equal(m->ruled_cause, GP_CAUSE_REFUTED);
+    msg = seek_of(40, 1 << 16);
+    solo_message(s, 40, &msg); /* its first life again: an old message */
+    assert_int_equal(m->shown.incarnation, (2 << 16) + 1);
+    gp_group_rule(s->core, m, GP_MEMBER_UNKNOWN, GP_CAUSE_MANY_AT_ONCE);
+    msg = seek_of(40, (2 << 16) + 1);
+    solo_message(s, 40, &msg);
+    assert_int_equal(m->ruled_cause, GP_CAUSE_ANSWERS);
+    solo_free(s);
+}
+
+static void test_a_new_address_is_told(void **state)
+{
+    (void)state;
+    solo_t *s = solo_leading(3);
+    gp_msg_t msg = seek_of(2, solo_incarnation(2));
+    msg.u.seek.address = gp_text("moved");
+    s->now += GP_SECOND;
+    solo_message(s, 2, &msg);
+    solo_run_to(s, 50 * GP_MSEC, GP_MSG_VIEW);
+    const gp_action_t *a = solo_action(s, GP_MSG_VIEW, SOLO_ANY, 0);
+    assert_non_null(a);
+    assert_memory_equal(a->msg->u.view.entries[0].address.p, "moved", 5);
+    solo_free(s);
+}
+
+static void test_own_new_certificate_is_presented(void **state)
+{
+    (void)state;
+    solo_t *s = solo_following(4);
+    gp_msg_t msg = {.kind = GP_MSG_GROUP_INTRODUCE};
+    msg.u.group_introduce.entries[msg.u.group_introduce.entries_count++] =
+        solo_record(0, GP_MEMBER_ALIVE);
+    msg.u.group_introduce.entries[0].cert = gp_text("fresh certificate");
+    solo_command(s, &msg);
+    const gp_action_t *a = solo_action(s, GP_MSG_SEEK, 1, 0);
+    assert_non_null(a);
+    assert_true(gp_slice_equal(a->msg->u.seek.cert, gp_text("fresh certificate")));
+    solo_free(s);
+}
+
+static void test_introducing(void **state)
+{
+    (void)state;
+    solo_t *s = solo_following(4);
+    gp_msg_t msg = {.kind = GP_MSG_GROUP_INTRODUCE};
+    msg.u.group_introduce.entries[msg.u.group_introduce.entries_count++] =
+        solo_record(40, GP_MEMBER_UNKNOWN);
+    solo_command(s, &msg);
+    assert_non_null(solo_action(s, GP_MSG_INTRODUCE, 1, 0));
+    uint32_t again = 0;
+    gp_usec_t end = s->now + s->config.introduce_limit + 5 * GP_SECOND;
+    while (s->now < end) {
+        again += solo_run_to(s, end - s->now, GP_MSG_INTRODUCE) ? 1 : 0;
+    }
+    assert_true(again >= 50 && again <= 61); /* until the limit */
+    assert_null(solo_entry(s, 40));          /* nobody took it: forgotten */
+    solo_free(s);
+
+    s = solo_leading(4);
+    solo_command(s, &msg);
+    assert_int_equal(solo_entry(s, 40)->shown.state,
+                     GP_MEMBER_UNKNOWN); /* here; but not told yet */
+    assert_false(solo_entry(s, 40)->in_view);
+    gp_usec_t from = s->now;
+    assert_true(solo_run_to(s, GP_SECOND, GP_MSG_VIEW));
+    assert_int_equal(s->now - from, s->config.admit_hold);
+    assert_int_equal(solo_entry(s, 40)->ruled_state, GP_MEMBER_UNKNOWN);
+    assert_int_equal(solo_entry(s, 40)->ruled_cause, GP_CAUSE_JOINED);
+    solo_free(s);
+
+    s = solo_leading(4);
+    solo_command(s, &msg);
+    gp_msg_t seek = seek_of(40, 1 << 16);
+    solo_message(s, 40, &seek); /* it speaks itself: one view tells it all */
+    const gp_action_t *a = solo_action(s, GP_MSG_VIEW, SOLO_ANY, 0);
+    assert_non_null(a);
+    assert_int_equal(a->msg->u.view.entries_count, 1);
+    assert_int_equal(a->msg->u.view.entries[0].state, GP_MEMBER_ALIVE);
+    assert_memory_equal(a->msg->u.view.entries[0].address.p, "a040", 4);
+    assert_false(solo_run_to(s, GP_SECOND, GP_MSG_VIEW));
+    solo_free(s);
+
+    s = solo_leading(4);
+    gp_msg_t wire = {.kind = GP_MSG_INTRODUCE};
+    wire.u.introduce.group = SOLO_GROUP;
+    wire.u.introduce.entries[wire.u.introduce.entries_count++] = solo_record(40, GP_MEMBER_ALIVE);
+    solo_message(s, 50, &wire); /* by a stranger */
+    assert_null(solo_entry(s, 40));
+    solo_message(s, 2, &wire);
+    solo_run_to(s, GP_SECOND, GP_MSG_VIEW);
+    assert_int_equal(solo_entry(s, 40)->ruled_state, GP_MEMBER_UNKNOWN); /* it speaks for itself */
+    assert_int_equal(solo_entry(s, 40)->shown.incarnation, 0);
+    solo_free(s);
+}
+
+static void test_a_full_table_still_says_who_leads(void **state)
+{
+    (void)state;
+    solo_t *s = solo_started(GP_MEMBERS_MAX - 1);
+    solo_leader(s, 1, 2, 1, GP_RIGHT_QUORUM);
+    gp_msg_t msg = seek_of(100, 1 << 16);
+    solo_message(s, 100, &msg);
+    assert_non_null(solo_action(s, GP_MSG_REFUSED, SOLO_ANY, 0));
+    assert_non_null(solo_action(s, GP_MSG_SEEK_REPLY, 100, 0));
+    solo_free(s);
+}
+
+static void test_a_caretaker_seeks_the_majority(void **state)
+{
+    (void)state;
+    solo_t *s = solo_leading(6);
+    solo_leader(s, 0, 1, 1, GP_RIGHT_CARETAKER);
+    assert_true(solo_run_to(s, GP_SECOND, GP_MSG_SEEK) || true);
+    gp_usec_t end = s->now + 20 * GP_SECOND;
+    bool asked[7] = {false};
+    while (s->now < end) {
+        solo_run_to(s, 100 * GP_MSEC, GP_MSG_SEEK);
+        for (uint32_t i = 1; i <= 6; i++) {
+            asked[i] = asked[i] || solo_action(s, GP_MSG_SEEK, i, 0) != NULL;
+        }
+        solo_answer(s, 1);
+        solo_answer(s, 2);
+    }
+    assert_false(asked[1] || asked[2]); /* these are here */
+    assert_true(asked[3] && asked[4] && asked[5] && asked[6]);
+    solo_free(s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_seeks_at_once_and_for_ever),
+        cmocka_unit_test(test_the_leader_is_asked_directly),
+        cmocka_unit_test(test_a_settled_member_does_not_seek),
+        cmocka_unit_test(test_being_sought_by_a_known_member),
+        cmocka_unit_test(test_being_sought_by_a_stranger),
+        cmocka_unit_test(test_the_leader_takes_in),
+        cmocka_unit_test(test_a_new_address_is_told),
+        cmocka_unit_test(test_own_new_certificate_is_presented),
+        cmocka_unit_test(test_introducing),
+        cmocka_unit_test(test_a_full_table_still_says_who_leads),
+        cmocka_unit_test(test_a_caretaker_seeks_the_majority),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
