@@ -1,0 +1,62 @@
+/* agent: the daemon itself. */
+#include "agent/cli/command.h"
+
+#include <string.h>
+
+static const char *const levels[] = {"error", "warning", "notice", "info", "debug"};
+
+static int level_check(gp_cli_t *cli, const char *level)
+{
+    size_t count = sizeof levels / sizeof levels[0];
+    for (size_t i = 0; i < count; i++) {
+        if (level == NULL || strcmp(levels[i], level) == 0) {
+            return GP_EXIT_DONE;
+        }
+    }
+    return gp_cli_usage(cli, "--log-level is one of error, warning, notice, info, debug, not '%s'",
+                        level);
+}
+
+static int agent_run(gp_cli_t *cli)
+{
+    gp_cli_fault_t fault = {""};
+    gp_cli_agent_t request = {.place = {.dir = cli->dir},
+                              .listen = gp_cli_text(&cli->args, "listen", NULL),
+                              .log_level = gp_cli_text(&cli->args, "log-level", NULL)};
+    if (request.listen != NULL && gp_address_check(gp_text(request.listen), true) != GP_OK) {
+        return gp_cli_fail(cli, GP_E_ADDRESS, NULL, "--listen '%s'", request.listen);
+    }
+    int code = level_check(cli, request.log_level);
+    code = code == GP_EXIT_DONE ? gp_cli_machine_find(cli) : code;
+    if (code != GP_EXIT_DONE) {
+        return code;
+    }
+    request.place.node = cli->node;
+    bool background = gp_cli_flag(&cli->args, "background");
+    gp_error_t error = background ? cli->backend->start_agent(&request, &fault)
+                                  : cli->backend->agent_main(&request, &fault);
+    if (error != GP_OK) {
+        return gp_cli_fail(cli, error, NULL, "%s", fault.detail);
+    }
+    return background ? gp_cli_ready_wait(cli, cli->node) : GP_EXIT_DONE;
+}
+
+static const gp_cli_option_t options[] = {
+    {"background", GP_CLI_FLAG, NULL, "start it and return when it answers", 0, 0},
+    {"listen", GP_CLI_TEXT, "ADDRESS", "tcp://ADDR:PORT instead of the configured one", 0, 0},
+    {"log-level", GP_CLI_TEXT, "LEVEL", "error, warning, notice, info or debug", 0, 0},
+};
+
+const gp_cli_command_t gp_cli_agent = {
+    .words = "agent",
+    .run = agent_run,
+    .summary = "Run the agent of a machine that was set up",
+    .operands = "",
+    .options = options,
+    .option_count = sizeof options / sizeof options[0],
+    .timeout_ms = 10000,
+    .example = "gridpeer agent --node n1",
+    .details =
+        "Stays in the foreground and logs to stderr, as systemd wants it; SIGTERM and SIGINT "
+        "stop it in good order.",
+};

@@ -1,0 +1,299 @@
+#include "agent/cli/command.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/http/client.h"
+#include "agent/http/document.h"
+
+#define READY_POLL_MS 5
+
+/* ---- asking -------------------------------------------------------------------------------------
+ */
+
+int gp_cli_api_fail(gp_cli_t *cli, gp_error_t error)
+{
+    char start[GP_CLI_PATH_MAX];
+    char directory[GP_CLI_PATH_MAX + 64];
+    struct stat status;
+    int code = errno;
+    gp_cli_start_command(cli, cli->node, start, sizeof start);
+    (void)snprintf(directory, sizeof directory, "%s/%s", cli->dir, cli->node);
+    switch (error) {
+    case GP_E_STATE_MISSING:
+        if (stat(directory, &status) == 0) {
+            return gp_cli_fail(cli, GP_E_NO_AGENT, start, "%s in %s does not run", cli->node,
+                               cli->dir);
+        }
+        return gp_cli_fail(cli, GP_E_STATE_MISSING, NULL, "%s holds no machine named %s", cli->dir,
+                           cli->node);
+    case GP_E_NO_AGENT:
+        return gp_cli_fail(cli, GP_E_NO_AGENT, start, "%s in %s does not run", cli->node, cli->dir);
+    case GP_E_TIMED_OUT:
+        return gp_cli_fail(cli, GP_E_TIMED_OUT, NULL, "the agent %s did not answer within %llu ms",
+                           cli->node, (unsigned long long)cli->timeout_ms);
+    case GP_E_SYSTEM:
+        return gp_cli_fail(cli, GP_E_SYSTEM, NULL, "%s: %s", cli->socket, strerror(code));
+    case GP_E_HTTP:
+        return gp_cli_fail(cli, GP_E_HTTP, NULL, "what listens at %s does not speak as an agent",
+                           cli->socket);
+    default:
+        return gp_cli_fail(cli, error, NULL, "%s in %s", cli->node, cli->dir);
+    }
+}
+
+/* Judges an answer: the document of the kind, or an exit code. */
+static int reply_judge(gp_cli_t *cli, const gp_cli_ask_t *ask, gp_http_reply_t *reply,
+                       json_t **ret_document)
+{
+    const json_t *error = json_object_get(reply->document, "error");
+    int code = GP_EXIT_DONE;
+    if (json_is_object(error)) {
+        code = gp_cli_fail_told(cli, error, ask->query);
+    } else if (reply->status != 200 || gp_document_items(reply->document, ask->kind) == NULL) {
+        code = gp_cli_fail(cli, GP_E_HTTP, NULL, "%s %s was answered with status %d and no %s",
+                           ask->method, ask->path, reply->status, ask->kind);
+    } else {
+        *ret_document = json_incref(reply->document);
+    }
+    gp_http_reply_done(reply);
+    return code;
+}
+
+int gp_cli_api(gp_cli_t *cli, const gp_cli_ask_t *ask, json_t **ret_document)
+{
+    gp_http_client_t *client = NULL;
+    gp_http_reply_t reply;
+    int code = gp_cli_agent_find(cli);
+    if (code != GP_EXIT_DONE) {
+        json_decref(ask->body);
+        return code;
+    }
+    gp_http_ask_t request = {.method = ask->method,
+                             .path = ask->path,
+                             .body = ask->body,
+                             .timeout_ms = cli->timeout_ms,
+                             .wake = -1};
+    gp_error_t error = gp_http_client_open(cli->socket, &client);
+    if (error == GP_OK) {
+        error = gp_http_client_ask(client, &request, &reply);
+        gp_http_client_close(client);
+    }
+    json_decref(ask->body);
+    return error == GP_OK ? reply_judge(cli, ask, &reply, ret_document)
+                          : gp_cli_api_fail(cli, error);
+}
+
+uint64_t gp_cli_clock_ms(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+int gp_cli_ready_wait(gp_cli_t *cli, const char *node)
+{
+    gp_http_client_t *client = NULL;
+    uint64_t deadline = gp_cli_clock_ms() + cli->timeout_ms;
+    cli->node = node;
+    int code = gp_cli_agent_find(cli);
+    gp_error_t error = GP_E_NO_AGENT;
+    while (code == GP_EXIT_DONE && error != GP_OK) {
+        error = gp_http_client_open(cli->socket, &client);
+        if (error != GP_OK && error != GP_E_NO_AGENT && error != GP_E_STATE_MISSING) {
+            code = gp_cli_api_fail(cli, error);
+        } else if (error != GP_OK && gp_cli_clock_ms() >= deadline) {
+            code = gp_cli_fail(cli, GP_E_NO_AGENT, NULL,
+                               "%s was started but did not answer within %llu ms: see its log in "
+                               "%s/%s",
+                               node, (unsigned long long)cli->timeout_ms, cli->dir, node);
+        } else if (error != GP_OK) {
+            (void)poll(NULL, 0, READY_POLL_MS);
+        }
+    }
+    gp_http_client_close(client);
+    return code;
+}
+
+/* ---- printing -----------------------------------------------------------------------------------
+ */
+
+int gp_cli_document_exit(const json_t *document)
+{
+    return json_is_true(json_object_get(document, "partial")) ? GP_EXIT_UNKNOWN : GP_EXIT_DONE;
+}
+
+void gp_cli_json(gp_cli_t *cli, const json_t *document)
+{
+    (void)json_dumpf(document, cli->out, GP_DOCUMENT_JSON_FLAGS);
+    (void)fputc('\n', cli->out);
+    (void)fflush(cli->out);
+}
+
+/* Fields that the user chose, in their order. */
+typedef struct choice {
+    const char *names[GP_CLI_COLUMNS_MAX];
+    size_t count;
+    char text[1024];
+} choice_t;
+
+static bool choice_split(const char *fields, choice_t *choice)
+{
+    if (!gp_text_copy(choice->text, sizeof choice->text, gp_text(fields))) {
+        return false;
+    }
+    choice->count = 0;
+    for (char *at = choice->text; at != NULL;) {
+        char *comma = strchr(at, ',');
+        if (comma != NULL) {
+            *comma = '\0';
+        }
+        if (at[0] != '\0') {
+            if (choice->count == GP_CLI_COLUMNS_MAX) {
+                return false;
+            }
+            choice->names[choice->count++] = at;
+        }
+        at = comma == NULL ? NULL : comma + 1;
+    }
+    return choice->count > 0;
+}
+
+/* Every field: those of the columns, then those that only items have. */
+static size_t fields_known(const json_t *items, const gp_cli_column_t *columns, size_t count,
+                           const char *names[GP_CLI_COLUMNS_MAX])
+{
+    size_t known = 0;
+    for (; known < count && known < GP_CLI_COLUMNS_MAX; known++) {
+        names[known] = columns[known].field;
+    }
+    for (size_t i = 0; i < json_array_size(items); i++) {
+        json_t *item = json_array_get(items, i);
+        for (void *at = json_object_iter(item); at != NULL; at = json_object_iter_next(item, at)) {
+            const char *name = json_object_iter_key(at);
+            size_t k = 0;
+            while (k < known && strcmp(names[k], name) != 0) {
+                k++;
+            }
+            if (k == known && known < GP_CLI_COLUMNS_MAX) {
+                names[known++] = name;
+            }
+        }
+    }
+    return known;
+}
+
+static int field_unknown(gp_cli_t *cli, const char *name, const char *const *names, size_t count)
+{
+    char list[512] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < count && used < sizeof list; i++) {
+        int n = snprintf(list + used, sizeof list - used, "%s%s", i == 0 ? "" : ", ", names[i]);
+        used += n < 0 ? 0 : (size_t)n;
+    }
+    if (strcmp(name, "?") == 0) {
+        (void)fprintf(cli->out, "%s\n", list);
+        return GP_EXIT_DONE;
+    }
+    const char *nearest = gp_cli_nearest(name, names, count);
+    if (nearest != NULL) {
+        return gp_cli_usage(cli, "no field '%s': did you mean '%s'? There are: %s", name, nearest,
+                            list);
+    }
+    return gp_cli_usage(cli, "no field '%s'; there are: %s", name, list);
+}
+
+/* Leaves only the chosen fields in every item, in the chosen order. */
+static void items_reduce(json_t *document, const choice_t *choice)
+{
+    json_t *items = json_object_get(document, "items");
+    json_t *reduced = json_array();
+    for (size_t i = 0; i < json_array_size(items); i++) {
+        const json_t *item = json_array_get(items, i);
+        json_t *kept = json_object();
+        for (size_t f = 0; f < choice->count; f++) {
+            json_t *value = json_object_get(item, choice->names[f]);
+            (void)json_object_set_new(kept, choice->names[f],
+                                      value == NULL ? json_null() : json_incref(value));
+        }
+        (void)json_array_append_new(reduced, kept);
+    }
+    (void)json_object_set_new(document, "items", reduced);
+}
+
+static gp_cli_column_t column_of(const char *field, const gp_cli_column_t *columns, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(columns[i].field, field) == 0) {
+            return columns[i];
+        }
+    }
+    return (gp_cli_column_t){.field = field, .title = field};
+}
+
+/* The columns to show: the chosen, or all that are not extra. */
+static size_t columns_pick(const gp_cli_column_t *columns, size_t count, const choice_t *choice,
+                           gp_cli_column_t shown[GP_CLI_COLUMNS_MAX])
+{
+    size_t n = 0;
+    if (choice != NULL) {
+        for (size_t i = 0; i < choice->count; i++) {
+            shown[n++] = column_of(choice->names[i], columns, count);
+        }
+        return n;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!columns[i].extra) {
+            shown[n++] = columns[i];
+        }
+    }
+    return n;
+}
+
+static int document_print(gp_cli_t *cli, json_t *document, const gp_cli_column_t *columns,
+                          size_t count)
+{
+    choice_t choice;
+    gp_cli_column_t shown[GP_CLI_COLUMNS_MAX];
+    const char *names[GP_CLI_COLUMNS_MAX];
+    const json_t *items = json_object_get(document, "items");
+    if (cli->fields != NULL) {
+        if (!choice_split(cli->fields, &choice)) {
+            return gp_cli_usage(cli, "--fields takes names with commas between them, not '%s'",
+                                cli->fields);
+        }
+        size_t known = fields_known(items, columns, count, names);
+        for (size_t i = 0; i < choice.count; i++) {
+            size_t k = 0;
+            while (k < known && strcmp(names[k], choice.names[i]) != 0) {
+                k++;
+            }
+            if (k == known) {
+                return field_unknown(cli, choice.names[i], names, known);
+            }
+        }
+    }
+    const choice_t *chosen = cli->fields == NULL ? NULL : &choice;
+    if (cli->json) {
+        if (chosen != NULL) {
+            items_reduce(document, chosen);
+        }
+        gp_cli_json(cli, document);
+    } else {
+        size_t n = columns_pick(columns, count, chosen, shown);
+        gp_cli_table(cli->out, items, shown, n);
+    }
+    return gp_cli_document_exit(document);
+}
+
+int gp_cli_print(gp_cli_t *cli, json_t *document, const gp_cli_column_t *columns, size_t count)
+{
+    int code = document_print(cli, document, columns, count);
+    json_decref(document);
+    return code;
+}

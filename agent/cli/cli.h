@@ -1,0 +1,132 @@
+/*
+ * The command line: one const table of commands, one file a command, each a thin client of the API.
+ *
+ * What can't go through the API (founding, joining, the agent itself, sims) is behind
+ * gp_cli_backend_t, which agent/main wires.
+ */
+#ifndef GP_AGENT_CLI_CLI_H
+#define GP_AGENT_CLI_CLI_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/errors.h"
+#include "proto/limits.h"
+#include "proto/text.h"
+
+#define GP_CLI_DETAIL_MAX 1024
+#define GP_CLI_PATH_MAX   4096
+
+/* Why a backend's work failed: to what it happened and why. */
+typedef struct gp_cli_fault {
+    char detail[GP_CLI_DETAIL_MAX];
+} gp_cli_fault_t;
+
+/* ---- what the backend is asked --------------------------------------------------------------- */
+
+/* Where an agent lives: DIR/NAME. */
+typedef struct gp_cli_place {
+    const char *dir;
+    const char *node;
+} gp_cli_place_t;
+
+typedef struct gp_cli_found {
+    gp_cli_place_t place;
+    const char *region;
+    const char *listen; /* "tcp://ADDR:PORT", or NULL: the default */
+} gp_cli_found_t;
+
+typedef struct gp_cli_join {
+    gp_cli_place_t place;
+    const char *region;
+    const char *token;
+    const char *listen; /* or NULL */
+    uint64_t timeout_ms;
+} gp_cli_join_t;
+
+/* What came of founding or joining. */
+typedef struct gp_cli_member {
+    char id[GP_ID_TEXT];
+    char grid[GP_GRID_ID_TEXT];
+    char address[GP_ADDRESS_MAX + 1]; /* on which it will listen */
+    char directory[GP_CLI_PATH_MAX];  /* DIR/NAME */
+} gp_cli_member_t;
+
+typedef struct gp_cli_agent {
+    gp_cli_place_t place;
+    const char *listen; /* or NULL: as configured */
+    const char
+        *log_level; /* "error", "warning", "notice", "info", "debug", or NULL: as configured */
+} gp_cli_agent_t;
+
+typedef enum gp_cli_sim_verb {
+    GP_CLI_SIM_UP = 1,
+    GP_CLI_SIM_DOWN,
+    GP_CLI_SIM_STATUS,
+    GP_CLI_SIM_KILL,
+    GP_CLI_SIM_FREEZE,
+    GP_CLI_SIM_THAW,
+    GP_CLI_SIM_START
+} gp_cli_sim_verb_t;
+
+typedef struct gp_cli_sim {
+    gp_cli_sim_verb_t verb;
+    const char *dir;
+    const char *region;         /* UP */
+    uint32_t count;             /* UP: agents; DOWN, STATUS: 0, all */
+    const char *const *targets; /* KILL, FREEZE, THAW, START: names */
+    uint32_t target_count;
+    uint64_t timeout_ms;
+} gp_cli_sim_t;
+
+typedef struct gp_cli_sim_run {
+    uint32_t nodes;
+    uint32_t group_size;  /* machines of a sub-Grid */
+    uint64_t duration_ms; /* of grid time */
+    bool calm;            /* nothing goes wrong */
+    bool ed25519;         /* real signatures instead of the cheap stand-in */
+    uint64_t seed;
+    const char *story; /* file for what happened, as sentences, or NULL */
+} gp_cli_sim_run_t;
+
+/*
+ * Each returns GP_OK, or an error with its detail in *fault (never logged as well). Documents are
+ * as agent/http/README.md says; the caller frees them.
+ */
+typedef struct gp_cli_backend {
+    const char *version;
+
+    /* Prepares a machine that founds a grid; nothing is started. */
+    gp_error_t (*found)(const gp_cli_found_t *request, gp_cli_member_t *ret_member,
+                        gp_cli_fault_t *fault);
+
+    /* Joins a grid; nothing is started. On failure nothing stays on disk. */
+    gp_error_t (*join)(const gp_cli_join_t *request, gp_cli_member_t *ret_member,
+                       gp_cli_fault_t *fault);
+
+    /* Starts the agent in the background (through systemd where that is PID 1). The CLI waits then
+     * until its API answers. */
+    gp_error_t (*start_agent)(const gp_cli_agent_t *request, gp_cli_fault_t *fault);
+
+    /* Is the agent; returns when it has stopped. */
+    gp_error_t (*agent_main)(const gp_cli_agent_t *request, gp_cli_fault_t *fault);
+
+    /* Real agents on this machine; *ret_document has kind "sim". */
+    gp_error_t (*sim)(const gp_cli_sim_t *request, json_t **ret_document, gp_cli_fault_t *fault);
+
+    /* The deterministic simulator; *ret_document has kind "sim-run". */
+    gp_error_t (*sim_run)(const gp_cli_sim_run_t *request, json_t **ret_document,
+                          gp_cli_fault_t *fault);
+
+    /* Every setting with its value and its meaning; *ret_document has kind "config". */
+    gp_error_t (*config)(const gp_cli_place_t *place, json_t **ret_document, gp_cli_fault_t *fault);
+} gp_cli_backend_t;
+
+/* ---- entry ------------------------------------------------------------------------------------
+ */
+
+/* The command; returns its exit code (design.md section 11). */
+int gp_cli_main(int argc, char **argv, const gp_cli_backend_t *backend);
+
+#endif

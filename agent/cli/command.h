@@ -1,0 +1,171 @@
+/*
+ * What a command sees: its context, and the few things that all commands do: ask the API, print a
+ * document, say what went wrong. Private to agent/cli.
+ */
+#ifndef GP_AGENT_CLI_COMMAND_H
+#define GP_AGENT_CLI_COMMAND_H
+
+#include <stdio.h>
+
+#include "agent/cli/cli.h"
+#include "agent/cli/options.h"
+#include "agent/cli/table.h"
+
+typedef struct gp_cli_command gp_cli_command_t;
+
+typedef struct gp_cli {
+    const gp_cli_backend_t *backend;
+    const gp_cli_command_t *command;
+    FILE *out;
+    FILE *err;
+    gp_cli_args_t args;
+    bool json;
+    uint64_t timeout_ms;
+    const char *fields; /* --fields, or NULL */
+    const char *dir;
+    const char *node; /* as asked for; NULL: the only one that runs */
+    char dir_text[GP_CLI_PATH_MAX];
+    char node_text[GP_NAME_MAX + 1];
+    char socket[GP_CLI_PATH_MAX]; /* of the agent that is talked to */
+} gp_cli_t;
+
+struct gp_cli_command {
+    const char *words; /* "node list" */
+    const char *alias; /* "nodes", or NULL */
+    int (*run)(gp_cli_t *cli);
+    const char *summary;  /* one line */
+    const char *operands; /* "REGION", "" if none */
+    uint32_t words_min;
+    uint32_t words_max;
+    bool rest; /* takes -- PROGRAM ARGUMENT... */
+    const gp_cli_option_t *options;
+    size_t option_count;
+    uint64_t timeout_ms; /* default of --timeout; 0: none */
+    const char *example;
+    const char *details; /* paragraphs for --help and the manual */
+};
+
+/* All commands, in the order of --help. */
+extern const gp_cli_command_t *const gp_cli_commands[];
+extern const size_t gp_cli_command_count;
+
+/* The options that every command has. */
+extern const gp_cli_option_t gp_cli_common_options[];
+extern const size_t gp_cli_common_option_count;
+
+/* gp_cli_main with other files than stdout and stderr. */
+int gp_cli_run(int argc, char **argv, const gp_cli_backend_t *backend, FILE *out, FILE *err);
+
+/* ---- help.c ------------------------------------------------------------------------------------
+ */
+
+void gp_cli_help(FILE *out);
+void gp_cli_help_command(FILE *out, const gp_cli_command_t *command);
+
+/* The manual page gridpeer(1), as roff. */
+void gp_cli_man(FILE *out, const char *version);
+
+/* ---- report.c ----------------------------------------------------------------------------------
+ */
+
+/*
+ * Says on stderr what happened, to what and why, and what to type next; under --json prints an
+ * error document too. `action` NULL: the error's own. Returns the exit code.
+ */
+__attribute__((format(printf, 4, 5))) int gp_cli_fail(gp_cli_t *cli, gp_error_t error,
+                                                      const char *action, const char *detail, ...);
+
+/* The same for an error that the API told; with a query, its column is shown. */
+int gp_cli_fail_told(gp_cli_t *cli, const json_t *error, const char *query);
+
+/* A wrong command line: exit 64, pointing at the command's help. */
+__attribute__((format(printf, 2, 3))) int gp_cli_usage(gp_cli_t *cli, const char *why, ...);
+
+/* Progress and remarks: on stderr, after "gridpeer: ". */
+__attribute__((format(printf, 2, 3))) void gp_cli_note(gp_cli_t *cli, const char *text, ...);
+
+/* Text of others, with control characters escaped. */
+void gp_cli_put(FILE *out, const char *text);
+
+/* ---- place.c ------------------------------------------------------------------------------------
+ */
+
+/* Fills cli->dir and cli->node from --dir, --node and the environment. 0 or an exit code. */
+int gp_cli_place_read(gp_cli_t *cli);
+
+/* Fills cli->socket with that of the agent to talk to. 0 or an exit code. */
+int gp_cli_agent_find(gp_cli_t *cli);
+
+/* Fills cli->node with the only machine that was set up in cli->dir. 0 or an exit code. */
+int gp_cli_machine_find(gp_cli_t *cli);
+
+/* The name of a machine to set up: --name, --node or the host's. 0 or an exit code. */
+int gp_cli_name_read(gp_cli_t *cli, const char **ret_name);
+
+/* The command that starts the agent in cli->dir, to type next. */
+void gp_cli_start_command(const gp_cli_t *cli, const char *node, char *text, size_t size);
+
+/* ---- api.c --------------------------------------------------------------------------------------
+ */
+
+typedef struct gp_cli_ask {
+    const char *method;
+    const char *path;
+    json_t *body;      /* taken over; NULL: none */
+    const char *kind;  /* that the document must have */
+    const char *query; /* shown when the API points at a column; may be NULL */
+} gp_cli_ask_t;
+
+/* Finds the agent and asks it. 0 and a document that is the caller's, or an exit code. */
+int gp_cli_api(gp_cli_t *cli, const gp_cli_ask_t *ask, json_t **ret_document);
+
+/* Says why talking to cli->socket failed (errno as the client left it). Returns the exit code. */
+int gp_cli_api_fail(gp_cli_t *cli, gp_error_t error);
+
+/* The exit code that a document itself stands for: 4 if it is partial. */
+int gp_cli_document_exit(const json_t *document);
+
+/* Waits until the API of the agent `node` answers; 0 or an exit code. */
+int gp_cli_ready_wait(gp_cli_t *cli, const char *node);
+
+/* Milliseconds on a clock that never steps. */
+uint64_t gp_cli_clock_ms(void);
+
+/* The document as --json prints it. */
+void gp_cli_json(gp_cli_t *cli, const json_t *document);
+
+/*
+ * Prints a document: as JSON, or its items as a table; --fields chooses among them. Takes the
+ * document over. Returns gp_cli_document_exit or a usage error.
+ */
+int gp_cli_print(gp_cli_t *cli, json_t *document, const gp_cli_column_t *columns, size_t count);
+
+/* A document made here rather than by the API. */
+json_t *gp_cli_document(const char *kind, json_t *item);
+
+/* ---- the commands ---------------------------------------------------------------------------- */
+
+extern const gp_cli_command_t gp_cli_init;
+extern const gp_cli_command_t gp_cli_invite;
+extern const gp_cli_command_t gp_cli_join;
+extern const gp_cli_command_t gp_cli_leave;
+extern const gp_cli_command_t gp_cli_agent;
+extern const gp_cli_command_t gp_cli_stop;
+extern const gp_cli_command_t gp_cli_status;
+extern const gp_cli_command_t gp_cli_node_list;
+extern const gp_cli_command_t gp_cli_find;
+extern const gp_cli_command_t gp_cli_run_command;
+extern const gp_cli_command_t gp_cli_ps;
+extern const gp_cli_command_t gp_cli_cancel;
+extern const gp_cli_command_t gp_cli_log;
+extern const gp_cli_command_t gp_cli_config;
+extern const gp_cli_command_t gp_cli_sim_up;
+extern const gp_cli_command_t gp_cli_sim_down;
+extern const gp_cli_command_t gp_cli_sim_status;
+extern const gp_cli_command_t gp_cli_sim_kill;
+extern const gp_cli_command_t gp_cli_sim_freeze;
+extern const gp_cli_command_t gp_cli_sim_thaw;
+extern const gp_cli_command_t gp_cli_sim_start;
+extern const gp_cli_command_t gp_cli_sim_run_command;
+
+#endif

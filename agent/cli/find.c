@@ -1,0 +1,268 @@
+#include "agent/cli/command.h"
+
+#include <string.h>
+
+#include "discovery/attributes.h"
+
+#define LIMIT               10
+#define GRACE_MS            1000 /* the agent gives up first, and says what it has */
+#define BAR_MAX             30
+#define CONDITION_WIDTH_MAX 40
+
+static const gp_cli_column_t columns[] = {
+    {"name", "NAME", GP_CELL_TEXT, false},     {"id", "ID", GP_CELL_SHORT, false},
+    {"region", "REGION", GP_CELL_TEXT, false}, {"subgrid", "SUBGRID", GP_CELL_TEXT, false},
+    {"rtt_us", "RTT", GP_CELL_SPAN_US, false},
+};
+#define COLUMN_COUNT (sizeof columns / sizeof columns[0])
+
+static const gp_cli_column_t attribute_columns[] = {
+    {"name", "ATTRIBUTE", GP_CELL_TEXT, false},
+    {"type", "TYPE", GP_CELL_TEXT, false},
+    {"example", "EXAMPLE", GP_CELL_TEXT, false},
+    {"help", "MEANING", GP_CELL_TEXT, false},
+};
+
+/* ---- asking ------------------------------------------------------------------------------------
+ */
+
+static bool is_own_field(const char *name, size_t n)
+{
+    for (size_t i = 0; i < COLUMN_COUNT; i++) {
+        if (strlen(columns[i].field) == n && memcmp(columns[i].field, name, n) == 0) {
+            return true;
+        }
+    }
+    return n == 1 && name[0] == '?';
+}
+
+/* The attributes among the fields that the user asked for. */
+static json_t *want_list(const char *fields)
+{
+    json_t *want = json_array();
+    while (*fields != '\0') {
+        size_t n = strcspn(fields, ",");
+        if (n > 0 && !is_own_field(fields, n)) {
+            (void)json_array_append_new(want, json_stringn(fields, n));
+        }
+        fields += n + (fields[n] == ',' ? 1 : 0);
+    }
+    return want;
+}
+
+static json_t *find_body(gp_cli_t *cli, const char *query)
+{
+    json_t *body = json_pack("{s:s, s:I, s:b, s:I}", "query", query, "limit",
+                             (json_int_t)gp_cli_number(&cli->args, "limit", LIMIT), "explain",
+                             (int)gp_cli_flag(&cli->args, "explain"), "timeout_ms",
+                             (json_int_t)cli->timeout_ms);
+    const char *rank = gp_cli_text(&cli->args, "rank", NULL);
+    if (body != NULL && rank != NULL) {
+        (void)json_object_set_new(body, "rank", json_string(rank));
+    }
+    if (body != NULL && cli->fields != NULL) {
+        (void)json_object_set_new(body, "want", want_list(cli->fields));
+    }
+    return body;
+}
+
+/* ---- explaining ------------------------------------------------------------------------------ */
+
+/* How many machines each condition excludes, with a bar for each. */
+static void explain_print(FILE *out, const json_t *document)
+{
+    const json_t *conditions = json_object_get(document, "explain");
+    json_int_t considered = json_integer_value(json_object_get(document, "considered"));
+    json_int_t matched = json_integer_value(json_object_get(document, "matched"));
+    size_t width = 0;
+    if (!json_is_array(conditions)) {
+        return;
+    }
+    (void)fprintf(out, "%lld of %lld machines match\n", (long long)matched, (long long)considered);
+    for (size_t i = 0; i < json_array_size(conditions); i++) {
+        const json_t *condition = json_array_get(conditions, i);
+        const char *text = json_string_value(json_object_get(condition, "condition"));
+        size_t n = text == NULL ? 0 : gp_cli_width(text);
+        width = n > width ? n : width;
+    }
+    width = width > CONDITION_WIDTH_MAX ? CONDITION_WIDTH_MAX : width;
+    for (size_t i = 0; i < json_array_size(conditions); i++) {
+        char text[GP_QUERY_MAX * 4 + 1];
+        const json_t *condition = json_array_get(conditions, i);
+        json_int_t excluded = json_integer_value(json_object_get(condition, "excluded"));
+        json_int_t unknown = json_integer_value(json_object_get(condition, "unknown"));
+        gp_cli_cell_text(GP_CELL_TEXT, json_object_get(condition, "condition"), text, sizeof text);
+        (void)fprintf(out, "  %s", text);
+        for (size_t n = gp_cli_width(text); n < width; n++) {
+            (void)fputc(' ', out);
+        }
+        (void)fprintf(out, "  excludes %4lld%s", (long long)excluded, excluded > 0 ? "  " : "");
+        json_int_t bar = considered <= 0 ? 0 : (excluded * BAR_MAX + considered - 1) / considered;
+        for (json_int_t n = 0; n < bar && n < BAR_MAX; n++) {
+            (void)fputc('#', out);
+        }
+        if (unknown > 0) {
+            (void)fprintf(out, " (%lld of them do not say)", (long long)unknown);
+        }
+        (void)fputc('\n', out);
+    }
+}
+
+/* ---- printing -------------------------------------------------------------------------------- */
+
+static gp_cli_cell_t cell_of_attribute(const char *name)
+{
+    const gp_attribute_t *attribute = gp_attribute(gp_attribute_find(gp_text(name)));
+    if (attribute == NULL) {
+        return GP_CELL_TEXT;
+    }
+    switch ((gp_type_t)attribute->type) {
+    case GP_TYPE_BYTES:
+        return GP_CELL_BYTES;
+    case GP_TYPE_FREQUENCY:
+        return GP_CELL_HERTZ;
+    case GP_TYPE_BITRATE:
+        return GP_CELL_BITRATE;
+    case GP_TYPE_DURATION:
+        return GP_CELL_SPAN_US;
+    case GP_TYPE_SHARE:
+        return GP_CELL_SHARE;
+    case GP_TYPE_COUNT:
+    case GP_TYPE_DECIMAL:
+    case GP_TYPE_BOOL:
+    case GP_TYPE_VERSION:
+    case GP_TYPE_WORD:
+    case GP_TYPE_WORDS:
+    default:
+        return GP_CELL_TEXT;
+    }
+}
+
+/* The fixed columns, and one for each attribute that an item has, in its human unit. */
+static size_t columns_build(const json_t *document, gp_cli_column_t built[GP_CLI_COLUMNS_MAX])
+{
+    const json_t *items = json_object_get(document, "items");
+    size_t count = 0;
+    for (; count < COLUMN_COUNT; count++) {
+        built[count] = columns[count];
+    }
+    for (size_t i = 0; i < json_array_size(items); i++) {
+        json_t *item = json_array_get(items, i);
+        for (void *at = json_object_iter(item); at != NULL; at = json_object_iter_next(item, at)) {
+            const char *name = json_object_iter_key(at);
+            size_t known = 0;
+            while (known < count && strcmp(built[known].field, name) != 0) {
+                known++;
+            }
+            if (known == count && count < GP_CLI_COLUMNS_MAX) {
+                built[count++] = (gp_cli_column_t){
+                    .field = name, .title = name, .cell = cell_of_attribute(name)};
+            }
+        }
+    }
+    return count;
+}
+
+static int nobody(gp_cli_t *cli, const json_t *document, const char *query)
+{
+    if (cli->json) {
+        gp_cli_json(cli, document);
+    } else {
+        explain_print(cli->out, document);
+    }
+    json_int_t considered = json_integer_value(json_object_get(document, "considered"));
+    bool json = cli->json;
+    cli->json = false; /* the document is out already: the words go to stderr only */
+    bool partial = gp_cli_document_exit(document) != GP_EXIT_DONE;
+    int code = gp_cli_fail(cli, partial ? GP_E_PARTIAL : GP_E_NO_MATCH, NULL,
+                           "none of the %lld machines that were asked fits '%s'",
+                           (long long)considered, query);
+    cli->json = json;
+    return code;
+}
+
+/* The reference of attributes: this program's own, so it needs no agent. */
+static int attributes_run(gp_cli_t *cli)
+{
+    json_t *document = gp_cli_document("attributes", NULL);
+    for (uint32_t i = 1; i < GP_ATTR_COUNT; i++) {
+        const gp_attribute_t *attribute = gp_attribute(i);
+        if (attribute != NULL) {
+            gp_type_t type = (gp_type_t)attribute->type;
+            (void)json_array_append_new(json_object_get(document, "items"),
+                                        json_pack("{s:s, s:s, s:s, s:s}", "name", attribute->name,
+                                                  "type", gp_type_text(type), "example",
+                                                  gp_type_example(type), "help", attribute->doc));
+        }
+    }
+    return gp_cli_print(cli, document, attribute_columns,
+                        sizeof attribute_columns / sizeof attribute_columns[0]);
+}
+
+static int find_run(gp_cli_t *cli)
+{
+    gp_cli_column_t built[GP_CLI_COLUMNS_MAX];
+    json_t *document = NULL;
+    const char *query = cli->args.word_count == 0 ? "" : cli->args.words[0];
+    if (gp_cli_flag(&cli->args, "attributes")) {
+        return attributes_run(cli);
+    }
+    if (strlen(query) > GP_QUERY_MAX) {
+        return gp_cli_fail(cli, GP_E_QUERY_LIMIT, NULL, "it has %zu bytes, and %d are allowed",
+                           strlen(query), GP_QUERY_MAX);
+    }
+    json_t *body = find_body(cli, query);
+    if (body == NULL) {
+        return gp_cli_usage(cli, "the query is not UTF-8");
+    }
+    gp_cli_ask_t ask = {
+        .method = "POST", .path = "/v1/find", .body = body, .kind = "find", .query = query};
+    cli->timeout_ms += GRACE_MS;
+    int code = gp_cli_api(cli, &ask, &document);
+    if (code != GP_EXIT_DONE) {
+        return code;
+    }
+    if (json_array_size(json_object_get(document, "items")) == 0) {
+        code = nobody(cli, document, query);
+        json_decref(document);
+        return code;
+    }
+    bool explain = gp_cli_flag(&cli->args, "explain") && !cli->json;
+    json_t *kept = json_incref(document);
+    code = gp_cli_print(cli, document, built, columns_build(document, built));
+    if (explain && code != GP_EXIT_USAGE) {
+        (void)fputc('\n', cli->out);
+        explain_print(cli->out, kept);
+    }
+    if (code == GP_EXIT_UNKNOWN) {
+        gp_cli_note(cli, "not every machine answered: see gridpeer node list");
+    }
+    json_decref(kept);
+    return code;
+}
+
+static const gp_cli_option_t options[] = {
+    {"limit", GP_CLI_NUMBER, "N", "at most so many machines; default 10", 1, GP_HITS_MAX},
+    {"rank", GP_CLI_TEXT, "EXPRESSION", "best first by this: 'mem.free', 'cpu - load'", 0, 0},
+    {"explain", GP_CLI_FLAG, NULL, "tell how many machines each condition excludes", 0, 0},
+    {"attributes", GP_CLI_FLAG, NULL, "list what can be asked, with units", 0, 0},
+};
+
+const gp_cli_command_t gp_cli_find = {
+    .words = "find",
+    .run = find_run,
+    .summary = "Find machines that fit a query",
+    .operands = "['QUERY']",
+    .words_max = 1,
+    .options = options,
+    .option_count = sizeof options / sizeof options[0],
+    .timeout_ms = 10000,
+    .example = "gridpeer find 'cpu >= 4 and mem.free >= 8GiB and arch == x86_64' --limit 3",
+    .details =
+        "A query compares attributes with values that have units, joined by and, or, not and "
+        "parentheses; put it in quotes. An attribute that a machine does not set never matches. "
+        "Without a query every machine fits. The table shows the attributes that the query names; "
+        "--fields chooses others. Exit code 1: no machine fits; 4: not every machine answered. "
+        "What "
+        "is found is a hint: a machine decides itself what it runs.",
+};

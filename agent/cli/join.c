@@ -1,0 +1,91 @@
+#include "agent/cli/setup.h"
+
+#include <string.h>
+
+static void join_print(gp_cli_t *cli, const json_t *item)
+{
+    char start[GP_CLI_PATH_MAX];
+    const char *name = json_string_value(json_object_get(item, "name"));
+    const char *region = json_string_value(json_object_get(item, "region"));
+    bool started = json_is_true(json_object_get(item, "started"));
+    (void)fprintf(cli->out, "%s is a machine of the region %s\n", name, region);
+    gp_cli_member_print(cli, item);
+    if (started) {
+        (void)fprintf(cli->out, "\nIt runs: see gridpeer status\n");
+    } else {
+        gp_cli_start_command(cli, name, start, sizeof start);
+        (void)fprintf(cli->out, "\nIt is not running: %s\n", start);
+    }
+}
+
+static int token_check(gp_cli_t *cli, const char *token)
+{
+    if (token == NULL) {
+        return gp_cli_usage(cli, "join needs --token: a machine of the grid prints one with "
+                                 "gridpeer invite");
+    }
+    if (strncmp(token, "gp1.", 4) != 0 || strlen(token) > GP_TOKEN_TEXT_MAX) {
+        return gp_cli_fail(cli, GP_E_TOKEN_FORMAT, NULL, "'%.16s' is not the start of a token",
+                           token);
+    }
+    return GP_EXIT_DONE;
+}
+
+static int join_run(gp_cli_t *cli)
+{
+    const char *name = NULL;
+    const char *listen = NULL;
+    const char *region = cli->args.words[0];
+    const char *token = gp_cli_text(&cli->args, "token", NULL);
+    gp_cli_member_t member = {.id = ""};
+    gp_cli_fault_t fault = {""};
+    int code = gp_cli_region_check(cli, region);
+    code = code == GP_EXIT_DONE ? token_check(cli, token) : code;
+    code = code == GP_EXIT_DONE ? gp_cli_name_read(cli, &name) : code;
+    code = code == GP_EXIT_DONE ? gp_cli_listen_check(cli, &listen) : code;
+    if (code != GP_EXIT_DONE) {
+        return code;
+    }
+    gp_cli_join_t request = {.place = {.dir = cli->dir, .node = name},
+                             .region = region,
+                             .token = token,
+                             .listen = listen,
+                             .timeout_ms = cli->timeout_ms};
+    gp_error_t error = cli->backend->join(&request, &member, &fault);
+    if (error != GP_OK) {
+        return gp_cli_fail(cli, error, NULL, "%s", fault.detail);
+    }
+    bool start = !gp_cli_flag(&cli->args, "no-start");
+    code = start ? gp_cli_setup_start(cli, name, listen) : GP_EXIT_DONE;
+    json_t *item = gp_cli_member_item(&member, name, region, start && code == GP_EXIT_DONE);
+    if (code == GP_EXIT_DONE && (cli->json || cli->fields != NULL)) {
+        return gp_cli_print(cli, gp_cli_document("join", item), NULL, 0);
+    }
+    if (code == GP_EXIT_DONE) {
+        join_print(cli, item);
+    }
+    json_decref(item);
+    return code;
+}
+
+static const gp_cli_option_t options[] = {
+    {"token", GP_CLI_TEXT, "TOKEN", "the invitation: gp1....", 0, 0},
+    {"name", GP_CLI_TEXT, "NAME", "this machine's name; default: the host's", 0, 0},
+    {"listen", GP_CLI_TEXT, "ADDRESS", "tcp://ADDR:PORT to listen on", 0, 0},
+    {"no-start", GP_CLI_FLAG, NULL, "only join; start it later with gridpeer agent", 0, 0},
+};
+
+const gp_cli_command_t gp_cli_join = {
+    .words = "join",
+    .run = join_run,
+    .summary = "Make this machine part of a grid",
+    .operands = "REGION",
+    .words_min = 1,
+    .words_max = 1,
+    .options = options,
+    .option_count = sizeof options / sizeof options[0],
+    .timeout_ms = 15000,
+    .example = "gridpeer join lab --token gp1.AbC...",
+    .details = "Asks a machine that the token names for a certificate, without sending the token's "
+               "secret, and starts the agent. If it fails, nothing stays behind on this machine.",
+};

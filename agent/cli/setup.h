@@ -1,0 +1,25 @@
+/*
+ * What init and join share. Private to agent/cli.
+ */
+#ifndef GP_AGENT_CLI_SETUP_H
+#define GP_AGENT_CLI_SETUP_H
+
+#include "agent/cli/command.h"
+
+/* The value of --listen, or NULL. 0 or an exit code. */
+int gp_cli_listen_check(gp_cli_t *cli, const char **ret_listen);
+
+/* 0, or an exit code if this can't be a region's name. */
+int gp_cli_region_check(gp_cli_t *cli, const char *region);
+
+/* Starts the agent that was set up and waits until it answers. 0 or an exit code. */
+int gp_cli_setup_start(gp_cli_t *cli, const char *name, const char *listen);
+
+/* The machine as an item of a document. */
+json_t *gp_cli_member_item(const gp_cli_member_t *member, const char *name, const char *region,
+                           bool started);
+
+/* The item's facts, a line each. */
+void gp_cli_member_print(gp_cli_t *cli, const json_t *item);
+
+#endif

@@ -1,0 +1,305 @@
+/* sim: a grid on this machine: real agents, or the deterministic simulator. */
+#include "agent/cli/command.h"
+
+#include <string.h>
+
+static const gp_cli_column_t columns[] = {
+    {"name", "NAME", GP_CELL_TEXT, false},   {"pid", "PID", GP_CELL_TEXT, false},
+    {"port", "PORT", GP_CELL_TEXT, false},   {"alive", "ALIVE", GP_CELL_TEXT, false},
+    {"state", "STATE", GP_CELL_TEXT, false}, {"state_dir", "STATE_DIR", GP_CELL_TEXT, false},
+};
+
+/* ---- real agents -------------------------------------------------------------------------------
+ */
+
+/* "agreed_ms" and "leader" of a document, in words. */
+static void agreement_note(gp_cli_t *cli, const json_t *document)
+{
+    const json_t *agreed = json_object_get(document, "agreed_ms");
+    const char *leader = json_string_value(json_object_get(document, "leader"));
+    if (json_is_integer(agreed) && leader != NULL) {
+        gp_cli_note(cli, "all agree after %lld ms: %s leads", (long long)json_integer_value(agreed),
+                    leader);
+    }
+}
+
+static int sim_ask(gp_cli_t *cli, gp_cli_sim_t *request)
+{
+    json_t *document = NULL;
+    gp_cli_fault_t fault = {""};
+    request->dir = cli->dir;
+    request->timeout_ms = cli->timeout_ms;
+    gp_error_t error = cli->backend->sim(request, &document, &fault);
+    if (error != GP_OK) {
+        return gp_cli_fail(cli, error, NULL, "%s", fault.detail);
+    }
+    if (request->verb == GP_CLI_SIM_UP) {
+        agreement_note(cli, document);
+    }
+    if (request->verb == GP_CLI_SIM_DOWN && !cli->json && cli->fields == NULL) {
+        (void)fprintf(cli->out, "%zu agents in %s are down, and what they kept is removed\n",
+                      json_array_size(json_object_get(document, "items")), cli->dir);
+        json_decref(document);
+        return GP_EXIT_DONE;
+    }
+    return gp_cli_print(cli, document, columns, sizeof columns / sizeof columns[0]);
+}
+
+static int sim_up_run(gp_cli_t *cli)
+{
+    uint64_t count = 0;
+    const char *text = cli->args.words[0];
+    for (const char *p = text; *p >= '0' && *p <= '9' && count <= GP_SIM_AGENTS_MAX; p++) {
+        count = count * 10 + (uint64_t)(*p - '0');
+    }
+    if (text[strspn(text, "0123456789")] != '\0' || count < 1 || count > GP_SIM_AGENTS_MAX) {
+        return gp_cli_usage(cli, "sim up takes a number of agents from 1 to %d, not '%s'",
+                            GP_SIM_AGENTS_MAX, text);
+    }
+    gp_cli_sim_t request = {.verb = GP_CLI_SIM_UP,
+                            .count = (uint32_t)count,
+                            .region = gp_cli_text(&cli->args, "region", "sim")};
+    if (gp_name_check(gp_text(request.region)) != GP_OK) {
+        return gp_cli_fail(cli, GP_E_NAME, "choose another name: --region NAME", "'%s'",
+                           request.region);
+    }
+    return sim_ask(cli, &request);
+}
+
+static int sim_all(gp_cli_t *cli, gp_cli_sim_verb_t verb)
+{
+    gp_cli_sim_t request = {.verb = verb};
+    return sim_ask(cli, &request);
+}
+
+static int sim_some(gp_cli_t *cli, gp_cli_sim_verb_t verb)
+{
+    gp_cli_sim_t request = {
+        .verb = verb, .targets = cli->args.words, .target_count = cli->args.word_count};
+    for (uint32_t i = 0; i < request.target_count; i++) {
+        if (gp_name_check(gp_text(request.targets[i])) != GP_OK) {
+            return gp_cli_fail(cli, GP_E_NODE_UNKNOWN, "see gridpeer sim status", "'%s'",
+                               request.targets[i]);
+        }
+    }
+    return sim_ask(cli, &request);
+}
+
+static int sim_down_run(gp_cli_t *cli)
+{
+    return sim_all(cli, GP_CLI_SIM_DOWN);
+}
+
+static int sim_status_run(gp_cli_t *cli)
+{
+    return sim_all(cli, GP_CLI_SIM_STATUS);
+}
+
+static int sim_kill_run(gp_cli_t *cli)
+{
+    return sim_some(cli, GP_CLI_SIM_KILL);
+}
+
+static int sim_freeze_run(gp_cli_t *cli)
+{
+    return sim_some(cli, GP_CLI_SIM_FREEZE);
+}
+
+static int sim_thaw_run(gp_cli_t *cli)
+{
+    return sim_some(cli, GP_CLI_SIM_THAW);
+}
+
+static int sim_start_run(gp_cli_t *cli)
+{
+    return sim_some(cli, GP_CLI_SIM_START);
+}
+
+/* ---- the simulator --------------------------------------------------------------------------- */
+
+static void fact_print(gp_cli_t *cli, const json_t *item, const char *field, gp_cli_cell_t cell)
+{
+    char text[2048];
+    const json_t *value = json_object_get(item, field);
+    if (value != NULL) {
+        gp_cli_cell_text(cell, value, text, sizeof text);
+        (void)fprintf(cli->out, "%-12s %s\n", field, text);
+    }
+}
+
+static void sim_result_print(gp_cli_t *cli, const json_t *item)
+{
+    static const struct {
+        const char *field;
+        gp_cli_cell_t cell;
+    } facts[] = {{"seed", GP_CELL_TEXT},        {"nodes", GP_CELL_TEXT},
+                 {"groups", GP_CELL_TEXT},      {"duration_ms", GP_CELL_AGE_MS},
+                 {"trace_hash", GP_CELL_TEXT},  {"events", GP_CELL_TEXT},
+                 {"messages", GP_CELL_TEXT},    {"bytes", GP_CELL_BYTES},
+                 {"finds", GP_CELL_TEXT},       {"jobs", GP_CELL_TEXT},
+                 {"jobs_ended", GP_CELL_TEXT},  {"refused", GP_CELL_TEXT},
+                 {"faults", GP_CELL_TEXT},      {"agreed_ms", GP_CELL_AGE_MS},
+                 {"healed_ms", GP_CELL_AGE_MS}, {"wall_ms", GP_CELL_AGE_MS}};
+    for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++) {
+        fact_print(cli, item, facts[i].field, facts[i].cell);
+    }
+    const json_t *violations = json_object_get(item, "violations");
+    (void)fprintf(cli->out, "%-12s %zu\n", "violations", json_array_size(violations));
+    for (size_t i = 0; i < json_array_size(violations); i++) {
+        char text[2048];
+        gp_cli_cell_text(GP_CELL_TEXT, json_array_get(violations, i), text, sizeof text);
+        (void)fprintf(cli->out, "  %s\n", text);
+    }
+}
+
+/* A failure is a seed: the command that shows it again, with its story. */
+static void violation_note(gp_cli_t *cli, const gp_cli_sim_run_t *request)
+{
+    gp_cli_note(cli,
+                "an invariant was violated; the same again: gridpeer sim run --nodes %u "
+                "--group-size %u --hours %s --seed %llu%s%s --story FILE",
+                request->nodes, request->group_size, gp_cli_text(&cli->args, "hours", "1"),
+                (unsigned long long)request->seed, request->calm ? " --calm" : "",
+                request->ed25519 ? " --ed25519" : "");
+}
+
+static int sim_simulate_run(gp_cli_t *cli)
+{
+    json_t *document = NULL;
+    gp_cli_fault_t fault = {""};
+    gp_cli_sim_run_t request = {
+        .nodes = (uint32_t)gp_cli_number(&cli->args, "nodes", 100),
+        .group_size = (uint32_t)gp_cli_number(&cli->args, "group-size", 50),
+        .calm = gp_cli_flag(&cli->args, "calm"),
+        .ed25519 = gp_cli_flag(&cli->args, "ed25519"),
+        .duration_ms = gp_cli_number(&cli->args, "hours", 3600000),
+        .seed = gp_cli_number(&cli->args, "seed", 1),
+        .story = gp_cli_text(&cli->args, "story", NULL),
+    };
+    gp_error_t error = cli->backend->sim_run(&request, &document, &fault);
+    if (error != GP_OK) {
+        return gp_cli_fail(cli, error, NULL, "%s", fault.detail);
+    }
+    const json_t *item = json_array_get(json_object_get(document, "items"), 0);
+    bool violated = json_array_size(json_object_get(item, "violations")) > 0;
+    int code = GP_EXIT_DONE;
+    if (cli->json || cli->fields != NULL) {
+        code = gp_cli_print(cli, document, NULL, 0);
+    } else {
+        sim_result_print(cli, item);
+        json_decref(document);
+    }
+    if (violated) {
+        violation_note(cli, &request);
+    }
+    return code == GP_EXIT_DONE && violated ? GP_EXIT_INVALID : code;
+}
+
+/* ---- the table's rows ------------------------------------------------------------------------ */
+
+static const gp_cli_option_t up_options[] = {
+    {"region", GP_CLI_TEXT, "NAME", "the region's name; default sim", 0, 0},
+};
+
+static const gp_cli_option_t run_options[] = {
+    {"nodes", GP_CLI_NUMBER, "N", "machines; default 100", 1, GP_SIM_NODES_MAX},
+    {"hours", GP_CLI_HOURS, "H", "grid time, such as 1 or 0.25; default 1", 1, 3600000000},
+    {"seed", GP_CLI_NUMBER, "S", "the same seed gives the same run; default 1", 0, UINT64_MAX},
+    {"group-size", GP_CLI_NUMBER, "N", "machines of a sub-Grid; default 50", 1, GP_MEMBERS_MAX},
+    {"calm", GP_CLI_FLAG, NULL, "nothing goes wrong", 0, 0},
+    {"ed25519", GP_CLI_FLAG, NULL, "real signatures instead of a cheap stand-in", 0, 0},
+    {"story", GP_CLI_TEXT, "FILE", "write there what happened, as sentences", 0, 0},
+};
+
+const gp_cli_command_t gp_cli_sim_up = {
+    .words = "sim up",
+    .run = sim_up_run,
+    .summary = "Start real agents n1, n2, ... on this machine",
+    .operands = "N",
+    .words_min = 1,
+    .words_max = 1,
+    .options = up_options,
+    .option_count = 1,
+    .timeout_ms = 60000,
+    .example = "gridpeer sim up 5 && gridpeer node list --node n1",
+    .details = "Each has its own process, port and state directory in --dir, and they talk over "
+               "loopback only. The command returns when all agree on their members and their "
+               "super-peer. With another --dir a second grid can run beside it.",
+};
+
+const gp_cli_command_t gp_cli_sim_down = {
+    .words = "sim down",
+    .run = sim_down_run,
+    .summary = "Stop them and remove what they kept",
+    .operands = "",
+    .timeout_ms = 60000,
+    .example = "gridpeer sim down",
+};
+
+const gp_cli_command_t gp_cli_sim_status = {
+    .words = "sim status",
+    .run = sim_status_run,
+    .summary = "List them with process, port and directory",
+    .operands = "",
+    .timeout_ms = 5000,
+    .example = "gridpeer sim status",
+};
+
+const gp_cli_command_t gp_cli_sim_kill = {
+    .words = "sim kill",
+    .run = sim_kill_run,
+    .summary = "Kill some with SIGKILL, as a crash would",
+    .operands = "NAME...",
+    .words_min = 1,
+    .words_max = GP_CLI_WORDS_MAX,
+    .timeout_ms = 10000,
+    .example = "gridpeer sim kill n3",
+};
+
+const gp_cli_command_t gp_cli_sim_freeze = {
+    .words = "sim freeze",
+    .run = sim_freeze_run,
+    .summary = "Freeze some with SIGSTOP, as a hang would",
+    .operands = "NAME...",
+    .words_min = 1,
+    .words_max = GP_CLI_WORDS_MAX,
+    .timeout_ms = 10000,
+    .example = "gridpeer sim freeze n4",
+};
+
+const gp_cli_command_t gp_cli_sim_thaw = {
+    .words = "sim thaw",
+    .alias = "sim unfreeze",
+    .run = sim_thaw_run,
+    .summary = "Let frozen ones go on",
+    .operands = "NAME...",
+    .words_min = 1,
+    .words_max = GP_CLI_WORDS_MAX,
+    .timeout_ms = 10000,
+    .example = "gridpeer sim thaw n4",
+};
+
+const gp_cli_command_t gp_cli_sim_start = {
+    .words = "sim start",
+    .run = sim_start_run,
+    .summary = "Start killed ones again, with the state they had",
+    .operands = "NAME...",
+    .words_min = 1,
+    .words_max = GP_CLI_WORDS_MAX,
+    .timeout_ms = 10000,
+    .example = "gridpeer sim start n3",
+};
+
+const gp_cli_command_t gp_cli_sim_run_command = {
+    .words = "sim run",
+    .run = sim_simulate_run,
+    .summary = "Run the deterministic simulator, with faults",
+    .operands = "",
+    .options = run_options,
+    .option_count = sizeof run_options / sizeof run_options[0],
+    .example = "gridpeer sim run --nodes 1000 --hours 1 --seed 42",
+    .details =
+        "The very cores of the agent under a virtual clock, network and disk that lose, "
+        "delay, cut, pause and crash. Invariants are checked at every step. Exit code 3: one "
+        "was violated.",
+};

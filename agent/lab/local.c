@@ -1,0 +1,671 @@
+#include "agent/lab/local.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sodium.h>
+#include <spawn.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/http/client.h"
+#include "agent/http/document.h"
+#include "agent/lab/exchange.h"
+#include "agent/node/found.h"
+#include "agent/node/join.h"
+#include "agent/store/state_dir.h"
+
+#define JOINERS 8
+#define LISTEN    "tcp://127.0.0.1:0"
+#define READY_ENV "GRIDPEER_READY_FD"
+#define START_MS  10000
+#define STOP_MS   3000
+#define ASK_MS    2000
+
+extern char **environ;
+
+/* An agent that was started and has not yet said that it serves. */
+typedef struct start {
+    char name[GP_NAME_MAX + 1];
+    char listen[GP_ADDRESS_MAX + 1]; /* "": as it is set up */
+    int ready_fd;                    /* -1: it has */
+    pid_t pid;
+} start_t;
+
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static gp_wall_ms_t wall_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (gp_wall_ms_t)now.tv_sec * 1000 + (gp_wall_ms_t)now.tv_nsec / 1000000;
+}
+
+/* ---- processes
+ * ------------------------------------------------------------------------------------- */
+
+static char **environment_with(const char *ready, char **room, size_t size)
+{
+    size_t n = 0;
+    for (char **at = environ; *at != NULL && n + 2 < size; at++) {
+        if (strncmp(*at, READY_ENV "=", sizeof READY_ENV) != 0) {
+            room[n++] = *at;
+        }
+    }
+    room[n++] = (char *)(uintptr_t)ready;
+    room[n] = NULL;
+    return room;
+}
+
+static gp_error_t spawn(const gp_local_t *local, start_t *start, int write_fd, gp_fail_t *fail)
+{
+    char log[GP_STATE_PATH_MAX + 32], ready[40];
+    char *room[512];
+    posix_spawn_file_actions_t files;
+    posix_spawnattr_t attributes;
+    snprintf(log, sizeof log, "%s/%s/agent.log", local->dir, start->name);
+    snprintf(ready, sizeof ready, READY_ENV "=%d", write_fd);
+    char *words[] = {(char *)(uintptr_t)local->program,
+                     (char *)(uintptr_t) "agent",
+                     (char *)(uintptr_t) "--dir",
+                     (char *)(uintptr_t)local->dir,
+                     (char *)(uintptr_t) "--node",
+                     start->name,
+                     start->listen[0] != '\0' ? (char *)(uintptr_t) "--listen" : NULL,
+                     start->listen,
+                     NULL};
+    posix_spawn_file_actions_init(&files);
+    posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&files, 1, log, O_WRONLY | O_CREAT | O_APPEND, 0600);
+    posix_spawn_file_actions_adddup2(&files, 1, 2);
+    /* Onto itself: open in this child, and in no other that is started meanwhile. */
+    posix_spawn_file_actions_adddup2(&files, write_fd, write_fd);
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID);
+    int error = posix_spawn(&start->pid, local->program, &files, &attributes, words,
+                            environment_with(ready, room, sizeof room / sizeof room[0]));
+    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&files);
+    return error == 0 ? GP_OK : gp_fail_errno(fail, error, "cannot start %s", local->program);
+}
+
+static gp_error_t begin(const gp_local_t *local, const char *name, const char *listen,
+                        start_t *ret_start, gp_fail_t *fail)
+{
+    int pipe_fds[2];
+    if (pipe2(pipe_fds, O_CLOEXEC) != 0) {
+        return gp_fail_errno(fail, errno, "cannot make a pipe");
+    }
+    *ret_start = (start_t){.ready_fd = pipe_fds[0]};
+    snprintf(ret_start->name, sizeof ret_start->name, "%s", name);
+    snprintf(ret_start->listen, sizeof ret_start->listen, "%s", listen);
+    gp_error_t error = spawn(local, ret_start, pipe_fds[1], fail);
+    close(pipe_fds[1]);
+    if (error != GP_OK) {
+        close(pipe_fds[0]);
+        ret_start->ready_fd = -1;
+    }
+    return error;
+}
+
+/* The last error in the agent's log: why it did not come up. Its advice is indented. */
+static void last_words(const gp_local_t *local, const char *name, char *text, size_t size)
+{
+    char path[GP_STATE_PATH_MAX + 32];
+    snprintf(path, sizeof path, "%s/%s/agent.log", local->dir, name);
+    FILE *file = fopen(path, "re");
+    snprintf(text, size, "it ended before it served");
+    if (file == NULL) {
+        return;
+    }
+    char line[512];
+    while (fgets(line, sizeof line, file) != NULL) {
+        line[strcspn(line, "\n")] = '\0';
+        if (line[0] != '\0' && line[0] != ' ') {
+            snprintf(text, size, "%s", line);
+        }
+    }
+    fclose(file);
+}
+
+static gp_error_t finish(const gp_local_t *local, start_t *start, gp_fail_t *fail)
+{
+    if (start->ready_fd < 0) {
+        return GP_OK;
+    }
+    struct pollfd poll_fd = {.fd = start->ready_fd, .events = POLLIN};
+    char byte = 0;
+    int ready = poll(&poll_fd, 1, START_MS);
+    bool served = ready == 1 && read(start->ready_fd, &byte, 1) == 1;
+    close(start->ready_fd);
+    start->ready_fd = -1;
+    if (served) {
+        return GP_OK;
+    }
+    char why[512];
+    last_words(local, start->name, why, sizeof why);
+    waitpid(start->pid, NULL, WNOHANG);
+    return gp_fail(fail, GP_E_NO_AGENT, "%s did not come up: %s", start->name, why);
+}
+
+static gp_error_t spawn_on(const gp_local_t *local, const char *name, const char *listen,
+                           gp_fail_t *fail)
+{
+    start_t start;
+    gp_error_t error = begin(local, name, listen, &start, fail);
+    return error == GP_OK ? finish(local, &start, fail) : error;
+}
+
+gp_error_t gp_local_spawn(const gp_local_t *local, const char *name, gp_fail_t *fail)
+{
+    return spawn_on(local, name, "", fail);
+}
+
+/* ---- asking
+ * ---------------------------------------------------------------------------------------- */
+
+static gp_error_t ask(const gp_local_t *local, const char *name, const gp_http_ask_t *what,
+                      json_t **ret_document)
+{
+    char path[GP_STATE_PATH_MAX + 32];
+    gp_http_client_t *client = NULL;
+    gp_http_reply_t reply = {0};
+    snprintf(path, sizeof path, "%s/%s/api.sock", local->dir, name);
+    gp_error_t error = gp_http_client_open(path, &client);
+    if (error == GP_OK) {
+        error = gp_http_client_ask(client, what, &reply);
+    }
+    gp_http_client_close(client);
+    if (error == GP_OK && reply.status != 200) {
+        const json_t *told = json_object_get(reply.document, "error");
+        json_int_t code = json_integer_value(json_object_get(told, "exit"));
+        error = code == GP_EXIT_TIMEOUT ? GP_E_TIMED_OUT : GP_E_HTTP;
+    }
+    if (error == GP_OK) {
+        *ret_document = json_incref(reply.document);
+    }
+    gp_http_reply_done(&reply);
+    return error;
+}
+
+static const json_t *first_item(const json_t *document)
+{
+    return json_array_get(json_object_get(document, "items"), 0);
+}
+
+static gp_error_t invite(const gp_local_t *local, uint32_t uses, char token[GP_TOKEN_TEXT_MAX],
+                         gp_fail_t *fail)
+{
+    json_t *body = json_pack("{s:i,s:I}", "uses", (int)uses, "expires_ms", (json_int_t)3600000);
+    json_t *document = NULL;
+    gp_http_ask_t what = {.method = "POST",
+                          .path = "/v1/invitations",
+                          .body = body,
+                          .timeout_ms = ASK_MS,
+                          .wake = -1};
+    gp_error_t error = ask(local, "n1", &what, &document);
+    json_decref(body);
+    if (error != GP_OK) {
+        return gp_fail(fail, error, "n1 gave no invitation");
+    }
+    const char *text = json_string_value(json_object_get(first_item(document), "token"));
+    snprintf(token, GP_TOKEN_TEXT_MAX, "%s", text == NULL ? "" : text);
+    json_decref(document);
+    return GP_OK;
+}
+
+/* ---- coming up
+ * --------------------------------------------------------------------------------------- */
+
+static gp_error_t found_first(const gp_local_t *local, const char *region, gp_fail_t *fail)
+{
+    gp_found_params_t params = {
+        .root = local->dir, .name = "n1", .region = region, .listen = LISTEN, .now_ms = wall_ms()};
+    gp_setup_result_t result;
+    gp_error_t error = gp_found(&params, &result, fail);
+    return error == GP_OK ? gp_local_spawn(local, "n1", fail) : error;
+}
+
+static gp_error_t join_one(const gp_local_t *local, const char *name, const char *region,
+                           const char *token, gp_fail_t *fail)
+{
+    gp_join_params_t params = {.root = local->dir,
+                               .name = name,
+                               .region = region,
+                               .token = token,
+                               .listen = LISTEN,
+                               .now_ms = wall_ms()};
+    gp_setup_result_t result;
+    return gp_join(&params, gp_exchange, NULL, &result, fail);
+}
+
+/* Several machines join at once, as they would: each waits mostly for disks and for answers. */
+typedef struct joining {
+    const gp_local_t *local;
+    const char *region;
+    const char *token;
+    start_t *starts;
+    uint32_t count;
+    atomic_uint next;
+    pthread_mutex_t mutex; /* of what is below: the first failure */
+    gp_error_t error;
+    gp_fail_t fail;
+} joining_t;
+
+static void note_failure(joining_t *joining, gp_error_t error, const gp_fail_t *fail)
+{
+    pthread_mutex_lock(&joining->mutex);
+    if (joining->error == GP_OK) {
+        joining->error = error;
+        joining->fail = *fail;
+    }
+    pthread_mutex_unlock(&joining->mutex);
+}
+
+static void *join_some(void *context)
+{
+    joining_t *joining = context;
+    for (;;) {
+        uint32_t i = atomic_fetch_add(&joining->next, 1);
+        if (i >= joining->count) {
+            return NULL;
+        }
+        char name[GP_NAME_MAX + 1];
+        gp_fail_t fail = {0};
+        snprintf(name, sizeof name, "n%u", i + 1);
+        gp_error_t error = join_one(joining->local, name, joining->region, joining->token, &fail);
+        if (error == GP_OK) {
+            error = begin(joining->local, name, "", &joining->starts[i], &fail);
+        }
+        if (error != GP_OK) {
+            note_failure(joining, error, &fail);
+            atomic_store(&joining->next, joining->count);
+        }
+    }
+}
+
+static void join_in_parallel(joining_t *joining)
+{
+    pthread_t threads[JOINERS];
+    uint32_t running = 0;
+    while (running < JOINERS && pthread_create(&threads[running], NULL, join_some, joining) == 0) {
+        running++;
+    }
+    if (running == 0) {
+        join_some(joining);
+    }
+    for (uint32_t i = 0; i < running; i++) {
+        pthread_join(threads[i], NULL);
+    }
+}
+
+static gp_error_t join_all(const gp_local_t *local, uint32_t count, const char *region,
+                           start_t *starts, gp_fail_t *fail)
+{
+    char token[GP_TOKEN_TEXT_MAX];
+    joining_t joining = {.local = local,
+                         .region = region,
+                         .token = token,
+                         .starts = starts,
+                         .count = count,
+                         .next = 1,
+                         .mutex = PTHREAD_MUTEX_INITIALIZER};
+    if (count > 1) {
+        gp_error_t error = invite(local, count - 1, token, fail);
+        if (error != GP_OK) {
+            return error;
+        }
+        join_in_parallel(&joining);
+        sodium_memzero(token, sizeof token);
+    }
+    gp_error_t error = joining.error;
+    if (error != GP_OK) {
+        *fail = joining.fail;
+    }
+    for (uint32_t i = 1; i < count; i++) {
+        gp_error_t failed = finish(local, &starts[i], error == GP_OK ? fail : NULL);
+        error = error == GP_OK ? failed : error;
+    }
+    return error;
+}
+
+/* Each answers when it sees all, so one after the other takes as long as the slowest. */
+static gp_error_t wait_for_all(const gp_local_t *local, uint32_t count,
+                               char leader[GP_NAME_MAX + 1], gp_fail_t *fail)
+{
+    uint64_t end = now_ms() + local->timeout_ms;
+    char path[128];
+    leader[0] = '\0';
+    for (uint32_t i = 0; i < count; i++) {
+        char name[GP_NAME_MAX + 1];
+        json_t *document = NULL;
+        uint64_t now = now_ms();
+        uint64_t left = end > now ? end - now : 1;
+        snprintf(name, sizeof name, "n%u", i + 1);
+        snprintf(path, sizeof path, "/v1/wait?members=%u&leader=quorum&timeout_ms=%llu", count,
+                 (unsigned long long)left);
+        gp_http_ask_t what = {
+            .method = "GET", .path = path, .timeout_ms = left + ASK_MS, .wake = -1};
+        gp_error_t error = ask(local, name, &what, &document);
+        if (error != GP_OK) {
+            return gp_fail(fail, error, "%s does not see %u machines and a super-peer", name,
+                           count);
+        }
+        const char *named = json_string_value(json_object_get(first_item(document), "leader"));
+        snprintf(leader, GP_NAME_MAX + 1, "%s", named == NULL ? "" : named);
+        json_decref(document);
+    }
+    return GP_OK;
+}
+
+static gp_error_t refuse_if_used(const gp_local_t *local, gp_fail_t *fail)
+{
+    gp_state_list_t *list = calloc(1, sizeof *list);
+    if (list == NULL) {
+        return gp_fail(fail, GP_E_MEMORY, "no memory for the list of agents");
+    }
+    gp_error_t error = gp_state_list(local->dir, list, fail);
+    if (error == GP_OK && list->count > 0) {
+        error = gp_fail(fail, GP_E_STATE_EXISTS,
+                        "%s holds %s already: end it with gridpeer sim down, or use another --dir",
+                        local->dir, list->names[0]);
+    }
+    free(list);
+    return error;
+}
+
+gp_error_t gp_local_up(const gp_local_t *local, uint32_t count, const char *region,
+                       json_t **ret_document, gp_fail_t *fail)
+{
+    assert(count > 0 && count <= GP_LOCAL_AGENTS_MAX);
+    char leader[GP_NAME_MAX + 1];
+    uint64_t began = now_ms();
+    gp_error_t error = refuse_if_used(local, fail);
+    if (error != GP_OK) {
+        return error;
+    }
+    start_t *starts = calloc(count, sizeof *starts);
+    if (starts == NULL) {
+        return gp_fail(fail, GP_E_MEMORY, "no memory for %u agents", count);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        starts[i].ready_fd = -1;
+    }
+    error = found_first(local, region, fail);
+    if (error == GP_OK) {
+        error = join_all(local, count, region, starts, fail);
+    }
+    if (error == GP_OK) {
+        error = wait_for_all(local, count, leader, fail);
+    }
+    uint64_t agreed = now_ms() - began;
+    free(starts);
+    if (error == GP_OK) {
+        error = gp_local_status(local, ret_document, fail);
+    }
+    if (error != GP_OK) {
+        json_t *document = NULL;
+        gp_error_t ignored = gp_local_down(local, &document, NULL);
+        (void)ignored; /* the first failure is the one to tell */
+        json_decref(document);
+        return error;
+    }
+    json_object_set_new(*ret_document, "agreed_ms", json_integer((json_int_t)agreed));
+    json_object_set_new(*ret_document, "leader", json_string(leader));
+    return GP_OK;
+}
+
+/* ---- what is there
+ * ------------------------------------------------------------------------------------ */
+
+static long port_of(const gp_local_t *local, const char *name)
+{
+    json_t *document = NULL;
+    gp_http_ask_t what = {.method = "GET", .path = "/v1/status", .timeout_ms = ASK_MS, .wake = -1};
+    if (ask(local, name, &what, &document) != GP_OK) {
+        return 0;
+    }
+    const char *address = json_string_value(json_object_get(first_item(document), "address"));
+    const char *colon = address == NULL ? NULL : strrchr(address, ':');
+    long port = colon == NULL ? 0 : strtol(colon + 1, NULL, 10);
+    json_decref(document);
+    return port;
+}
+
+/* "running", "frozen" or "stopped", as the kernel says. */
+static const char *state_of(long pid)
+{
+    char path[64], line[512];
+    snprintf(path, sizeof path, "/proc/%ld/stat", pid);
+    FILE *file = pid > 0 ? fopen(path, "re") : NULL;
+    if (file == NULL) {
+        return "stopped";
+    }
+    char *read = fgets(line, sizeof line, file);
+    fclose(file);
+    const char *state = read == NULL ? NULL : strrchr(line, ')');
+    if (state == NULL || state[1] == '\0' || state[2] == 'Z') {
+        return "stopped";
+    }
+    return state[2] == 'T' ? "frozen" : "running";
+}
+
+static json_t *item_of(const gp_local_t *local, const char *name)
+{
+    char path[GP_STATE_PATH_MAX + GP_NAME_MAX + 2];
+    long pid = 0;
+    bool alive = gp_state_in_use(local->dir, name, &pid);
+    const char *state = alive ? state_of(pid) : "stopped";
+    long port = strcmp(state, "running") == 0 ? port_of(local, name) : 0;
+    snprintf(path, sizeof path, "%s/%s", local->dir, name);
+    return json_pack("{s:s,s:I,s:I,s:s,s:b,s:s}", "name", name, "pid",
+                     (json_int_t)(alive ? pid : 0), "port", (json_int_t)port, "state_dir", path,
+                     "alive", alive ? 1 : 0, "state", state);
+}
+
+static int by_number(const void *a, const void *b)
+{
+    const char *x = a, *y = b;
+    long i = strtol(x + 1, NULL, 10), k = strtol(y + 1, NULL, 10);
+    return i != k ? (i < k ? -1 : 1) : strcmp(x, y);
+}
+
+gp_error_t gp_local_status(const gp_local_t *local, json_t **ret_document, gp_fail_t *fail)
+{
+    gp_state_list_t *list = calloc(1, sizeof *list);
+    json_t *document = gp_document_new("sim", wall_ms(), false);
+    if (list == NULL || document == NULL) {
+        free(list);
+        json_decref(document);
+        return gp_fail(fail, GP_E_MEMORY, "no memory for the list of agents");
+    }
+    gp_error_t error = gp_state_list(local->dir, list, fail);
+    if (error == GP_OK) {
+        qsort(list->names, list->count, sizeof list->names[0], by_number);
+    }
+    for (uint32_t i = 0; error == GP_OK && i < list->count; i++) {
+        gp_document_add(document, item_of(local, list->names[i]));
+    }
+    free(list);
+    if (error != GP_OK) {
+        json_decref(document);
+        return error;
+    }
+    *ret_document = document;
+    return GP_OK;
+}
+
+/* ---- ending
+ * ------------------------------------------------------------------------------------------- */
+
+/* The process that holds the directory's lock: nobody else can be meant. */
+static int open_agent(const gp_local_t *local, const char *name)
+{
+    long pid = 0;
+    if (!gp_state_in_use(local->dir, name, &pid) || pid <= 0) {
+        return -1;
+    }
+    int fd = pidfd_open((pid_t)pid, 0);
+    /* Still the holder of the lock? Then the descriptor is its, and not a later process's. */
+    long again = 0;
+    if (fd >= 0 && (!gp_state_in_use(local->dir, name, &again) || again != pid)) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+static bool send_and_wait(int fd, int number, int limit_ms)
+{
+    struct pollfd ended = {.fd = fd, .events = POLLIN};
+    return pidfd_send_signal(fd, number, NULL, 0) == 0 && poll(&ended, 1, limit_ms) == 1;
+}
+
+static void stop_agent(int fd, bool gently, uint64_t end)
+{
+    if (gently) {
+        (void)send_and_wait(fd, SIGTERM, 0);
+        (void)send_and_wait(fd, SIGCONT, 0); /* a frozen one goes too */
+        return;
+    }
+    uint64_t now = now_ms();
+    struct pollfd ended = {.fd = fd, .events = POLLIN};
+    if (poll(&ended, 1, end > now ? (int)(end - now) : 0) != 1) {
+        (void)send_and_wait(fd, SIGKILL, STOP_MS);
+    }
+}
+
+static gp_error_t remove_state(const gp_local_t *local, const char *name, gp_fail_t *fail)
+{
+    gp_state_dir_t dir;
+    gp_error_t error = gp_state_open(local->dir, name, &dir, fail);
+    return error == GP_OK ? gp_state_remove(&dir, fail) : error;
+}
+
+gp_error_t gp_local_down(const gp_local_t *local, json_t **ret_document, gp_fail_t *fail)
+{
+    gp_error_t error = gp_local_status(local, ret_document, fail);
+    const json_t *items = error == GP_OK ? json_object_get(*ret_document, "items") : NULL;
+    size_t count = json_array_size(items);
+    /* All at once: first in good order, so that programs that they run end too, then by force. */
+    uint64_t end = now_ms() + STOP_MS;
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < count; i++) {
+            const json_t *item = json_array_get(items, i);
+            const char *name = json_string_value(json_object_get(item, "name"));
+            int fd = open_agent(local, name);
+            if (fd >= 0) {
+                stop_agent(fd, round == 0, end);
+                close(fd);
+            }
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        const char *name = json_string_value(json_object_get(json_array_get(items, i), "name"));
+        gp_error_t removed = remove_state(local, name, error == GP_OK ? fail : NULL);
+        error = error == GP_OK ? removed : error;
+    }
+    if (error != GP_OK) {
+        json_decref(*ret_document);
+        *ret_document = NULL;
+    }
+    return error;
+}
+
+gp_error_t gp_local_signal(const gp_local_t *local, const char *const *names, uint32_t count,
+                           int number, gp_fail_t *fail)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        int fd = open_agent(local, names[i]);
+        if (fd < 0) {
+            return gp_fail(fail, GP_E_NODE_UNKNOWN, "no agent %s runs in %s", names[i], local->dir);
+        }
+        int sent = number == SIGKILL ? (send_and_wait(fd, number, STOP_MS) ? 0 : -1)
+                                     : pidfd_send_signal(fd, number, NULL, 0);
+        int code = errno;
+        close(fd);
+        if (sent != 0) {
+            return gp_fail_errno(fail, code, "cannot signal %s", names[i]);
+        }
+    }
+    return GP_OK;
+}
+
+/* Where the agent `other` last saw `name`; "" if it can't tell. */
+static void ask_address(const gp_local_t *local, const char *other, const char *name,
+                        char address[GP_ADDRESS_MAX + 1])
+{
+    json_t *document = NULL;
+    gp_http_ask_t what = {.method = "GET", .path = "/v1/nodes", .timeout_ms = ASK_MS, .wake = -1};
+    if (ask(local, other, &what, &document) != GP_OK) {
+        return;
+    }
+    const json_t *items = json_object_get(document, "items");
+    for (size_t i = 0; i < json_array_size(items); i++) {
+        const json_t *item = json_array_get(items, i);
+        const char *its = json_string_value(json_object_get(item, "name"));
+        const char *at = json_string_value(json_object_get(item, "address"));
+        if (its != NULL && at != NULL && strcmp(its, name) == 0) {
+            snprintf(address, GP_ADDRESS_MAX + 1, "%s", at);
+        }
+    }
+    json_decref(document);
+}
+
+/*
+ * Agents of a sim listen on any port. One that starts again takes the one that it had, as a real
+ * machine does: the others look for it there.
+ */
+static void last_address(const gp_local_t *local, const char *name,
+                         char address[GP_ADDRESS_MAX + 1])
+{
+    gp_state_list_t *list = calloc(1, sizeof *list);
+    address[0] = '\0';
+    if (list == NULL || gp_state_list(local->dir, list, NULL) != GP_OK) {
+        free(list);
+        return;
+    }
+    for (uint32_t i = 0; i < list->count && address[0] == '\0'; i++) {
+        long pid = 0;
+        if (gp_state_in_use(local->dir, list->names[i], &pid) &&
+            strcmp(state_of(pid), "running") == 0) {
+            ask_address(local, list->names[i], name, address);
+        }
+    }
+    free(list);
+}
+
+gp_error_t gp_local_start(const gp_local_t *local, const char *const *names, uint32_t count,
+                          gp_fail_t *fail)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        long pid = 0;
+        if (gp_state_in_use(local->dir, names[i], &pid)) {
+            return gp_fail(fail, GP_E_STATE_LOCKED, "%s runs already, as process %ld", names[i],
+                           pid);
+        }
+        char address[GP_ADDRESS_MAX + 1];
+        last_address(local, names[i], address);
+        gp_error_t error = spawn_on(local, names[i], address, fail);
+        if (error != GP_OK && address[0] != '\0') {
+            error = spawn_on(local, names[i], "", fail); /* somebody took the port meanwhile */
+        }
+        if (error != GP_OK) {
+            return error;
+        }
+    }
+    return GP_OK;
+}

@@ -1,0 +1,55 @@
+/*
+ * Real agents on this machine: `gridpeer sim up N` and what belongs to it.
+ *
+ * Each agent is a process of its own with its own state directory DIR/nK and port, on loopback
+ * only; the first founds a grid, the others join it by a token, as machines do. An agent is found
+ * again by the lock of its directory, which names the process that holds it, so a later command
+ * ends only what belongs to DIR.
+ */
+#ifndef GP_AGENT_LAB_LOCAL_H
+#define GP_AGENT_LAB_LOCAL_H
+
+#include <jansson.h>
+
+#include "agent/store/fail.h"
+#include "proto/types.h"
+
+#define GP_LOCAL_AGENTS_MAX 1000
+
+typedef struct gp_local {
+    const char *dir;     /* DIR of the state directories */
+    const char *program; /* what to start as an agent */
+    uint64_t timeout_ms; /* for all to agree */
+} gp_local_t;
+
+/*
+ * Starts `count` agents and waits until all agree on their members and their super-peer. The
+ * document (kind "sim") has agreed_ms and leader beside its items. On failure all are stopped and
+ * removed. GP_E_STATE_EXISTS: there is a grid in DIR already.
+ */
+GP_MUST_CHECK gp_error_t gp_local_up(const gp_local_t *local, uint32_t count, const char *region,
+                                     json_t **ret_document, gp_fail_t *fail);
+
+/* Ends them, and removes their directories. The document lists what was there. */
+GP_MUST_CHECK gp_error_t gp_local_down(const gp_local_t *local, json_t **ret_document,
+                                       gp_fail_t *fail);
+
+/* All agents of DIR: name, pid, port, state_dir, alive, state. */
+GP_MUST_CHECK gp_error_t gp_local_status(const gp_local_t *local, json_t **ret_document,
+                                         gp_fail_t *fail);
+
+/* Sends `number` (SIGKILL, SIGSTOP, SIGCONT) to the named agents. GP_E_NODE_UNKNOWN. */
+GP_MUST_CHECK gp_error_t gp_local_signal(const gp_local_t *local, const char *const *names,
+                                         uint32_t count, int number, gp_fail_t *fail);
+
+/* Starts the named agents again, with the state they had. */
+GP_MUST_CHECK gp_error_t gp_local_start(const gp_local_t *local, const char *const *names,
+                                        uint32_t count, gp_fail_t *fail);
+
+/*
+ * Starts the agent of DIR/NAME in the background, its output in DIR/NAME/agent.log, and waits until
+ * it serves. The cause of a failure is the last line of that log.
+ */
+GP_MUST_CHECK gp_error_t gp_local_spawn(const gp_local_t *local, const char *name, gp_fail_t *fail);
+
+#endif

@@ -1,0 +1,455 @@
+/* The HTTP API: what is asked becomes a command of the peer, what is known becomes JSON. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "agent/main/agent_state.h"
+
+/* A question on its way through the grid. */
+struct question {
+    question_t *next;
+    agent_t *agent;
+    gp_http_call_t *call;
+    uint64_t token;
+};
+
+static json_t *id_text(const gp_id_t *id)
+{
+    char text[GP_ID_TEXT];
+    if (gp_id_is_none(id)) {
+        return json_string("");
+    }
+    gp_id_text(id, text);
+    return json_string(text);
+}
+
+/* ---- what this machine knows ----------------------------------------------------------------- */
+
+static const char *role_of(const agent_t *agent, const gp_id_t *id)
+{
+    const void *election = agent_election(agent);
+    gp_id_t leader = gp_election_leader(election);
+    gp_record_voter_t voters[GP_VOTERS_MAX];
+    if (gp_id_equal(&leader, id)) {
+        return "super-peer";
+    }
+    uint32_t count = gp_election_voters(election, voters);
+    for (uint32_t i = 0; i < count; i++) {
+        if (gp_id_equal(&voters[i].id, id)) {
+            return "standby";
+        }
+    }
+    return "member";
+}
+
+static const char *mandate_of(const agent_t *agent)
+{
+    return gp_right_name(gp_election_right(agent_election(agent)));
+}
+
+static json_t *voter_names(agent_t *agent)
+{
+    gp_record_voter_t voters[GP_VOTERS_MAX];
+    json_t *names = json_array();
+    uint32_t count = gp_election_voters(agent_election(agent), voters);
+    for (uint32_t i = 0; i < count; i++) {
+        json_array_append_new(names, json_string(agent_name_of(agent, &voters[i].id)));
+    }
+    return names;
+}
+
+/* Why the answer may not be the whole truth; "" if it is. */
+static const char *why_partial(const agent_t *agent)
+{
+    switch (gp_election_right(agent_election(agent))) {
+    case GP_RIGHT_QUORUM:
+        return "";
+    case GP_RIGHT_CARETAKER:
+        return "no majority of the voters is on this side: a caretaker looks after things, "
+               "and takes over nothing";
+    case GP_RIGHT_NONE:
+        break;
+    }
+    return "nobody leads the sub-Grid now";
+}
+
+static uint32_t count_alive(const agent_t *agent)
+{
+    const void *group = agent_group(agent);
+    uint32_t alive = 0;
+    for (uint32_t i = 0; i < gp_group_count(group); i++) {
+        alive += gp_group_member_at(group, i)->state == GP_MEMBER_ALIVE ? 1 : 0;
+    }
+    return alive;
+}
+
+static void subgrid_text(const agent_t *agent, char text[20])
+{
+    snprintf(text, 20, "%016llx", (unsigned long long)agent->identity.group);
+}
+
+static void get_status(gp_http_call_t *call, void *context)
+{
+    agent_t *agent = context;
+    const void *election = agent_election(agent);
+    const gp_id_t *self = gp_net_self(agent->net);
+    gp_id_t leader = gp_election_leader(election);
+    char subgrid[20];
+    subgrid_text(agent, subgrid);
+    bool partial = gp_election_right(election) != GP_RIGHT_QUORUM;
+    json_t *document = gp_document_new("status", agent_wall(), partial);
+    json_t *item = json_pack(
+        "{s:s,s:o,s:s,s:s,s:s,s:s,s:s,s:I,s:s,s:i,s:i,s:o,s:s,s:s}", "name", agent->dir.name, "id",
+        id_text(self), "state", agent->stopping ? "leaving" : "alive", "role", role_of(agent, self),
+        "region", agent->identity.region, "subgrid", subgrid, "leader",
+        gp_id_is_none(&leader) ? "" : agent_name_of(agent, &leader), "term",
+        (json_int_t)gp_election_term(election), "mandate", mandate_of(agent), "members",
+        (int)gp_group_count(agent_group(agent)), "alive", (int)count_alive(agent), "voters",
+        voter_names(agent), "address", agent->address, "why", why_partial(agent));
+    gp_document_add(document, item);
+    gp_http_call_answer(call, document);
+}
+
+/* The cause in words, with those who saw it. */
+static json_t *why_of(agent_t *agent, const gp_group_member_t *member)
+{
+    char text[200];
+    int n = snprintf(text, sizeof text, "%s", gp_cause_text(member->cause));
+    for (uint8_t i = 0; i < member->observer_count; i++) {
+        n += snprintf(text + n, sizeof text - (size_t)n, "%s%s", i == 0 ? ", seen by " : " and ",
+                      agent_name_of(agent, &member->observers[i]));
+        if ((size_t)n >= sizeof text) {
+            break;
+        }
+    }
+    return gp_document_text(gp_text(text));
+}
+
+/* How long ago this machine was last heard of, directly or by the leader's word. */
+static gp_usec_t age_of(const agent_t *agent, const gp_group_member_t *member)
+{
+    gp_usec_t now = agent_now();
+    if (gp_id_equal(&member->id, gp_net_self(agent->net))) {
+        return 0;
+    }
+    gp_usec_t heard = member->heard_at > member->since ? member->heard_at : member->since;
+    return now > heard ? now - heard : 0;
+}
+
+static json_t *node_item(agent_t *agent, const gp_group_member_t *member)
+{
+    char subgrid[20];
+    subgrid_text(agent, subgrid);
+    return json_pack("{s:o,s:o,s:s,s:s,s:s,s:s,s:o,s:I,s:o,s:i,s:I}", "name",
+                     gp_document_text(gp_text(member->name)), "id", id_text(&member->id), "state",
+                     gp_member_state_name(member->state), "role", role_of(agent, &member->id),
+                     "region", agent->identity.region, "subgrid", subgrid, "address",
+                     gp_document_text(gp_text(member->address)), "age_ms",
+                     (json_int_t)(age_of(agent, member) / 1000), "why", why_of(agent, member),
+                     "score", (int)member->score, "rtt_us", (json_int_t)member->rtt_us);
+}
+
+static void get_nodes(gp_http_call_t *call, void *context)
+{
+    agent_t *agent = context;
+    const void *group = agent_group(agent);
+    bool partial = gp_election_right(agent_election(agent)) != GP_RIGHT_QUORUM;
+    json_t *document = gp_document_new("node-list", agent_wall(), partial);
+    for (uint32_t i = 0; i < gp_group_count(group); i++) {
+        gp_document_add(document, node_item(agent, gp_group_member_at(group, i)));
+    }
+    gp_http_call_answer(call, document);
+}
+
+/* ---- find ------------------------------------------------------------------------------------ */
+
+static void forget_question(void *context)
+{
+    question_t *question = context;
+    question_t **at = &question->agent->questions;
+    while (*at != question) {
+        at = &(*at)->next;
+    }
+    *at = question->next;
+    free(question);
+}
+
+/* Attribute names of the request as numbers, for the wire; false: one is unknown. */
+static bool want_attributes(gp_http_call_t *call, const json_t *names, uint8_t want[64],
+                            uint32_t *ret_n)
+{
+    size_t count = json_array_size(names);
+    for (size_t i = 0; i < count && i < 32; i++) {
+        const char *name = json_string_value(json_array_get(names, i));
+        uint32_t number = name == NULL ? 0 : gp_attribute_find(gp_text(name));
+        if (number == 0) {
+            gp_http_call_error(call, GP_E_QUERY_ATTRIBUTE, name);
+            return false;
+        }
+        want[2 * i] = (uint8_t)(number >> 8);
+        want[2 * i + 1] = (uint8_t)number;
+        *ret_n = (uint32_t)(2 * i + 2);
+    }
+    return true;
+}
+
+static void post_find(gp_http_call_t *call, void *context)
+{
+    agent_t *agent = context;
+    const char *query = "", *rank = "";
+    int limit = 10, timeout_ms = 5000, explain = 0;
+    json_t *names = NULL;
+    uint8_t want[64];
+    uint32_t want_n = 0;
+    if (!gp_http_call_unpack(call, "{s?s,s?i,s?s,s?b,s?o,s?i !}", "query", &query, "limit", &limit,
+                             "rank", &rank, "explain", &explain, "want", &names, "timeout_ms",
+                             &timeout_ms) ||
+        !want_attributes(call, names, want, &want_n)) {
+        return;
+    }
+    if (strlen(query) > GP_QUERY_MAX || strlen(rank) > GP_QUERY_MAX || limit < 0 ||
+        timeout_ms < 1 || timeout_ms > 600000) {
+        gp_http_call_error(call, GP_E_QUERY_LIMIT, NULL);
+        return;
+    }
+    question_t *question = calloc(1, sizeof *question);
+    if (question == NULL) {
+        gp_http_call_error(call, GP_E_MEMORY, NULL);
+        return;
+    }
+    *question = (question_t){
+        .next = agent->questions, .agent = agent, .call = call, .token = ++agent->requests};
+    agent->questions = question;
+    gp_http_call_wait(call, forget_question, question);
+    gp_msg_t *msg = gp_runner_draft(agent->runner, GP_MSG_DISCOVERY_FIND);
+    gp_msg_discovery_find_t *find = &msg->u.discovery_find;
+    find->query = gp_text(query);
+    find->rank = gp_text(rank);
+    find->limit = limit > GP_HITS_MAX ? GP_HITS_MAX : (uint16_t)limit;
+    find->explain = explain != 0;
+    find->want = gp_slice(want, want_n);
+    find->timeout_ms = (uint32_t)timeout_ms;
+    agent_command(agent, question->token, msg);
+}
+
+static json_t *value_json(const gp_record_value_t *value)
+{
+    const gp_attribute_t *attribute = gp_attribute(value->attr);
+    if (!value->known || attribute == NULL) {
+        return json_null();
+    }
+    switch ((gp_type_t)attribute->type) {
+    case GP_TYPE_BOOL:
+        return json_boolean(value->number != 0);
+    case GP_TYPE_VERSION:
+    case GP_TYPE_WORD:
+    case GP_TYPE_WORDS:
+        return gp_document_text(value->text);
+    case GP_TYPE_DECIMAL:
+    case GP_TYPE_SHARE:
+        return json_real((double)value->number / 1000.0);
+    default:
+        return gp_document_number(value->number);
+    }
+}
+
+/* As this machine measured it; the super-peer's own round trips would mislead here. */
+static json_t *round_trip(agent_t *agent, const gp_record_hit_t *hit)
+{
+    const gp_group_member_t *member = gp_group_member(agent_group(agent), &hit->id);
+    if (gp_id_equal(&hit->id, &agent->identity.id)) {
+        return json_integer(0);
+    }
+    bool known = member != NULL && member->rtt_us > 0;
+    return known ? json_integer((json_int_t)member->rtt_us) : json_null();
+}
+
+static json_t *hit_item(agent_t *agent, const gp_msg_answer_t *answer, uint32_t index)
+{
+    const gp_record_hit_t *hit = &answer->hits[index];
+    char subgrid[20];
+    subgrid_text(agent, subgrid);
+    json_t *item = json_pack("{s:o,s:o,s:s,s:s,s:o}", "name", gp_document_text(hit->name), "id",
+                             id_text(&hit->id), "region", agent->identity.region, "subgrid",
+                             subgrid, "rtt_us", round_trip(agent, hit));
+    for (uint32_t i = 0; i < answer->values_count; i++) {
+        const gp_record_value_t *value = &answer->values[i];
+        const gp_attribute_t *attribute = gp_attribute(value->attr);
+        if (value->hit == index && attribute != NULL) {
+            json_object_set_new_nocheck(item, attribute->name, value_json(value));
+        }
+    }
+    return item;
+}
+
+static json_t *explanation(const gp_msg_answer_t *answer)
+{
+    json_t *conditions = json_array();
+    for (uint32_t i = 0; i < answer->conditions_count; i++) {
+        const gp_record_condition_t *condition = &answer->conditions[i];
+        json_array_append_new(conditions, json_pack("{s:o,s:i,s:i}", "condition",
+                                                    gp_document_text(condition->text), "excluded",
+                                                    (int)condition->excluded, "unknown",
+                                                    (int)condition->unknown));
+    }
+    return conditions;
+}
+
+static void answer_call(agent_t *agent, gp_http_call_t *call, const gp_msg_answer_t *answer)
+{
+    if (answer->error != GP_OK) {
+        char detail[GP_REASON_TEXT_MAX + 1];
+        gp_text_copy(detail, sizeof detail, answer->text);
+        gp_document_fault_t fault = {
+            .error = (gp_error_t)answer->error, .detail = detail, .column = answer->column};
+        gp_http_call_fail(call, &fault);
+        return;
+    }
+    json_t *document = gp_document_new("find", agent_wall(), answer->partial);
+    for (uint32_t i = 0; i < answer->hits_count; i++) {
+        gp_document_add(document, hit_item(agent, answer, i));
+    }
+    json_object_set_new(document, "considered", json_integer(answer->considered));
+    json_object_set_new(document, "matched", json_integer(answer->matched));
+    json_object_set_new(document, "by", json_string(agent_name_of(agent, &answer->by)));
+    json_object_set_new(document, "term", json_integer((json_int_t)answer->term));
+    json_object_set_new(document, "mandate", json_string(gp_right_name((gp_right_t)answer->right)));
+    if (answer->conditions_count > 0) {
+        json_object_set_new(document, "explain", explanation(answer));
+    }
+    gp_http_call_answer(call, document);
+}
+
+void agent_answer(agent_t *agent, uint64_t token, const gp_msg_answer_t *answer)
+{
+    for (question_t *question = agent->questions; question != NULL; question = question->next) {
+        if (question->token == token) {
+            gp_http_call_t *call = question->call;
+            forget_question(question);
+            answer_call(agent, call, answer);
+            return;
+        }
+    }
+}
+
+/* ---- leaving, the log, the metrics ----------------------------------------------------------- */
+
+static void post_stop(gp_http_call_t *call, void *context)
+{
+    agent_t *agent = context;
+    json_t *document = gp_document_new("stop", agent_wall(), false);
+    gp_document_add(document, json_pack("{s:s,s:s}", "name", agent->dir.name, "state", "leaving"));
+    gp_http_call_answer(call, document);
+    agent_stop(agent, false);
+}
+
+static void post_leave(gp_http_call_t *call, void *context)
+{
+    agent_t *agent = context;
+    json_t *document = gp_document_new("leave", agent_wall(), false);
+    gp_document_add(document, json_pack("{s:s,s:s}", "name", agent->dir.name, "state", "left"));
+    gp_http_call_answer(call, document);
+    agent_stop(agent, true);
+}
+
+typedef struct reading {
+    gp_http_call_t *call;
+    json_t *document;
+    uint64_t after;
+    uint32_t limit;
+} reading_t;
+
+static void add_entry(void *context, const gp_log_entry_t *entry)
+{
+    reading_t *reading = context;
+    char at[GP_DOCUMENT_TIME_TEXT];
+    gp_document_time(entry->at, at);
+    gp_document_add(
+        reading->document,
+        json_pack("{s:I,s:s,s:o,s:o,s:o,s:o}", "seq", (json_int_t)entry->seq, "at", at, "actor",
+                  gp_document_text(entry->actor), "what", gp_document_text(entry->what), "object",
+                  gp_document_text(entry->object), "detail", gp_document_text(entry->detail)));
+}
+
+static gp_error_t read_log(gp_store_t *store, void *context)
+{
+    reading_t *reading = context;
+    return gp_store_log_read(store, reading->after, reading->limit, add_entry, reading);
+}
+
+static void log_read(void *context, gp_error_t result)
+{
+    reading_t *reading = context;
+    if (reading->call == NULL) {
+        json_decref(reading->document); /* the client went away */
+    } else if (result != GP_OK) {
+        json_decref(reading->document);
+        gp_http_call_error(reading->call, result, NULL);
+    } else {
+        gp_http_call_answer(reading->call, reading->document);
+    }
+    free(reading);
+}
+
+static void reader_gone(void *context)
+{
+    reading_t *reading = context;
+    reading->call = NULL;
+}
+
+static void get_activity(gp_http_call_t *call, void *context)
+{
+    agent_t *agent = context;
+    const char *after = gp_http_call_query(call, "after");
+    const char *limit = gp_http_call_query(call, "limit");
+    reading_t *reading = calloc(1, sizeof *reading);
+    if (reading == NULL) {
+        gp_http_call_error(call, GP_E_MEMORY, NULL);
+        return;
+    }
+    reading->call = call;
+    reading->document = gp_document_new("activity", agent_wall(), false);
+    reading->after = after == NULL ? 0 : strtoull(after, NULL, 10);
+    reading->limit = limit == NULL ? 100 : (uint32_t)strtoul(limit, NULL, 10);
+    gp_http_call_wait(call, reader_gone, reading);
+    gp_store_run(agent->store, read_log, log_read, reading);
+}
+
+static void get_metrics(gp_http_call_t *call, void *context)
+{
+    agent_t *agent = context;
+    gp_net_counters_t net;
+    gp_net_count(agent->net, &net);
+    gp_store_stats_t store = gp_store_stats(agent->store);
+    char text[2048];
+    int n =
+        snprintf(text, sizeof text,
+                 "# TYPE gridpeer_members gauge\ngridpeer_members{state=\"alive\"} %u\n"
+                 "# TYPE gridpeer_term gauge\ngridpeer_term %llu\n"
+                 "# TYPE gridpeer_frames counter\ngridpeer_frames_total{way=\"in\"} %llu\n"
+                 "gridpeer_frames_total{way=\"out\"} %llu\n"
+                 "# TYPE gridpeer_bytes counter\ngridpeer_bytes_total{way=\"in\"} %llu\n"
+                 "gridpeer_bytes_total{way=\"out\"} %llu\n"
+                 "# TYPE gridpeer_links gauge\ngridpeer_links %u\n"
+                 "# TYPE gridpeer_accepted counter\ngridpeer_accepted_total %llu\n"
+        "# TYPE gridpeer_dials counter\ngridpeer_dials_total %llu\n"
+        "# TYPE gridpeer_keys_refused counter\ngridpeer_keys_refused_total %llu\n"
+                 "# TYPE gridpeer_commits counter\ngridpeer_commits_total %llu\n# EOF\n",
+                 count_alive(agent), (unsigned long long)gp_election_term(agent_election(agent)),
+                 (unsigned long long)net.frames_in, (unsigned long long)net.frames_out,
+                 (unsigned long long)net.bytes_in, (unsigned long long)net.bytes_out, net.links,
+                 (unsigned long long)net.accepted, (unsigned long long)net.dials,
+        (unsigned long long)net.keys_refused, (unsigned long long)store.commits);
+    assert(n > 0 && (size_t)n < sizeof text);
+    gp_http_call_text(call, "application/openmetrics-text; version=1.0.0; charset=utf-8",
+                      gp_text(text));
+}
+
+const gp_http_route_t agent_routes[] = {
+    {"GET", "/v1/status", get_status},         {"GET", "/v1/nodes", get_nodes},
+    {"GET", "/v1/wait", agent_wait_for},       {"POST", "/v1/find", post_find},
+    {"POST", "/v1/invitations", agent_invite}, {"POST", "/v1/run", agent_run},
+    {"GET", "/v1/jobs", agent_jobs_list},      {"POST", "/v1/jobs/{id}/cancel", agent_job_cancel},
+    {"POST", "/v1/leave", post_leave},         {"POST", "/v1/stop", post_stop},
+    {"GET", "/v1/activity", get_activity},     {"GET", "/v1/metrics", get_metrics},
+};
+const size_t agent_route_count = sizeof agent_routes / sizeof agent_routes[0];

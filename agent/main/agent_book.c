@@ -1,0 +1,77 @@
+/*
+ * Who the transport knows. To let a machine in costs about a tenth of a millisecond: two signatures
+ * to verify and a key to convert. In a sub-Grid of sixty that come up together that is most of the
+ * work, and nearly all of it for machines that never talk to this one. So a member that nobody
+ * waits for is let in a moment later; one that is sent something, or whose leader this is, at once.
+ * A machine that knocks meanwhile is held by the transport until its turn comes.
+ */
+#include "agent/main/agent_state.h"
+
+#define ADMIT_BATCH 2
+#define ADMIT_MS    10
+
+void agent_admit_member(agent_t *agent, const gp_id_t *id, const char *address, gp_slice_t cert)
+{
+    if (gp_id_equal(id, &agent->identity.id) || !agent_certified(agent, cert, id)) {
+        return;
+    }
+    bool reachable = gp_address_check(gp_text(address), false) == GP_OK;
+    gp_error_t error = gp_net_admit(agent->net, id, reachable ? address : NULL);
+    (void)error; /* it stays a stranger to the transport, and is found out by its silence */
+}
+
+static void admit(agent_t *agent, uint32_t place)
+{
+    gp_id_t id = agent->waiting[place];
+    agent->waiting[place] = agent->waiting[--agent->waiting_count];
+    const gp_group_member_t *member = gp_group_member(agent_group(agent), &id);
+    if (member != NULL && member->cause != GP_CAUSE_LEFT) {
+        agent_admit_member(agent, &id, member->address, member->cert);
+    }
+}
+
+static uint32_t place_of(const agent_t *agent, const gp_id_t *id)
+{
+    uint32_t place = 0;
+    while (place < agent->waiting_count && !gp_id_equal(&agent->waiting[place], id)) {
+        place++;
+    }
+    return place;
+}
+
+void agent_admit_now(agent_t *agent, const gp_id_t *id)
+{
+    uint32_t place = place_of(agent, id);
+    if (place < agent->waiting_count) {
+        admit(agent, place);
+    }
+}
+
+void agent_admit_soon(agent_t *agent, const gp_id_t *id)
+{
+    static const struct timeval soon = {.tv_usec = ADMIT_MS * 1000};
+    if (place_of(agent, id) < agent->waiting_count) {
+        return;
+    }
+    if (agent->waiting_count == AGENT_WAITING) {
+        admit(agent, 0);
+    }
+    agent->waiting[agent->waiting_count++] = *id;
+    if (!evtimer_pending(agent->admit, NULL)) {
+        evtimer_add(agent->admit, &soon);
+    }
+}
+
+void agent_on_admit(evutil_socket_t fd, short what, void *context)
+{
+    static const struct timeval again = {.tv_usec = ADMIT_MS * 1000};
+    agent_t *agent = context;
+    (void)fd;
+    (void)what;
+    for (int i = 0; i < ADMIT_BATCH && agent->waiting_count > 0; i++) {
+        admit(agent, 0);
+    }
+    if (agent->waiting_count > 0) {
+        evtimer_add(agent->admit, &again);
+    }
+}

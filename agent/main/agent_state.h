@@ -1,0 +1,138 @@
+/* What the files of the daemon share; nobody else includes this. */
+#ifndef GP_AGENT_MAIN_AGENT_STATE_H
+#define GP_AGENT_MAIN_AGENT_STATE_H
+
+#include <event2/event.h>
+
+#include "agent/host/host.h"
+#include "agent/http/server.h"
+#include "agent/lab/beacon_run.h"
+#include "agent/main/agent.h"
+#include "agent/node/admit.h"
+#include "agent/peer/peer.h"
+#include "agent/shell/runner.h"
+#include "agent/store/config.h"
+#include "agent/store/identity.h"
+#include "agent/store/state_dir.h"
+#include "agent/store/store.h"
+#include "agent/work/launcher.h"
+#include "overlay/net/net.h"
+#include "proto/random.h"
+#include "proto/text.h"
+
+#define AGENT_STOP_MS    2000 /* a stop in good order takes no longer */
+#define AGENT_ANSWER_MS  10   /* for answers to clients that are on their way */
+#define AGENT_FLUSH_MS   20   /* for goodbyes that are on their way */
+#define AGENT_ERRORS_MAX 128  /* error codes that are counted one by one */
+
+#define AGENT_CERTS     256 /* certificates known again by their bytes */
+#define AGENT_SUM_BYTES 32
+#define AGENT_WAITING   (2 * GP_MEMBERS_MAX)
+
+/* A certificate that was verified: its keyed BLAKE2b sum, and until when it is valid. */
+typedef struct known_cert {
+    uint8_t sum[AGENT_SUM_BYTES];
+    gp_wall_ms_t until_ms;
+} known_cert_t;
+
+typedef struct waiter waiter_t;
+typedef struct stream stream_t;
+typedef struct deferred deferred_t;
+typedef struct question question_t;
+
+typedef struct agent {
+    struct event_base *base;
+    gp_state_dir_t dir;
+    gp_config_t config;
+    gp_identity_t identity;
+    gp_issuer_t issuer;
+    char address[GP_ADDRESS_MAX + 1]; /* where others reach this machine */
+    gp_store_t *store;
+    gp_net_t *net;
+    gp_http_server_t *http;
+    gp_bench_t *bench;
+    gp_runner_t *runner;
+    gp_launcher_t *launcher;
+    gp_host_t *host;
+    gp_beacon_run_t beacon;
+    struct event *wake;
+    struct event *collect;
+    struct event *renew;
+    struct event *later;
+    struct event *limit;
+    struct event *admit;
+    struct event *signals[2];
+    gp_usec_t wake_at;
+    uint64_t boot;
+    uint64_t requests; /* numbers of what users ask */
+    bool has_led;      /* an ELECTION_STATE was on the disk */
+    bool storing;      /* the store's worker runs */
+    bool stopping;
+    bool idle;                          /* stopping: no work is left */
+    bool left;                          /* stopping: the group knows */
+    bool leaves;                        /* for good: the state directory is removed at the end */
+    bool changed;                       /* something that clients may wait for */
+    uint64_t refused[AGENT_ERRORS_MAX]; /* frames, by the error that they met */
+    uint64_t last_serial;               /* of the invitations read at start */
+    uint32_t page;
+    uint32_t renew_failures;
+    uint32_t renewed_n; /* a fresh certificate that came in, until it is taken */
+    uint8_t renewed[GP_CERT_MAX];
+    known_cert_t certs[AGENT_CERTS];
+    gp_id_t waiting[AGENT_WAITING]; /* members that the transport does not know yet */
+    uint32_t waiting_count;
+    question_t *questions;
+    waiter_t *waiters;
+    stream_t *streams;
+    deferred_t *deferred; /* commands that wait for the end of the present step */
+    deferred_t **deferred_last;
+} agent_t;
+
+/* agent.c */
+gp_usec_t agent_now(void);
+gp_wall_ms_t agent_wall(void);
+void agent_settle(agent_t *agent); /* after anything that stepped the peer */
+void agent_command(agent_t *agent, uint64_t token, const gp_msg_t *msg);
+void agent_defer(agent_t *agent, uint64_t token, const gp_msg_t *msg);
+void agent_defer_silence(agent_t *agent, const gp_id_t *peer, gp_room_t room);
+void agent_stop(agent_t *agent, bool forever);
+void agent_left(agent_t *agent);         /* the group knows that this machine goes */
+void agent_work_stopped(agent_t *agent); /* no program of the grid runs here any more */
+const char *agent_name_of(void *context, const gp_id_t *id);
+gp_error_t agent_find_address(agent_t *agent, gp_fail_t *fail); /* agent_address.c */
+const void *agent_group(const agent_t *agent);
+const void *agent_election(const agent_t *agent);
+
+/* agent_effects.c */
+extern const gp_effects_t agent_effects;
+
+/* agent_book.c: at once; at once if it waits; when there is time */
+void agent_admit_member(agent_t *agent, const gp_id_t *id, const char *address, gp_slice_t cert);
+void agent_admit_now(agent_t *agent, const gp_id_t *id);
+void agent_admit_soon(agent_t *agent, const gp_id_t *id);
+void agent_on_admit(evutil_socket_t fd, short what, void *context);
+
+/* agent_join.c */
+void agent_guest_frame(agent_t *agent, const gp_id_t *key, gp_slice_t frame);
+void agent_letter(agent_t *agent, const gp_id_t *peer, const gp_msg_t *msg);
+bool agent_certified(void *context, gp_slice_t cert, const gp_id_t *id);
+gp_error_t agent_join_open(agent_t *agent, gp_fail_t *fail);
+void agent_invite(gp_http_call_t *call, void *context);
+
+/* agent_api.c */
+extern const gp_http_route_t agent_routes[];
+extern const size_t agent_route_count;
+void agent_answer(agent_t *agent, uint64_t token, const gp_msg_answer_t *answer);
+
+/* agent_jobs.c */
+void agent_run(gp_http_call_t *call, void *context);
+void agent_jobs_list(gp_http_call_t *call, void *context);
+void agent_job_cancel(gp_http_call_t *call, void *context);
+void agent_job_notice(agent_t *agent, uint64_t token, const gp_msg_t *msg);
+void agent_launched(void *context, const gp_msg_t *command);
+
+/* agent_wait.c */
+void agent_wait_for(gp_http_call_t *call, void *context);
+void agent_look_again(agent_t *agent); /* something changed: who waits for that? */
+
+#endif

@@ -1,0 +1,317 @@
+#include "agent/main/backend.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/http/document.h"
+#include "agent/lab/exchange.h"
+#include "agent/lab/local.h"
+#include "agent/lab/sim.h"
+#include "agent/main/agent.h"
+#include "agent/node/found.h"
+#include "agent/node/join.h"
+#include "agent/shell/story.h"
+#include "agent/store/config.h"
+
+static gp_wall_ms_t wall_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (gp_wall_ms_t)now.tv_sec * 1000 + (gp_wall_ms_t)now.tv_nsec / 1000000;
+}
+
+static gp_error_t told(gp_error_t error, const gp_fail_t *fail, gp_cli_fault_t *fault)
+{
+    snprintf(fault->detail, sizeof fault->detail, "%s", fail->text);
+    return error;
+}
+
+static void fill_member(const gp_setup_result_t *result, gp_cli_member_t *member)
+{
+    gp_id_text(&result->id, member->id);
+    gp_grid_id_text(&result->grid, member->grid);
+    snprintf(member->address, sizeof member->address, "%s", result->listen);
+    snprintf(member->directory, sizeof member->directory, "%s", result->path);
+}
+
+static gp_error_t backend_found(const gp_cli_found_t *request, gp_cli_member_t *ret_member,
+                                gp_cli_fault_t *fault)
+{
+    gp_fail_t fail = {0};
+    gp_setup_result_t result;
+    gp_found_params_t params = {.root = request->place.dir,
+                                .name = request->place.node,
+                                .region = request->region,
+                                .listen = request->listen,
+                                .now_ms = wall_ms()};
+    gp_error_t error = gp_found(&params, &result, &fail);
+    if (error == GP_OK) {
+        fill_member(&result, ret_member);
+    }
+    return told(error, &fail, fault);
+}
+
+static gp_error_t backend_join(const gp_cli_join_t *request, gp_cli_member_t *ret_member,
+                               gp_cli_fault_t *fault)
+{
+    gp_fail_t fail = {0};
+    gp_setup_result_t result;
+    gp_join_params_t params = {.root = request->place.dir,
+                               .name = request->place.node,
+                               .region = request->region,
+                               .token = request->token,
+                               .listen = request->listen,
+                               .now_ms = wall_ms()};
+    gp_error_t error = gp_join(&params, gp_exchange, NULL, &result, &fail);
+    if (error == GP_OK) {
+        fill_member(&result, ret_member);
+    }
+    return told(error, &fail, fault);
+}
+
+static gp_local_t local_of(const char *dir, uint64_t timeout_ms, char *program, size_t size)
+{
+    ssize_t n = readlink("/proc/self/exe", program, size - 1);
+    program[n < 0 ? 0 : n] = '\0';
+    return (gp_local_t){.dir = dir, .program = program, .timeout_ms = timeout_ms};
+}
+
+static gp_error_t backend_start_agent(const gp_cli_agent_t *request, gp_cli_fault_t *fault)
+{
+    char program[GP_CLI_PATH_MAX];
+    gp_fail_t fail = {0};
+    gp_local_t local = local_of(request->place.dir, 0, program, sizeof program);
+    return told(gp_local_spawn(&local, request->place.node, &fail), &fail, fault);
+}
+
+static gp_error_t backend_agent_main(const gp_cli_agent_t *request, gp_cli_fault_t *fault)
+{
+    const char *ready = getenv("GRIDPEER_READY_FD");
+    gp_fail_t fail = {0};
+    gp_agent_options_t options = {.root = request->place.dir,
+                                  .name = request->place.node,
+                                  .listen = request->listen,
+                                  .ready_fd = ready == NULL ? -1 : atoi(ready)};
+    unsetenv("GRIDPEER_READY_FD");
+    return told(gp_agent_run(&options, &fail), &fail, fault);
+}
+
+/* ---- grids on localhost ---------------------------------------------------------------------- */
+
+static gp_error_t sim_signal(const gp_local_t *local, const gp_cli_sim_t *request, int number,
+                             gp_fail_t *fail)
+{
+    return gp_local_signal(local, request->targets, request->target_count, number, fail);
+}
+
+static gp_error_t backend_sim(const gp_cli_sim_t *request, json_t **ret_document,
+                              gp_cli_fault_t *fault)
+{
+    char program[GP_CLI_PATH_MAX];
+    gp_fail_t fail = {0};
+    gp_local_t local = local_of(request->dir, request->timeout_ms, program, sizeof program);
+    gp_error_t error = GP_OK;
+    switch (request->verb) {
+    case GP_CLI_SIM_UP:
+        error = gp_local_up(&local, request->count, request->region, ret_document, &fail);
+        return told(error, &fail, fault);
+    case GP_CLI_SIM_DOWN:
+        return told(gp_local_down(&local, ret_document, &fail), &fail, fault);
+    case GP_CLI_SIM_STATUS:
+        break;
+    case GP_CLI_SIM_KILL:
+        error = sim_signal(&local, request, SIGKILL, &fail);
+        break;
+    case GP_CLI_SIM_FREEZE:
+        error = sim_signal(&local, request, SIGSTOP, &fail);
+        break;
+    case GP_CLI_SIM_THAW:
+        error = sim_signal(&local, request, SIGCONT, &fail);
+        break;
+    case GP_CLI_SIM_START:
+        error = gp_local_start(&local, request->targets, request->target_count, &fail);
+        break;
+    }
+    if (error == GP_OK) {
+        error = gp_local_status(&local, ret_document, &fail);
+    }
+    return told(error, &fail, fault);
+}
+
+/* ---- the simulator --------------------------------------------------------------------------- */
+
+typedef struct telling {
+    FILE *story;   /* NULL: not asked for */
+    bool progress; /* a terminal is there to look at it */
+} telling_t;
+
+static const char *sim_name(void *context, const gp_id_t *id)
+{
+    static char texts[8][24];
+    static unsigned next;
+    uint32_t wipes, index;
+    (void)context;
+    memcpy(&wipes, id->b + 24, sizeof wipes);
+    memcpy(&index, id->b + 28, sizeof index);
+    char *text = texts[next++ % 8];
+    if (wipes == 0) {
+        snprintf(text, sizeof texts[0], "n%u", index + 1);
+    } else {
+        snprintf(text, sizeof texts[0], "n%u.%u", index + 1, wipes);
+    }
+    return text;
+}
+
+static void tell_story(void *context, uint32_t node, gp_usec_t at, uint64_t token,
+                       const gp_msg_t *notice)
+{
+    const telling_t *telling = context;
+    char text[400];
+    (void)token;
+    if (telling->story != NULL && gp_story_tell(notice, sim_name, NULL, text, sizeof text)) {
+        fprintf(telling->story, "[%12.6f] n%u: %s\n", (double)at / 1e6, node + 1, text);
+    }
+}
+
+static void tell_progress(void *context, uint32_t permille, const gp_world_stats_t *stats)
+{
+    const telling_t *telling = context;
+    if (telling->progress) {
+        static const char bar[] = "########################################";
+        fprintf(stderr, "\r  [%-40.*s] %3u %%  %llu events ", (int)(permille / 25), bar,
+                permille / 10, (unsigned long long)stats->events);
+    }
+}
+
+static json_t *faults_json(const gp_world_stats_t *stats)
+{
+    json_t *faults = json_object();
+    for (int fault = 0; fault < GP_FAULT_COUNT; fault++) {
+        json_object_set_new(faults, gp_fault_name((gp_fault_t)fault),
+                            json_integer((json_int_t)stats->faults[fault]));
+    }
+    return faults;
+}
+
+static json_t *result_json(const gp_sim_params_t *params, const gp_sim_result_t *result,
+                           uint64_t wall)
+{
+    char hash[24];
+    snprintf(hash, sizeof hash, "%016llx", (unsigned long long)result->trace_hash);
+    json_t *violations = json_array();
+    if (!result->safe || !result->live) {
+        json_array_append_new(
+            violations,
+            json_sprintf("%s: %s", result->safe ? "not live" : "not safe", result->why));
+    }
+    return json_pack(
+        "{s:I,s:I,s:I,s:I,s:s,s:I,s:I,s:I,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:I}", "seed",
+        (json_int_t)params->seed, "nodes", (json_int_t)params->nodes, "groups",
+        (json_int_t)result->groups, "duration_ms", (json_int_t)(params->length_us / 1000),
+        "trace_hash", hash, "events", (json_int_t)result->stats.events, "messages",
+        (json_int_t)result->stats.messages, "bytes", (json_int_t)result->stats.bytes, "faults",
+        faults_json(&result->stats), "finds", (json_int_t)result->stats.finds, "jobs",
+        (json_int_t)result->stats.jobs, "jobs_ended", (json_int_t)result->stats.jobs_ended,
+        "refused", (json_int_t)result->stats.refused, "agreed_ms",
+        (json_int_t)(result->agreed_us / 1000), "healed_ms", (json_int_t)(result->healed_us / 1000),
+        "violations", violations, "wall_ms", (json_int_t)wall);
+}
+
+static gp_error_t backend_sim_run(const gp_cli_sim_run_t *request, json_t **ret_document,
+                                  gp_cli_fault_t *fault)
+{
+    telling_t telling = {.progress = isatty(STDERR_FILENO) == 1};
+    if (request->story != NULL) {
+        telling.story = fopen(request->story, "we");
+        if (telling.story == NULL) {
+            snprintf(fault->detail, sizeof fault->detail, "cannot write %s", request->story);
+            return GP_E_STATE_IO;
+        }
+    }
+    gp_sim_params_t params = {.nodes = request->nodes,
+                              .group_size = request->group_size,
+                              .length_us = request->duration_ms * GP_MSEC,
+                              .seed = request->seed,
+                              .faults = !request->calm,
+                              .ed25519 = request->ed25519,
+                              .progress = tell_progress,
+                              .context = &telling,
+                              .watch = tell_story};
+    gp_sim_result_t result;
+    gp_wall_ms_t began = wall_ms();
+    gp_error_t error = gp_sim_run(&params, &result);
+    if (telling.progress) {
+        fputs("\r\033[K", stderr);
+    }
+    if (telling.story != NULL) {
+        fclose(telling.story);
+    }
+    if (error != GP_OK) {
+        snprintf(fault->detail, sizeof fault->detail,
+                 "the simulator takes 1 to %d machines in sub-Grids of 1 to %d, for a minute or "
+                 "more",
+                 GP_WORLD_NODES_MAX, GP_MEMBERS_MAX);
+        return error;
+    }
+    *ret_document = gp_document_new("sim-run", wall_ms(), false);
+    gp_document_add(*ret_document, result_json(&params, &result, wall_ms() - began));
+    return GP_OK;
+}
+
+/* ---- configuration --------------------------------------------------------------------------- */
+
+static void add_setting(void *context, const gp_config_entry_t *entry)
+{
+    json_t *document = context;
+    bool same = strcmp(entry->value, entry->initial) == 0;
+    gp_document_add(document, json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "section", entry->section,
+                                        "key", entry->key, "value", entry->value, "default",
+                                        entry->initial, "source", same ? "default" : "file",
+                                        "range", entry->range, "help", entry->doc));
+}
+
+/* The settings of a machine that is set up here; false: there is none, and all are defaults. */
+static bool read_settings(const gp_cli_place_t *place, gp_config_t *config, gp_error_t *ret_error,
+                          gp_fail_t *fail)
+{
+    char path[GP_CLI_PATH_MAX];
+    snprintf(path, sizeof path, "%s/%s", place->dir, place->node);
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return false;
+    }
+    *ret_error = gp_config_read((gp_folder_t){.fd = fd, .path = path}, config, fail);
+    close(fd);
+    return true;
+}
+
+static gp_error_t backend_config(const gp_cli_place_t *place, json_t **ret_document,
+                                 gp_cli_fault_t *fault)
+{
+    gp_fail_t fail = {0};
+    gp_config_t config;
+    gp_error_t error = GP_OK;
+    gp_config_defaults(&config);
+    if (place->node != NULL && read_settings(place, &config, &error, &fail) && error != GP_OK) {
+        return told(error, &fail, fault);
+    }
+    *ret_document = gp_document_new("config", wall_ms(), false);
+    gp_config_each(&config, add_setting, *ret_document);
+    return GP_OK;
+}
+
+const gp_cli_backend_t gp_backend = {
+    .version = GP_VERSION,
+    .found = backend_found,
+    .join = backend_join,
+    .start_agent = backend_start_agent,
+    .agent_main = backend_agent_main,
+    .sim = backend_sim,
+    .sim_run = backend_sim_run,
+    .config = backend_config,
+};

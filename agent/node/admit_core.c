@@ -1,0 +1,89 @@
+#include "agent/node/admit_core.h"
+
+#define HOUR_MS 3600000
+
+gp_admit_verdict_t gp_admit_decide(const gp_admit_facts_t *facts, gp_error_t *ret_error)
+{
+    const struct {
+        bool fine;
+        gp_error_t error;
+    } checks[] = {
+        {facts->invitation == GP_OK, facts->invitation},
+        {facts->issued_here, GP_E_TOKEN_UNKNOWN},
+        {facts->guest && facts->proven, GP_E_TOKEN_PROOF},
+        /* From here on it is known to hold the token: it may be told more. */
+        {facts->may_admit, GP_E_JOIN_NOT_ISSUER},
+        {facts->region_same, GP_E_TOKEN_REGION},
+        {facts->name_valid, GP_E_NAME},
+        {facts->address_valid, GP_E_ADDRESS},
+        {!facts->admitted || facts->admitted_name, GP_E_JOIN_NAME},
+        {facts->admitted || facts->used < facts->uses, GP_E_TOKEN_USED},
+        {!facts->name_taken, GP_E_JOIN_NAME},
+    };
+    for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++) {
+        if (!checks[i].fine) {
+            assert(checks[i].error != GP_OK);
+            *ret_error = checks[i].error;
+            return GP_ADMIT_REFUSE;
+        }
+    }
+    *ret_error = GP_OK;
+    return facts->admitted ? GP_ADMIT_AGAIN : GP_ADMIT_NEW;
+}
+
+static gp_admit_verdict_t refuse(gp_error_t error, gp_error_t *ret_error)
+{
+    assert(error != GP_OK);
+    *ret_error = error;
+    return GP_ADMIT_REFUSE;
+}
+
+gp_admit_verdict_t gp_renew_decide(const gp_renew_facts_t *facts, uint16_t *ret_roles,
+                                   gp_error_t *ret_error)
+{
+    if (facts->cert != GP_OK) {
+        return refuse(facts->cert, ret_error);
+    }
+    if (!facts->own) {
+        return refuse(GP_E_MESSAGE_SENDER, ret_error);
+    }
+    if (!facts->region_same) {
+        return refuse(GP_E_TOKEN_REGION, ret_error);
+    }
+    if (!facts->may_admit && !facts->has_root) {
+        return refuse(GP_E_JOIN_NOT_ISSUER, ret_error);
+    }
+    assert(facts->not_after_ms > facts->not_before_ms);
+    const uint64_t life = facts->not_after_ms - facts->not_before_ms;
+    uint16_t roles = facts->roles;
+    if (facts->now_ms < facts->not_before_ms + life / 2) {
+        *ret_roles = roles;
+        *ret_error = GP_OK;
+        return GP_ADMIT_AGAIN;
+    }
+    if (!facts->has_root) {
+        const bool last = facts->now_ms + life / 6 >= facts->not_after_ms;
+        if ((roles & GP_ROLE_ADMIT) != 0 && !last) {
+            return refuse(GP_E_JOIN_NOT_ISSUER, ret_error);
+        }
+        roles = (uint16_t)(roles & facts->own_roles & ~(unsigned)GP_ROLE_ADMIT);
+    }
+    if (roles == 0) {
+        return refuse(GP_E_CERT_ROLE, ret_error);
+    }
+    *ret_roles = roles;
+    *ret_error = GP_OK;
+    return GP_ADMIT_NEW;
+}
+
+gp_wall_ms_t gp_renew_at(gp_wall_ms_t not_before_ms, gp_wall_ms_t not_after_ms, uint64_t spread,
+                         uint32_t failures)
+{
+    assert(not_after_ms > not_before_ms);
+    const uint64_t life = not_after_ms - not_before_ms;
+    const uint64_t first = life / 3 * 2 + spread % (life / 12 + 1);
+    assert(first <= life);
+    /* Eight tries in what is left, however short a certificate's life is. */
+    const uint64_t step = (life - first) / 8 < HOUR_MS ? (life - first) / 8 : HOUR_MS;
+    return not_before_ms + first + step * (failures < 1000000 ? failures : 1000000);
+}

@@ -1,0 +1,66 @@
+/*
+ * Who is let in, and who gets a fresh certificate: the decisions, pure. The shell (admit.c)
+ * verifies signatures, reads the ledger and the clock, and hands the facts over.
+ */
+#ifndef GP_AGENT_NODE_ADMIT_CORE_H
+#define GP_AGENT_NODE_ADMIT_CORE_H
+
+#include "proto/cert.h"
+
+typedef enum gp_admit_verdict {
+    GP_ADMIT_NEW = 1, /* count a use, issue a certificate */
+    GP_ADMIT_AGAIN,   /* it was admitted by this very ask before: the same certificate once more */
+    GP_ADMIT_REFUSE
+} gp_admit_verdict_t;
+
+typedef struct gp_admit_facts {
+    gp_error_t invitation; /* what its form, signature, issuer, grid and expiry said */
+    bool issued_here;      /* signed by this machine, and the ledger knows serial and key */
+    bool guest;            /* the session's key is the invitation's one-time key */
+    bool proven;           /* the one-time key signed for this machine and name */
+    bool name_valid;
+    bool region_same; /* it asks for the region of the invitation, which is ours */
+    bool address_valid;
+    bool may_admit; /* this machine's own certificate has the role admit */
+    uint32_t uses;
+    uint32_t used;
+    bool admitted;      /* this machine, by this invitation, and that certificate is still valid */
+    bool admitted_name; /* ... under the same name */
+    bool name_taken;    /* another machine has the name */
+} gp_admit_facts_t;
+
+/* *ret_error: GP_OK unless refused. What strangers may not learn is checked last. */
+gp_admit_verdict_t gp_admit_decide(const gp_admit_facts_t *facts, gp_error_t *ret_error);
+
+typedef struct gp_renew_facts {
+    gp_error_t cert; /* what verifying the certificate that was shown said */
+    bool own;        /* it is the certificate of the machine that signed the request */
+    bool region_same;
+    bool may_admit;     /* this machine's own certificate has the role admit */
+    bool has_root;      /* this machine holds the root key */
+    uint16_t own_roles; /* of this machine */
+    uint16_t roles;     /* in the certificate that was shown */
+    gp_wall_ms_t not_before_ms;
+    gp_wall_ms_t not_after_ms;
+    gp_wall_ms_t now_ms;
+} gp_renew_facts_t;
+
+/*
+ * Says which roles the fresh certificate has. GP_ADMIT_AGAIN: too early, the one that was shown
+ * will do. The role admit needs the root's signature: a member asked to renew a certificate with
+ * that role refuses (GP_E_JOIN_NOT_ISSUER), so that the machine asks the root's holder, until a
+ * sixth of its life is left; then a certificate without the role is better than none.
+ */
+gp_admit_verdict_t gp_renew_decide(const gp_renew_facts_t *facts, uint16_t *ret_roles,
+                                   gp_error_t *ret_error);
+
+/*
+ * When a machine asks for its next certificate: after two thirds of the life of the one it has,
+ * plus a share of a twelfth that `spread` (a hash of its id) chooses, so that a grid founded in one
+ * hour does not renew in one; after `failures` failed tries later by an hour each, but at least
+ * eight tries fit into what is left.
+ */
+gp_wall_ms_t gp_renew_at(gp_wall_ms_t not_before_ms, gp_wall_ms_t not_after_ms, uint64_t spread,
+                         uint32_t failures);
+
+#endif

@@ -1,0 +1,178 @@
+#include "overlay/net/guest.h"
+
+#include "overlay/net/clock.h"
+#include "overlay/net/dial.h"
+#include "overlay/net/monitor.h"
+#include "overlay/net/options.h"
+#include "proto/text.h"
+
+#include <event2/event.h>
+#include <zmq.h>
+
+typedef struct talk {
+    const gp_guest_t *guest;
+    uint64_t end_ms;
+    void *context;
+    void *socket;
+    gp_monitor_t monitor;
+    bool in;      /* the handshake is done */
+    bool refused; /* it failed */
+    bool dialed;
+    gp_dial_t dial;
+} talk_t;
+
+static uint32_t left_ms(const talk_t *talk)
+{
+    uint64_t now = gp_net_now_ms();
+
+    return now < talk->end_ms ? (uint32_t)(talk->end_ms - now) : 0;
+}
+
+static void on_dialed(void *context, const gp_id_t *peer, uint64_t token, gp_dial_t result)
+{
+    talk_t *talk = context;
+
+    (void)peer;
+    (void)token;
+    talk->dial = result;
+    talk->dialed = true;
+}
+
+/* What is at the address? One plain connection tells more than all that ZeroMQ reports. */
+static gp_error_t dial(talk_t *talk)
+{
+    struct event_base *base = event_base_new();
+    gp_dials_t dials = {.base = base, .on_result = on_dialed, .context = talk};
+    gp_error_t error = GP_E_TRANSPORT;
+
+    if (base == NULL) {
+        return error;
+    }
+    if (gp_dial(&dials, talk->guest->address, &talk->guest->server, 0)) {
+        while (!talk->dialed && event_base_loop(base, EVLOOP_ONCE) == 0) {
+        }
+        error = talk->dial == GP_DIAL_OPEN ? GP_OK : GP_E_JOIN_UNREACHABLE;
+    }
+    gp_dials_close(&dials);
+    event_base_free(base);
+    return error;
+}
+
+static void on_event(void *owner, uint16_t event, uint32_t value)
+{
+    talk_t *talk = owner;
+
+    (void)value;
+    if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
+        talk->in = true;
+    } else if (!talk->in) {
+        talk->refused = true;
+    }
+}
+
+static gp_error_t connect_to(talk_t *talk)
+{
+    gp_curve_t curve;
+    uint8_t server_key[32];
+    gp_monitor_config_t config = {
+        .events = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
+                  ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
+                  ZMQ_EVENT_DISCONNECTED,
+        .on_event = on_event,
+        .owner = talk};
+    gp_error_t error = gp_id_curve(&talk->guest->server, server_key);
+
+    if (error != GP_OK) {
+        return GP_E_JOIN_REFUSED; /* a key that nobody can have */
+    }
+    talk->context = gp_context_new();
+    if (talk->context == NULL) {
+        return GP_E_TRANSPORT;
+    }
+    gp_secret_curve(talk->guest->secret, curve.public_key, curve.secret_key);
+    talk->socket = gp_link_socket(talk->context, &curve, server_key);
+    explicit_bzero(&curve, sizeof curve);
+    if (talk->socket == NULL) {
+        return GP_E_TRANSPORT;
+    }
+    config.context = talk->context;
+    config.monitored = talk->socket;
+    error = gp_monitor_open(&talk->monitor, &config);
+    if (error == GP_OK && zmq_connect(talk->socket, talk->guest->address) != 0) {
+        error = GP_E_TRANSPORT;
+    }
+    return error;
+}
+
+/* Waits for the verdict of the handshake. */
+static gp_error_t wait_in(talk_t *talk)
+{
+    while (!talk->in) {
+        zmq_pollitem_t item = {talk->monitor.pair, 0, ZMQ_POLLIN, 0};
+        uint32_t ms = left_ms(talk);
+        if (ms == 0 || talk->refused) {
+            return GP_E_JOIN_REFUSED; /* who does not know the key says nothing */
+        }
+        if (zmq_poll(&item, 1, (long)ms) >= 0) {
+            (void)gp_monitor_drain(&talk->monitor);
+        }
+    }
+    return GP_OK;
+}
+
+static gp_error_t question_and_answer(talk_t *talk, uint8_t *answer, size_t size, size_t *ret_n)
+{
+    gp_slice_t question = talk->guest->question;
+    zmq_pollitem_t item = {talk->socket, 0, ZMQ_POLLIN, 0};
+    int n;
+
+    if (zmq_send(talk->socket, question.p, question.n, 0) < 0) {
+        return GP_E_TRANSPORT;
+    }
+    do {
+        if (zmq_poll(&item, 1, (long)left_ms(talk)) <= 0) {
+            return GP_E_TIMED_OUT;
+        }
+        n = zmq_recv(talk->socket, answer, size, ZMQ_DONTWAIT);
+    } while (n <= 0);
+    if ((size_t)n > size) {
+        return GP_E_MESSAGE_SIZE;
+    }
+    *ret_n = (size_t)n;
+    return GP_OK;
+}
+
+gp_error_t gp_guest_ask(const gp_guest_t *guest, uint8_t *answer, size_t size, size_t *ret_n,
+                        gp_dial_t *ret_dial)
+{
+    talk_t talk = {
+        .guest = guest, .end_ms = gp_net_now_ms() + guest->timeout_ms, .dial = GP_DIAL_UNREACHABLE};
+    gp_error_t error = GP_OK;
+
+    if (gp_address_check(gp_text(guest->address), false) != GP_OK) {
+        error = GP_E_ADDRESS;
+    } else if (guest->question.n == 0 || guest->question.n > GP_MESSAGE_MAX) {
+        error = GP_E_MESSAGE_SIZE;
+    }
+    if (error == GP_OK) {
+        error = dial(&talk);
+    }
+    if (error == GP_OK) {
+        error = connect_to(&talk);
+    }
+    if (error == GP_OK) {
+        error = wait_in(&talk);
+    }
+    if (error == GP_OK) {
+        error = question_and_answer(&talk, answer, size, ret_n);
+    }
+    gp_monitor_close(&talk.monitor);
+    if (talk.socket != NULL) {
+        gp_socket_close(talk.socket, 0);
+    }
+    if (talk.context != NULL) {
+        (void)zmq_ctx_term(talk.context);
+    }
+    *ret_dial = talk.dial;
+    return error;
+}

@@ -1,0 +1,55 @@
+/*
+ * For tests of commands: a fake agent with canned answers, a fake backend, and the command line
+ * run in this process with its output captured.
+ */
+#ifndef GP_TESTS_AGENT_CLI_STAGE_H
+#define GP_TESTS_AGENT_CLI_STAGE_H
+
+#include "agent/cli/cli.h"
+#include "agent_http_fake.h"
+
+typedef struct stage {
+    fake_t fake;
+    const char *out_to; /* a file for stdout instead of `out`, or NULL */
+    int out_close;      /* closed once out_to is open; 0: nothing */
+    char *out;
+    char *err;
+    int code;
+    /* what the fake agent was asked last, and what it answers */
+    char asked[256];       /* "POST /v1/find" */
+    json_t *body;          /* the last request's */
+    const char *answer;    /* JSON of a document or an error; NULL: the command's own canned one */
+    const char *lines[16]; /* of a stream, as JSON */
+    size_t line_count;
+    bool hang;   /* a stream stays open after its lines */
+    bool vanish; /* a stream breaks off after its lines */
+    bool deaf;   /* a cancel ends nothing: the user loses patience (SIGINT) */
+    int cancels; /* how often a cancel was asked */
+    gp_http_call_t *stream;
+    int news; /* the stream is open: a byte to this pipe */
+    int news_read;
+    /* what the fake backend was asked last */
+    char backend[1024];
+    gp_error_t backend_error;
+    const char *backend_document; /* JSON */
+    bool no_start;                /* start_agent starts nothing */
+} stage_t;
+
+/* The directory exists; the agent n1 is not up. */
+void stage_set(stage_t *stage);
+
+/* The agent n1 answers. */
+void stage_agent_start(stage_t *stage);
+
+void stage_clear(stage_t *stage);
+
+/* Runs "gridpeer LINE --dir DIRECTORY", LINE split at blanks, '+' standing for a blank. */
+int stage_run(stage_t *stage, const char *line);
+
+/* The same without --dir. */
+int stage_run_bare(stage_t *stage, const char *line);
+
+/* The text of the last run as a document; the caller's. */
+json_t *stage_document(const stage_t *stage);
+
+#endif
