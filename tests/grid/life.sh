@@ -1,0 +1,250 @@
+#!/usr/bin/env bash
+# The life of a grid as its users see it: each machine has a state directory of its own, as on a
+# host of its own. Usage: life.sh PATH_TO_GRIDPEER
+source "$(dirname "$0")/lib.bash"
+
+has_fields='lambda *names: set(names) <= set(i)'
+
+t_init() {
+    get on a init lab --name a --listen "$(free_address)"
+    want 0
+    grep -q 'gridpeer join lab --token gp1\.' <<<"$OUT" || bad "no join command in: $OUT"
+    [ "$(stat -c %a "$ROOT/a/a")" = 700 ] || bad "the state directory can be read by others"
+    [ "$(stat -c %a "$ROOT/a/a/node.key")" = 600 ] || bad "the key can be read by others"
+    get on a status
+    want 0
+    grep -q 'super-peer' <<<"$OUT" || bad "alone, and not the super-peer: $OUT"
+}
+
+t_init_twice() {
+    local before
+    before=$(on a status --fields id)
+    get on a init lab --name a --listen "$LOCAL"
+    want 5 'already set up' 'gridpeer agent'
+    [ "$before" = "$(on a status --fields id)" ] || bad "it is another machine now"
+}
+
+t_invite() {
+    get on a invite --uses 2
+    want 0 '2 machines'
+    [ "$(wc -l <<<"$OUT")" -eq 1 ] || bad "more than the command on stdout: $OUT"
+    # What was printed is what is typed.
+    [[ $OUT == "gridpeer join lab --token gp1."* ]] || bad "not a command: $OUT"
+    sed 's/.*--token //' <<<"$OUT" >"$ROOT/token"
+    get on a invite --uses 2 --json
+    want 0
+    js 'd["kind"] == "invitation" and i["uses"] == 2 and i["region"] == "lab" and i["expires"] > d["as_of"]' \
+        <<<"$OUT" || bad "$OUT"
+}
+
+t_join() {
+    local machine
+    for machine in b c; do
+        get on $machine join lab --token "$(cat "$ROOT/token")" --name $machine --listen "$LOCAL"
+        want 0
+    done
+    for machine in a b c; do
+        seen "$ROOT/$machine/$machine" 'members=3&leader=quorum' || bad "$machine does not see 3"
+        get on $machine status
+        want 0
+    done
+    [ "$(field b leader)" = a ] && [ "$(field c leader)" = a ] || bad "a founded, and does not lead"
+}
+
+t_documents() {
+    get on b status --json
+    want 0
+    js 'd["schema"] == "gridpeer/v1" and d["kind"] == "status" and d["partial"] is False and d["as_of"].endswith("Z")
+        and '"($has_fields)"'("name","id","state","role","region","subgrid","leader","term","mandate","members")
+        and i["name"] == "b" and i["state"] == "alive" and i["role"] in ("member", "standby") and i["region"] == "lab"
+        and i["mandate"] == "quorum" and i["members"] == 3 and type(i["term"]) is int' <<<"$OUT" || bad "status: $OUT"
+    get on b node list --json
+    want 0
+    js 'd["schema"] == "gridpeer/v1" and d["kind"] == "node-list" and len(d["items"]) == 3
+        and '"($has_fields)"'("name","id","state","role","region","subgrid","address","age_ms","why")
+        and [x["name"] for x in d["items"]] == ["a", "b", "c"] and all(x["state"] == "alive" for x in d["items"])
+        and sum(x["role"] == "super-peer" for x in d["items"]) == 1' <<<"$OUT" || bad "node list: $OUT"
+    get on b find 'cpu >= 1' --json --fields name,cpu
+    want 0
+    js 'd["kind"] == "find" and len(d["items"]) == 3 and all(set(x) == {"name", "cpu"} and x["cpu"] >= 1 for x in d["items"])' \
+        <<<"$OUT" || bad "find: $OUT"
+    get on b find --json
+    want 0
+    js 'd["kind"] == "find" and '"($has_fields)"'("name","id","region","subgrid","rtt_us")' <<<"$OUT" || bad "find: $OUT"
+}
+
+t_same_facts() {
+    # The table and the document say the same.
+    [ "$(field b id)" = "$(on b status --json | js 'i["id"][:8]')" ] ||
+        [ "$(field b id)" = "$(on b status --json | js 'i["id"]')" ] || bad "the ids differ"
+    get on b node list --fields state,name
+    want 0
+    [ "$(head -n 1 <<<"$OUT" | tr -s ' ')" = "STATE NAME" ] || bad "other columns: $OUT"
+    [ "$(wc -l <<<"$OUT")" -eq 4 ] || bad "not a line a machine: $OUT"
+    get on b node list --fields state,nonsense
+    want 64 nonsense
+    if on b node list | grep -q $'\e'; then bad "colour in a pipe"; fi
+}
+
+t_find() {
+    get on c find 'cpu >= 1 and arch like "*"' --limit 2
+    [ "$RC" -eq 0 ] || get on c find 'cpu >= 1' --limit 2
+    want 0
+    [ "$(wc -l <<<"$OUT")" -eq 3 ] || bad "not two machines: $OUT"
+    get on c find 'cpu >= 100000'
+    want 1 'no machine matches'
+    get on c find 'cpu >= 100000 and mem.free >= 1MiB' --explain --json
+    want 1
+    js 'd["considered"] == 3 and d["matched"] == 0 and sum(x["excluded"] == 3 for x in d["explain"]) == 1' <<<"$OUT" ||
+        bad "$OUT"
+}
+
+t_run() {
+    get on b run --on c -- sh -c 'echo "$GRIDPEER_X"; exit 9'
+    want 9 'running on c'
+    get on b run --on c --quiet --env GRIDPEER_X=yes -- sh -c 'echo "$GRIDPEER_X"'
+    want 0
+    [ "$OUT" = yes ] && [ -z "$ERR" ] || bad "out: $OUT err: $ERR"
+}
+
+t_ps_log() {
+    get on b ps --json
+    want 0
+    js 'd["kind"] == "jobs" and len(d["items"]) == 2
+        and '"($has_fields)"'("job","name","state","reason","node","attempt","incarnation","progress")
+        and all(x["node"] == "c" and x["reason"] == "exit" for x in d["items"])
+        and sorted(x["state"] for x in d["items"]) == ["done", "failed"]' <<<"$OUT" || bad "ps: $OUT"
+    get on c ps --json
+    want 0
+    js 'd["items"] == []' <<<"$OUT" || bad "c has no jobs of its own: $OUT"
+    get on b log --json
+    want 0
+    js 'd["kind"] == "activity" and i["what"] == "join" and i["object"] == "b"
+        and [x["seq"] for x in d["items"]] == list(range(1, len(d["items"]) + 1))' <<<"$OUT" || bad "log: $OUT"
+    get on b log --after 1 --limit 1 --json
+    want 0
+    js 'len(d["items"]) == 1 and i["seq"] == 2' <<<"$OUT" || bad "log --after: $OUT"
+}
+
+t_stop() {
+    local pid
+    pid=$(pid_of "$ROOT/c/c")
+    get on c stop
+    want 0
+    gone "$pid" || bad "the command returned before the process was gone"
+    seen "$ROOT/a/a" 'node=c&state=left' || bad "a does not know that c stopped"
+    get on a node list --json
+    js '[x["why"] for x in d["items"] if x["name"] == "c"] == ["its agent was stopped in good order"]' <<<"$OUT" || bad "$OUT"
+    get on a status
+    want 0
+    get on c status
+    want 69 'gridpeer agent' "$ROOT/c"
+    get on c run -- true
+    want 69 'gridpeer agent'
+}
+
+t_start() {
+    local id
+    id=$(on a node list --json | js '[x["id"] for x in d["items"] if x["name"] == "c"][0]')
+    serve c || bad "c does not come up: $(cat "$ROOT/c.log")"
+    seen "$ROOT/c/c" 'members=3&leader=quorum' || bad "c does not see the others"
+    seen "$ROOT/b/b" 'node=c&state=alive' || bad "b does not see c"
+    [ "$(on c status --json | js 'i["id"]')" = "$id" ] || bad "c came back as somebody else"
+    get on c find 'cpu >= 1' --json
+    want 0
+    js 'len(d["items"]) == 3' <<<"$OUT" || bad "$OUT"
+}
+
+t_stop_leader() {
+    local term
+    term=$(field b term)
+    get on a stop
+    want 0
+    led() { [ "$(field b leader)" != a ] && [ "$(field b mandate)" = quorum ]; }
+    until_true 10 led || bad "nobody took over: $(on b status)"
+    [ "$(field b term)" -gt "$term" ] || bad "a new leader in the old term"
+    serve a || bad "a does not come up: $(cat "$ROOT/a.log")"
+    for machine in a b c; do
+        seen "$ROOT/$machine/$machine" 'members=3&leader=quorum' || bad "$machine does not see 3"
+    done
+}
+
+t_sigterm() {
+    local pid
+    pid=$(pid_of "$ROOT/c/c")
+    kill -TERM "$pid"
+    until_true 5 gone "$pid" || bad "SIGTERM does not end it"
+    seen "$ROOT/b/b" 'node=c&state=left' || bad "it did not say goodbye"
+    serve c || bad "c does not come up: $(cat "$ROOT/c.log")"
+    seen "$ROOT/c/c" 'members=3&leader=quorum' || bad "c does not see the others"
+}
+
+t_leave() {
+    get on c leave
+    want 0
+    [ -z "$(ls -A "$ROOT/c")" ] || bad "something stays: $(find "$ROOT/c")"
+    left() { on a node list --json | js '[x["state"] for x in d["items"] if x["name"] == "c"] in ([], ["left"])'; }
+    until_true 5 left >/dev/null || bad "$(on a node list)"
+    get on c status
+    want 69 'gridpeer join'
+    get on c join lab --token "$(cat "$ROOT/token")" --name c --listen "$LOCAL"
+    want 3 'used up'
+    [ -z "$(ls -A "$ROOT/c")" ] || bad "something stays: $(find "$ROOT/c")"
+    get on c join lab --token "$(token a)" --name c --listen "$LOCAL"
+    want 0
+    seen "$ROOT/c/c" 'members=3&leader=quorum' || bad "c does not see the others: $(on c node list)"
+}
+
+t_usage() {
+    get "$G" nonsense
+    want 64
+    get "$G" status --nonsense --dir "$ROOT/a"
+    want 64 --nonsense
+    get "$G" join
+    want 64
+    get "$G" join lab --dir "$ROOT/none"
+    want 64 'gridpeer invite'
+    get "$G" status --dir "$ROOT/none"
+    want 69 'gridpeer init'
+    get "$G" status --dir "$ROOT/none" --json
+    want 69
+    js 'd["error"]["code"] == "E_STATE_MISSING" and d["error"]["exit"] == 69 and d["error"]["action"] != ""' <<<"$OUT" ||
+        bad "$OUT"
+    [ ! -e "$ROOT/none" ] || bad "asking made the directory"
+    get "$G" init 'Not A Name' --dir "$ROOT/none"
+    want 64
+    get "$G" init lab --dir "$ROOT/none" --name x --listen nonsense
+    want 64 'tcp://'
+    [ ! -e "$ROOT/none" ] || bad "a refused init made the directory"
+}
+
+t_ambiguous() {
+    mkdir -m 700 "$ROOT/two"
+    get on two init one --name x --listen "$LOCAL"
+    want 0
+    get on two init other --name y --listen "$LOCAL"
+    want 0
+    get on two status
+    want 64 '--node' x y
+    get on two status --node y --fields region
+    want 0
+    [ "$(tail -n 1 <<<"$OUT" | tr -d ' ')" = other ] || bad "$OUT"
+}
+
+t_alone() {
+    local machine
+    for machine in a c; do
+        get on $machine leave
+        want 0
+    done
+    # The last one goes, too, and says so.
+    get on b leave
+    want 0
+    [ -z "$(ls -A "$ROOT/b")" ] || bad "something stays: $(find "$ROOT/b")"
+}
+
+for name in init init_twice invite join documents same_facts find run ps_log stop start stop_leader \
+    sigterm leave usage ambiguous alone; do
+    try_case $name t_$name
+done
+finish

@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# The simulator from the command line: the same seed is the same run. Usage: simulator.sh PATH_TO_GRIDPEER
+source "$(dirname "$0")/lib.bash"
+
+simulate() { "$G" sim run --nodes 40 --group-size 20 --hours 0.05 --json "$@"; }
+
+t_same_seed() {
+    get simulate --seed 7
+    want 0
+    first=$(js 'i["trace_hash"]' <<<"$OUT")
+    [ ${#first} -eq 16 ] || bad "no hash: $OUT"
+    get simulate --seed 7
+    want 0
+    [ "$(js 'i["trace_hash"]' <<<"$OUT")" = "$first" ] || bad "the same seed, another run"
+    get simulate --seed 8
+    want 0
+    [ "$(js 'i["trace_hash"]' <<<"$OUT")" != "$first" ] || bad "another seed, the same run"
+    get simulate --seed 7 --calm
+    want 0
+    [ "$(js 'i["trace_hash"]' <<<"$OUT")" != "$first" ] || bad "calm, and the same run"
+    js 'sum(i["faults"].values()) == 0' <<<"$OUT" || bad "calm, and faults: $OUT"
+}
+
+t_document() {
+    get simulate --seed 1
+    want 0
+    js 'd["schema"] == "gridpeer/v1" and d["kind"] == "sim-run" and d["partial"] is False and len(d["items"]) == 1
+        and i["seed"] == 1 and i["nodes"] == 40 and i["groups"] == 2 and i["duration_ms"] == 180000
+        and i["events"] > 1000 and i["messages"] > 0 and i["violations"] == []
+        and type(i["faults"]) is dict and sum(i["faults"].values()) > 0 and i["finds"] > 0' <<<"$OUT" || bad "$OUT"
+    get simulate --seed 1 --fields seed,events
+    want 0
+    js 'set(i) == {"seed", "events"}' <<<"$OUT" || bad "$OUT"
+    get "$G" sim run --nodes 10 --hours 0.05 --seed 1
+    want 0
+    grep -q '^trace_hash  *[0-9a-f]\{16\}$' <<<"$OUT" && grep -q '^violations  *0$' <<<"$OUT" || bad "$OUT"
+}
+
+t_signatures() {
+    get "$G" sim run --nodes 6 --hours 0.02 --seed 3 --ed25519 --json
+    want 0
+    js 'i["violations"] == []' <<<"$OUT" || bad "$OUT"
+}
+
+t_story() {
+    get simulate --seed 7 --story "$ROOT/story"
+    want 0
+    grep -q 'leads in term 1' "$ROOT/story" || bad "no story: $(head -n 3 "$ROOT/story")"
+    cp "$ROOT/story" "$ROOT/story.1"
+    get simulate --seed 7 --story "$ROOT/story"
+    cmp "$ROOT/story" "$ROOT/story.1" || bad "another story"
+    get simulate --seed 7 --story "$ROOT/none/story"
+    [ "$RC" -ne 0 ] || bad "a story that can't be written"
+}
+
+t_usage() {
+    get "$G" sim run --nodes 0
+    want 64
+    get "$G" sim run --nodes nonsense
+    want 64
+    get "$G" sim run --hours -1
+    want 64
+    get "$G" sim run --group-size 1000
+    want 64
+    get "$G" sim up 0 --dir "$ROOT/none"
+    want 64
+    get "$G" sim up 100000 --dir "$ROOT/none"
+    want 64
+    get "$G" sim kill n1 --dir "$ROOT/none"
+    want 1 n1
+}
+
+for name in same_seed document signatures story usage; do
+    try_case $name t_$name
+done
+finish
