@@ -85,12 +85,12 @@ static void a_killed_process_is_noticed_by_whom_had_connected_to_it(void **state
     LAB_UNTIL(lab, 1000, a->downs == 1);
     assert_true(a->down_us - killed_us < 100000);
     print_message("both: down %llu us after kill\n", (unsigned long long)(a->down_us - killed_us));
-    /* the kernel of the dead refuses: that is evidence */
+    /* The kernel of the dead refuses, once all of its files are closed: that is evidence. */
+    reap(pid);
     assert_int_equal(gp_net_dial(a->net, &child, 7), GP_OK);
     LAB_UNTIL(lab, 1000, a->dials == 1);
     assert_int_equal(a->dialed, GP_DIAL_REFUSED);
     assert_int_equal(a->dial_token, 7);
-    reap(pid);
 
     /* restarted in the same place, it is back by itself */
     pid = lab_spawn_node(a, CHILD, address);
