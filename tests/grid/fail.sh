@@ -214,7 +214,8 @@ t_orderly_stop() {
 
 t_most_die() {
     # Four of seven, three of five voters at least: what is left has a caretaker and answers in part.
-    # (Who still leads by its lease when they die may yet say so; the simulator checks the rule.)
+    # Not checked: that it calls nobody unavailable. A leader whose lease still runs when they die
+    # does so from evidence, and its side goes on showing that verdict after the majority is lost.
     local victims survivors node
     survivors=$(at n1 status --json | js '" ".join(i["voters"][:2])')
     # shellcheck disable=SC2086
