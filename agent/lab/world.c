@@ -263,6 +263,7 @@ static void happen(gp_sim_node_t *node, const gp_happening_t *h)
         break;
     }
     node->world->stats.events++;
+    gp_oracle_stepped(node);
     if (node->world->config.check_every > 0 &&
         ++node->steps % node->world->config.check_every == 0) {
         gp_peer_ops.check(gp_runner_core(node->runner));

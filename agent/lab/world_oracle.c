@@ -160,6 +160,21 @@ void gp_oracle_sent(gp_sim_node_t *node, gp_msg_kind_t kind, gp_slice_t frame)
     }
 }
 
+/* Only a side with a majority may call anybody unavailable. */
+void gp_oracle_stepped(gp_sim_node_t *node)
+{
+    const void *peer = gp_runner_core(node->runner);
+    if (gp_election_right(gp_peer_election(peer)) != GP_RIGHT_CARETAKER) {
+        return;
+    }
+    const gp_group_t *group = gp_peer_group(peer);
+    for (uint32_t i = 0; i < gp_group_count(group); i++) {
+        if (gp_group_member_at(group, i)->state == GP_MEMBER_UNAVAILABLE) {
+            gp_oracle_violation(node->world, "a side without a majority gave a verdict", node);
+        }
+    }
+}
+
 /* ---- after the faults: does everybody agree? ------------------------------------------------- */
 
 static bool follows(const gp_world_t *world, const gp_sim_node_t *node, const gp_sim_node_t *leader,

@@ -143,6 +143,7 @@ gp_usec_t gp_sim_within(gp_world_t *world, gp_usec_t least, gp_usec_t more);
 /* world_oracle.c */
 void gp_oracle_notice(gp_sim_node_t *node, uint64_t token, const gp_msg_t *msg);
 void gp_oracle_sent(gp_sim_node_t *node, gp_msg_kind_t kind, gp_slice_t frame);
+void gp_oracle_stepped(gp_sim_node_t *node); /* after whatever happened to it */
 void gp_oracle_violation(gp_world_t *world, const char *what, const gp_sim_node_t *node);
 
 #endif

@@ -411,6 +411,14 @@ static gp_usec_t core_wake(const void *core)
     return g->poked && g->wake_at > g->now ? g->now : g->wake_at;
 }
 
+/* Or had it a moment ago, and waits for the next leader. */
+static bool has_majority(const gp_group_t *g)
+{
+    return g->leader.right == GP_RIGHT_QUORUM || g->left ||
+           (g->leader.right == GP_RIGHT_NONE &&
+            g->now - g->leaderless_since < 3 * g->config.beat_period);
+}
+
 static void check_entry(const gp_group_t *g, const gp_group_entry_t *m)
 {
     assert(&g->entries[m->slot] == m && (g->used >> m->slot & 1) != 0);
@@ -425,6 +433,7 @@ static void check_entry(const gp_group_t *g, const gp_group_entry_t *m)
     assert(!self || (!m->suspected && m->evidence_at == 0 && m->due_at == 0));
     assert(!m->changed || g->leading);
     assert(m->told || !g->started);
+    assert(m->shown.state != GP_MEMBER_UNAVAILABLE || has_majority(g));
 }
 
 static void core_check(const void *core)

@@ -35,6 +35,13 @@ void gp_group_refute(gp_group_t *g, gp_out_t *out)
     msg->u.refute.incarnation = g->incarnation;
 }
 
+/* What a majority said once: it may have said otherwise since, elsewhere. */
+static bool is_past_knowledge(const gp_group_entry_t *m)
+{
+    return m->ruled_state == GP_MEMBER_UNAVAILABLE ||
+           (m->ruled_state == GP_MEMBER_UNKNOWN && m->ruled_cause != GP_CAUSE_JOINED);
+}
+
 static void adopt(gp_group_t *g, gp_group_entry_t *m)
 {
     m->due_at = 0;
@@ -59,8 +66,7 @@ static void adopt(gp_group_t *g, gp_group_entry_t *m)
     } else if (alive && m->shown.incarnation > 0) {
         m->shown.flags |= GP_FLAG_SEEN;
         gp_group_rule(g, m, GP_MEMBER_ALIVE, GP_CAUSE_ANSWERS);
-    } else if (g->leader.right == GP_RIGHT_CARETAKER && m->ruled_state == GP_MEMBER_UNKNOWN &&
-               m->ruled_cause != GP_CAUSE_JOINED) {
+    } else if (g->leader.right == GP_RIGHT_CARETAKER && is_past_knowledge(m)) {
         gp_group_rule(g, m, GP_MEMBER_UNKNOWN, GP_CAUSE_NO_QUORUM);
     }
 }

@@ -32,7 +32,8 @@ static verdict_t seen_alone(const gp_group_t *g, const gp_group_entry_t *m)
                                                  : (verdict_t){GP_MEMBER_ALIVE, GP_CAUSE_ANSWERS};
     }
     bool soon = g->now - g->leaderless_since < 2 * g->config.beat_period;
-    if (ruled.state == GP_MEMBER_NONE || (ruled.state == GP_MEMBER_ALIVE && !soon)) {
+    bool passing = ruled.state == GP_MEMBER_ALIVE || ruled.state == GP_MEMBER_UNAVAILABLE;
+    if (ruled.state == GP_MEMBER_NONE || (passing && !soon)) {
         return (verdict_t){GP_MEMBER_UNKNOWN, GP_CAUSE_NO_LEADER};
     }
     if (ruled.state == GP_MEMBER_ALIVE && (refused || m->suspected)) {
@@ -72,6 +73,10 @@ static verdict_t see(const gp_group_t *g, const gp_group_entry_t *m)
     }
     if (m->suspected && ruled.state == GP_MEMBER_ALIVE) {
         return (verdict_t){GP_MEMBER_SUSPECT, GP_CAUSE_SILENT};
+    }
+    /* The majority's last word, which the caretaker's first view takes back. */
+    if (ruled.state == GP_MEMBER_UNAVAILABLE && g->leader.right == GP_RIGHT_CARETAKER) {
+        return (verdict_t){GP_MEMBER_UNKNOWN, GP_CAUSE_NO_QUORUM};
     }
     return ruled;
 }

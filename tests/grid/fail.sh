@@ -214,8 +214,7 @@ t_orderly_stop() {
 
 t_most_die() {
     # Four of seven, three of five voters at least: what is left has a caretaker and answers in part.
-    # Not checked: that it calls nobody unavailable. A leader whose lease still runs when they die
-    # does so from evidence, and its side goes on showing that verdict after the majority is lost.
+    # A leader whose lease still runs when they die may give verdicts; they are taken back.
     local victims survivors node
     survivors=$(at n1 status --json | js '" ".join(i["voters"][:2])')
     # shellcheck disable=SC2086
@@ -231,6 +230,8 @@ t_most_die() {
         get at "$node" find --json
         want 4
         js 'd["partial"] is True' <<<"$OUT" || bad "$OUT"
+        get at "$node" node list --json
+        js '"unavailable" not in [x["state"] for x in d["items"]]' <<<"$OUT" || bad "$OUT"
     done
     # shellcheck disable=SC2086
     get sim start $victims

@@ -106,7 +106,7 @@ t_not_executable() {
     printf '#!/no/such/interpreter\n' >"$ROOT/script"
     chmod 755 "$ROOT/script"
     get run --on n2 --quiet -- "$ROOT/script"
-    want 1 interpreter
+    want 1 "$ROOT/script" 'its interpreter (#! line) or loader does not exist'
 }
 
 t_usage() {

@@ -116,6 +116,55 @@ static void test_alone_one_believes_ones_ears(void **state)
     solo_free(s);
 }
 
+static void assert_shown(const gp_group_entry_t *m, gp_member_state_t state, gp_cause_t cause)
+{
+    assert_int_equal(m->shown.state, state);
+    assert_int_equal(m->shown.cause, cause);
+}
+
+/* Who leads without a majority takes back the verdicts of the one before, in its first view. */
+static void test_a_caretaker_takes_verdicts_back(void **state)
+{
+    (void)state;
+    solo_t *s = solo_leading(4);
+    gp_group_entry_t *m = solo_entry(s, 2);
+    gp_group_rule(s->core, m, GP_MEMBER_UNAVAILABLE, GP_CAUSE_SILENT);
+    solo_run(s, s->now + GP_SECOND / 2);
+    assert_shown(m, GP_MEMBER_UNAVAILABLE, GP_CAUSE_SILENT);
+    solo_leader(s, SOLO_ANY, SOLO_ANY, 1, GP_RIGHT_NONE);
+    assert_shown(m, GP_MEMBER_UNAVAILABLE, GP_CAUSE_SILENT); /* the next one may come at once */
+    solo_leader(s, 0, SOLO_ANY, 1, GP_RIGHT_CARETAKER);
+    assert_shown(m, GP_MEMBER_UNKNOWN, GP_CAUSE_NO_QUORUM);
+    const gp_action_t *a = solo_action(s, GP_MSG_VIEW, SOLO_ANY, 0);
+    assert_non_null(a);
+    assert_int_equal(a->msg->u.view.entries[0].state, GP_MEMBER_UNKNOWN);
+    gp_group_ops.check(s->core);
+    solo_free(s);
+}
+
+static void test_verdicts_end_with_the_majority(void **state)
+{
+    (void)state;
+    for (int caretaker = 0; caretaker < 2; caretaker++) {
+        solo_t *s = solo_following(4);
+        gp_group_entry_t *m = solo_entry(s, 3);
+        gp_group_rule(s->core, m, GP_MEMBER_UNAVAILABLE, GP_CAUSE_REFUSED);
+        solo_run(s, s->now + GP_MSEC);
+        solo_link(s, 4, true);
+        assert_shown(m, GP_MEMBER_UNAVAILABLE, GP_CAUSE_REFUSED);
+        if (caretaker == 1) { /* before its first view has come */
+            solo_leader(s, 2, SOLO_ANY, 1, GP_RIGHT_CARETAKER);
+            assert_shown(m, GP_MEMBER_UNKNOWN, GP_CAUSE_NO_QUORUM);
+        } else {
+            solo_leader(s, SOLO_ANY, SOLO_ANY, 1, GP_RIGHT_NONE);
+            solo_run(s, s->now + 3 * GP_SECOND);
+            assert_shown(m, GP_MEMBER_UNKNOWN, GP_CAUSE_NO_LEADER);
+        }
+        gp_group_ops.check(s->core);
+        solo_free(s);
+    }
+}
+
 static void test_a_suspicion_outlives_the_leader(void **state)
 {
     (void)state;
@@ -331,6 +380,8 @@ int main(void)
         cmocka_unit_test(test_the_same_news_again),
         cmocka_unit_test(test_losing_the_lead),
         cmocka_unit_test(test_alone_one_believes_ones_ears),
+        cmocka_unit_test(test_a_caretaker_takes_verdicts_back),
+        cmocka_unit_test(test_verdicts_end_with_the_majority),
         cmocka_unit_test(test_a_suspicion_outlives_the_leader),
         cmocka_unit_test(test_a_refused_leader_is_suspect),
         cmocka_unit_test(test_refuting),
