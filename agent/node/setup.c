@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "agent/shell/record.h"
 #include "agent/store/config.h"
 #include "agent/store/store.h"
 #include "proto/random.h"
@@ -51,9 +52,10 @@ static gp_error_t record_put(gp_store_t *store, const gp_msg_t *msg, gp_fail_t *
     size_t n = 0;
     gp_error_t error = gp_msg_pack(msg, bytes, GP_MESSAGE_MAX, &n);
     if (error == GP_OK) {
+        bool removed;
         const gp_store_record_t record = {.room = gp_msg_room(msg->kind),
                                           .kind = msg->kind,
-                                          .key = gp_store_key(msg),
+                                          .key = gp_record_key(msg, &removed),
                                           .bytes = gp_slice(bytes, n)};
         error = gp_store_put_now(store, &record, fail);
     } else {

@@ -80,18 +80,12 @@ void gp_store_stop(gp_store_t *store);
 typedef struct gp_store_record {
     gp_room_t room;
     gp_msg_kind_t kind;
-    uint64_t key;
+    uint64_t key;     /* records of one kind differ by it: gp_record_key */
     gp_slice_t bytes; /* the packed body */
 } gp_store_record_t;
 
 /* Keeps the record, whose bytes are copied; answered by `stored` with the token, in order. */
 void gp_store_put(gp_store_t *store, const gp_store_record_t *record, uint64_t token);
-
-/* The same for a message of scope STORED, with its room and gp_store_key. */
-void gp_store_put_msg(gp_store_t *store, const gp_msg_t *msg, uint64_t token);
-
-/* The key under which a message of scope STORED is kept: 0, except for jobs and attempts. */
-uint64_t gp_store_key(const gp_msg_t *msg);
 
 /* Forgets a record, in order with the puts; nobody is told. */
 void gp_store_remove(gp_store_t *store, gp_room_t room, gp_msg_kind_t kind, uint64_t key);

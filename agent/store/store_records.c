@@ -2,7 +2,6 @@
 #include <stdlib.h>
 
 #include "agent/store/store_inside.h"
-#include "proto/random.h"
 
 static void record_sum(const gp_store_record_t *record, uint8_t ret_sum[GP_STORE_SUM])
 {
@@ -141,17 +140,4 @@ gp_error_t gp_store_load(gp_store_t *store, gp_room_t room, gp_store_load_fn *lo
     }
     free(msg);
     return store->broken != GP_OK ? gp_store_failure(store, fail) : error;
-}
-
-uint64_t gp_store_key(const gp_msg_t *msg)
-{
-    assert(gp_msg_scope(msg->kind) == GP_SCOPE_STORED);
-    if (msg->kind == GP_MSG_JOB_STATE) {
-        return msg->u.job_state.job;
-    }
-    if (msg->kind == GP_MSG_ATTEMPT_STATE) {
-        const gp_msg_attempt_state_t *attempt = &msg->u.attempt_state;
-        return gp_hash(attempt->home.b, sizeof attempt->home.b, attempt->job);
-    }
-    return 0;
 }

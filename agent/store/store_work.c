@@ -258,23 +258,6 @@ void gp_store_put(gp_store_t *store, const gp_store_record_t *record, uint64_t t
     enqueue(store, job);
 }
 
-void gp_store_put_msg(gp_store_t *store, const gp_msg_t *msg, uint64_t token)
-{
-    uint8_t *bytes = malloc(GP_MESSAGE_MAX);
-    if (bytes == NULL) {
-        abort(); /* as in job_new */
-    }
-    size_t n = 0;
-    const gp_error_t error = gp_msg_pack(msg, bytes, GP_MESSAGE_MAX, &n);
-    assert(error == GP_OK); /* a record's fields are bounded well below a message's size */
-    const gp_store_record_t record = {.room = gp_msg_room(msg->kind),
-                                      .kind = msg->kind,
-                                      .key = gp_store_key(msg),
-                                      .bytes = gp_slice(bytes, n)};
-    gp_store_put(store, &record, token);
-    free(bytes);
-}
-
 void gp_store_remove(gp_store_t *store, gp_room_t room, gp_msg_kind_t kind, uint64_t key)
 {
     const gp_store_record_t record = {

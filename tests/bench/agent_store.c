@@ -76,7 +76,9 @@ static int fail_with(const gp_fail_t *fail)
 int main(void)
 {
     static uint64_t times[ROUNDS];
-    static gp_msg_t msg;
+    static const gp_msg_t msg = {.kind = GP_MSG_ELECTION_STATE};
+    static uint8_t bytes[GP_MESSAGE_MAX];
+    size_t n = 0;
     char path[128];
     gp_fail_t fail;
     gp_store_t *store = NULL;
@@ -87,6 +89,9 @@ int main(void)
         return 1;
     }
     const long before = dirty_kib();
+    if (gp_msg_pack(&msg, bytes, sizeof bytes, &n) != GP_OK) {
+        return 1;
+    }
     if (gp_store_create(path, &fail) != GP_OK) {
         return fail_with(&fail);
     }
@@ -99,11 +104,11 @@ int main(void)
         return fail_with(&fail);
     }
     const long opened = dirty_kib();
-    msg.kind = GP_MSG_ELECTION_STATE;
+    const gp_store_record_t record = {
+        .room = GP_ROOM_ELECTION, .kind = GP_MSG_ELECTION_STATE, .bytes = gp_slice(bytes, n)};
     for (uint32_t i = 0; i < ROUNDS; i++) {
-        msg.u.election_state.term = i;
         const uint64_t at = now_us();
-        gp_store_put_msg(store, &msg, i);
+        gp_store_put(store, &record, i);
         wait_for(store, i + 1);
         times[i] = now_us() - at;
     }
@@ -111,7 +116,7 @@ int main(void)
     const uint64_t burst_at = now_us();
     for (uint32_t i = 0; i < 20; i++) {
         for (uint32_t k = 0; k < BURST; k++) {
-            gp_store_put_msg(store, &msg, k);
+            gp_store_put(store, &record, k);
         }
         wait_for(store, ROUNDS + (i + 1) * BURST);
     }

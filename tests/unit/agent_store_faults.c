@@ -291,7 +291,7 @@ static void test_the_loop_is_told(void **state)
     fault = FAULT_SYNC;
     countdown = 3;
     for (uint32_t i = 0; i < 8; i++) {
-        gp_store_put_msg(store, &msg, i);
+        test_put(store, &msg, i);
         while (news.good + news.bad == i) {
             struct pollfd fd = {.fd = gp_store_fd(store), .events = POLLIN};
             assert_int_equal(poll(&fd, 1, 10000), 1);

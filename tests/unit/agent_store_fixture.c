@@ -203,3 +203,13 @@ void test_assert_error(gp_error_t actual, gp_error_t expected, const gp_fail_t *
         assert_true(strlen(fail->text) < sizeof fail->text);
     }
 }
+
+void test_put(gp_store_t *store, const gp_msg_t *msg, uint64_t token)
+{
+    static uint8_t bytes[GP_MESSAGE_MAX];
+    size_t n = 0;
+    assert_int_equal(gp_msg_pack(msg, bytes, sizeof bytes, &n), GP_OK);
+    const gp_store_record_t record = {
+        .room = gp_msg_room(msg->kind), .kind = msg->kind, .bytes = gp_slice(bytes, n)};
+    gp_store_put(store, &record, token);
+}

@@ -10,7 +10,8 @@
 #include <stdio.h>
 #include <sys/types.h>
 
-#include "agent/store/fail.h"
+#include "agent/store/store.h"
+#include "proto/message.h"
 #include "proto_cmocka.h"
 
 /* A fresh directory of mode 0700 under TMPDIR; test_dir_remove takes all of it away. */
@@ -45,6 +46,9 @@ pid_t test_child(const char *const *arguments, int *ret_out);
 /* Kills it with SIGKILL and waits for its end. */
 void test_child_kill(pid_t pid);
 int test_child_wait(pid_t pid); /* its exit code, or 128 + signal */
+
+/* Keeps a record of which there is one. */
+void test_put(gp_store_t *store, const gp_msg_t *msg, uint64_t token);
 
 /* Asserts the error, and prints its text if it is another one. */
 #define assert_error(actual, expected, fail)                                                       \

@@ -287,33 +287,6 @@ static void test_full_queue_refuses(void **state)
     gp_store_close(store);
 }
 
-static void test_messages_are_kept_under_their_keys(void **state)
-{
-    static gp_msg_t msg;
-    (void)state;
-    msg = (gp_msg_t){.kind = GP_MSG_JOB_STATE};
-    msg.u.job_state.job = 41;
-    assert_int_equal(gp_store_key(&msg), 41);
-    msg = (gp_msg_t){.kind = GP_MSG_ATTEMPT_STATE};
-    msg.u.attempt_state.job = 41;
-    msg.u.attempt_state.home.b[0] = 1;
-    const uint64_t key = gp_store_key(&msg);
-    msg.u.attempt_state.home.b[0] = 2;
-    assert_true(gp_store_key(&msg) != key);
-    msg = (gp_msg_t){.kind = GP_MSG_GROUP_STATE};
-    assert_int_equal(gp_store_key(&msg), 0);
-
-    news_t news = {.count = 0};
-    gp_store_t *store = store_open();
-    start(store, &news);
-    msg = (gp_msg_t){.kind = GP_MSG_ELECTION_STATE};
-    msg.u.election_state.term = 99;
-    gp_store_put_msg(store, &msg, 1);
-    gp_store_stop(store);
-    assert_int_equal(load(store).terms[0], 99);
-    gp_store_close(store);
-}
-
 /* ---- transactions of others --------------------------------------------------------------------
  */
 
@@ -630,7 +603,6 @@ int main(int argc, char **argv)
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_removed_record_is_gone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_full_queue_refuses, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_messages_are_kept_under_their_keys, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_refused_run_changes_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_log_is_chained_and_bounded, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_create_refuses_what_exists, set_up, tear_down),
