@@ -283,7 +283,7 @@ void gp_election_ballot_reset(gp_election_t *el);
 bool gp_election_ballot_add(gp_election_t *el, const gp_id_t *peer, const gp_msg_t *msg);
 uint32_t gp_election_ballot_count(const gp_election_ballot_t *ballot);
 
-/* The ballot has a majority: it becomes the mandate, and everybody hears of it. */
+/* The ballot has a majority: it becomes the mandate, and all hear of it who ever spoke here. */
 void gp_election_proclaim(gp_election_t *el, gp_out_t *out);
 void gp_election_renew(gp_election_t *el, gp_out_t *out);
 void gp_election_take_renew_ask(gp_election_t *el, const gp_id_t *peer,

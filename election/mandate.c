@@ -149,7 +149,8 @@ void gp_election_proclaim(gp_election_t *el, gp_out_t *out)
     for (uint32_t i = 0; i < el->member_count; i++) {
         const gp_election_member_t *member = &el->members[i];
         bool gone = member->state == GP_MEMBER_UNAVAILABLE || member->state == GP_MEMBER_LEFT;
-        if (!gone && !gp_id_equal(&member->id, &el->self)) {
+        bool never = member->state == GP_MEMBER_UNKNOWN && (member->flags & GP_FLAG_SEEN) == 0;
+        if (!gone && !never && !gp_id_equal(&member->id, &el->self)) {
             targets[count++] = member->id;
         }
     }

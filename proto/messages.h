@@ -72,7 +72,7 @@
 #define GP_MESSAGES(M)                                                                             \
     /* overlay/group */                                                                            \
     M(BEAT, beat, 0x01, LINK, GROUP, "the leader or its deputy asks a member: still there?")       \
-    M(BEAT_ACK, beat_ack, 0x02, LINK, GROUP, "the member answers, with its view and its health")   \
+    M(BEAT_ACK, beat_ack, 0x02, LINK, GROUP, "the member answers, with its health")                \
     M(PROBE, probe, 0x03, LINK, GROUP, "any member asks any other: do you hear me?")               \
     M(PROBE_ACK, probe_ack, 0x04, LINK, GROUP, "the answer to PROBE")                              \
     M(VIEW, view, 0x05, SIGNED, GROUP, "numbered batch of membership verdicts, by the leader")     \
@@ -180,8 +180,8 @@
     F(U8, role, 2)
 /* headroom and health in permille (1000: best) */
 #define GP_FIELDS_BEAT_ACK(F, L)                                                                   \
-    F(U64, group, 0) F(U64, incarnation, 0) F(U32, number, 0) F(U32, digest, 0)                    \
-    F(U32, sequence, 0) F(U16, health, 1000) F(U16, headroom, 1000)
+    F(U64, group, 0) F(U64, incarnation, 0) F(U32, sequence, 0) F(U16, health, 1000)               \
+    F(U16, headroom, 1000)
 #define GP_FIELDS_PROBE(F, L) F(U64, group, 0) F(U32, sequence, 0)
 #define GP_FIELDS_PROBE_ACK(F, L) F(U64, group, 0) F(U64, incarnation, 0) F(U32, sequence, 0)
 /* full: entries are the whole table; else the changes that lead from number-1 to number */
@@ -208,8 +208,10 @@
 #define GP_FIELDS_INTRODUCE(F, L) F(U64, group, 0) L(member, entries, 1)
 /* forever: the machine has left the grid; otherwise its agent only stops */
 #define GP_FIELDS_LEAVE(F, L) F(U64, group, 0) F(U64, incarnation, 0) F(BOOL, forever, 0)
+/* leader: who led then, or is said to; it is sought first */
 #define GP_FIELDS_GROUP_STATE(F, L)                                                                \
-    F(U64, group, 0) F(U64, term, 0) F(U32, number, 0) L(member, entries, GP_MEMBERS_MAX)
+    F(U64, group, 0) F(U64, term, 0) F(U32, number, 0) F(ID, leader, 0)                            \
+    L(member, entries, GP_MEMBERS_MAX)
 #define GP_FIELDS_GROUP_INTRODUCE(F, L) L(member, entries, 1)
 #define GP_FIELDS_GROUP_LEAVE(F, L) F(BOOL, forever, 0)
 /* right: gp_right_t; lease_until: until when this machine itself may lead (0: it does not) */
@@ -412,7 +414,7 @@
     F(TEXT, region, GP_NAME_MAX) F(TEXT, address, GP_ADDRESS_MAX)
 #define GP_FIELDS_JOIN_OK(F, L)                                                                    \
     F(BLOB, cert, GP_CERT_MAX) F(ID, root, 0) F(TEXT, region, GP_NAME_MAX) F(U64, group, 0)        \
-    L(member, entries, GP_MEMBERS_MAX)
+    F(ID, leader, 0) L(member, entries, GP_MEMBERS_MAX)
 #define GP_FIELDS_JOIN_NO(F, L) F(U16, error, 0) F(TEXT, text, GP_REASON_TEXT_MAX)
 #define GP_FIELDS_CERT_RENEW(F, L) F(BLOB, cert, GP_CERT_MAX)
 #define GP_FIELDS_CERT_RENEWED(F, L) F(BLOB, cert, GP_CERT_MAX)

@@ -182,6 +182,7 @@ static void admit_again(void *context, const gp_admission_t *admission)
 static void add_members(agent_t *agent, gp_msg_join_ok_t *ok)
 {
     const void *group = agent_group(agent);
+    ok->leader = gp_election_leader(agent_election(agent));
     for (uint32_t i = 0; i < gp_group_count(group) && ok->entries_count < GP_MEMBERS_MAX; i++) {
         const gp_group_member_t *member = gp_group_member_at(group, i);
         if (member->state != GP_MEMBER_ALIVE || member->cert.n == 0) {

@@ -103,8 +103,8 @@ void gp_renew_now(gp_issuer_t *issuer, const gp_renew_ask_t *ask, gp_wall_ms_t n
                   gp_admit_result_t *ret_result);
 
 /*
- * The answer to an ask: JOIN_OK with all but its entries (the members, which the caller adds), or
- * JOIN_NO. Slices point into the result and the identity.
+ * The answer to an ask: JOIN_OK with all but leader and entries (what the group knows: the caller
+ * adds them), or JOIN_NO. Slices point into the result and the identity.
  */
 void gp_admit_answer(const gp_admit_result_t *result, const gp_identity_t *identity,
                      gp_msg_t *ret_msg);

@@ -198,6 +198,7 @@ gp_error_t gp_join_finish(gp_join_t *join, const gp_msg_t *answer, gp_wall_ms_t 
     }
     record->kind = GP_MSG_GROUP_STATE;
     record->u.group_state.group = ok->group;
+    record->u.group_state.leader = ok->leader;
     record->u.group_state.entries_count = ok->entries_count;
     memcpy(record->u.group_state.entries, ok->entries, ok->entries_count * sizeof ok->entries[0]);
     const gp_setup_first_t first = {.now_ms = now_ms, .what = "join", .record = record};

@@ -267,8 +267,6 @@ static void acknowledge(gp_group_t *g, const gp_event_t *event, gp_out_t *out)
     gp_msg_t *msg = gp_out_add(out, GP_ACTION_SEND, &event->peer, GP_MSG_BEAT_ACK);
     msg->u.beat_ack.group = g->config.group;
     msg->u.beat_ack.incarnation = g->incarnation;
-    msg->u.beat_ack.number = g->view_number;
-    msg->u.beat_ack.digest = g->view_digest;
     msg->u.beat_ack.sequence = event->msg->u.beat.sequence;
     msg->u.beat_ack.health = told_health(g);
     msg->u.beat_ack.headroom = g->headroom;

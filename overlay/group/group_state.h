@@ -127,6 +127,7 @@ struct gp_group {
     uint32_t sequence;
     gp_group_lead_t leader;
     gp_id_t last_leader; /* the one before */
+    gp_id_t sought;      /* from the disk: who led; none once somebody leads */
     gp_usec_t leaderless_since;
     /* view */
     uint64_t view_term;

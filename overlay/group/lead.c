@@ -240,7 +240,10 @@ void gp_group_on_leader(gp_group_t *g, const gp_event_t *event, gp_out_t *out)
     }
     if (right == GP_RIGHT_NONE) {
         lose_leader(g);
-    } else if (g->leading) {
+        return;
+    }
+    g->sought = (gp_id_t){{0}};
+    if (g->leading) {
         take_lead(g, out);
     } else {
         follow(g, out);

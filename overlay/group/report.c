@@ -328,6 +328,7 @@ static void report_store(gp_group_t *g, gp_out_t *out)
     state->group = g->config.group;
     state->term = g->view_term;
     state->number = g->view_number;
+    state->leader = gp_group_has_leader(g) ? g->leader.id : g->last_leader;
     for (uint32_t i = 0; i < g->count; i++) {
         const gp_group_entry_t *m = gp_group_at(g, i);
         if (m->shown.address[0] != 0) {
@@ -347,6 +348,7 @@ void gp_group_load(gp_group_t *g, const gp_event_t *event)
     }
     g->view_term = state->term;
     g->view_number = state->number;
+    g->sought = state->leader;
     for (uint32_t i = 0; i < state->entries_count; i++) {
         const gp_record_member_t *record = &state->entries[i];
         gp_group_entry_t *m = gp_group_find(g, &record->id);

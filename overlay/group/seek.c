@@ -6,6 +6,7 @@
 
 #define INTRODUCE_PERIOD (500 * GP_MSEC)
 #define REPLY_PERIOD     (50 * GP_MSEC)
+#define LEADER_TRIES     2 /* rounds of SEEK that ask nobody else */
 
 void gp_group_seek_soon(gp_group_t *g, gp_usec_t after)
 {
@@ -50,15 +51,20 @@ static bool is_sought(const gp_group_t *g, const gp_group_entry_t *m)
     return can_seek(g, m) && !(g->leading && gp_group_hears(g, m));
 }
 
+/*
+ * The leader, or who led when this was written down, will do as a rule: to ask three others at once
+ * costs them and this machine a handshake each, and where many come together they ask the most.
+ */
 static void seek_round(gp_group_t *g, gp_out_t *out)
 {
     uint32_t sent = 0;
-    gp_group_entry_t *leader = gp_group_find(g, &g->leader.id);
-    if (!g->leading && gp_group_has_leader(g) && leader != NULL && can_seek(g, leader)) {
+    gp_group_entry_t *leader =
+        gp_group_find(g, gp_group_has_leader(g) ? &g->leader.id : &g->sought);
+    if (!g->leading && leader != NULL && can_seek(g, leader)) {
         send_seek(g, leader, out);
         sent++;
-        if (g->seek_tries == 0) {
-            return; /* it will do, as a rule */
+        if (g->seek_tries < LEADER_TRIES) {
+            return;
         }
     }
     for (uint32_t i = 0; i < g->count && sent < GP_GROUP_SEEK_FANOUT; i++) {
@@ -233,6 +239,10 @@ void gp_group_on_seek_reply(gp_group_t *g, const gp_event_t *event, gp_out_t *ou
         if (m != NULL && (!m->in_view || !gp_group_recognized(g))) {
             gp_group_identify(g, m, record);
         }
+    }
+    if (gp_id_equal(&event->peer, &g->sought) && reply->right == GP_RIGHT_NONE) {
+        g->sought = (gp_id_t){{0}}; /* it knows of no leader either: now the others */
+        gp_group_seek_soon(g, 0);
     }
     gp_group_entry_t *leader = gp_group_find(g, &reply->leader);
     bool news = leader != NULL && !gp_id_equal(&reply->leader, &g->self) &&

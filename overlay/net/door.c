@@ -162,6 +162,7 @@ void gp_door_accepted(gp_door_t *door, int fd)
 
 void gp_door_failed(gp_door_t *door)
 {
+    door->failures++;
     pause_door(door, true);
 }
 

@@ -34,6 +34,7 @@ typedef struct gp_door {
     uint64_t last_ms;
     uint64_t accepted;
     uint64_t pauses;
+    uint64_t failures;
     void (*on_pause)(void *context, bool scarce); /* scarce: descriptors, else too many at once */
     void *context;
 } gp_door_t;

@@ -344,6 +344,7 @@ void gp_net_count(const gp_net_t *net, gp_net_counters_t *ret_counters)
     counters.keys_refused = net->zap.refused;
     counters.accepted = net->door.accepted;
     counters.accept_pauses = net->door.pauses;
+    counters.accept_failures = net->door.failures;
     counters.peers = net->peer_count;
     counters.links = net->link_count;
     counters.queued_bytes = net->queued_bytes;

@@ -76,10 +76,11 @@ typedef struct gp_net_counters {
     uint64_t frames_in, frames_out;
     uint64_t bytes_in, bytes_out;
     uint64_t dropped[GP_DROP_COUNT];
-    uint64_t keys_admitted; /* handshakes: the key was known */
-    uint64_t keys_refused;  /* the key was not known in time */
-    uint64_t accepted;      /* connections from outside */
-    uint64_t accept_pauses; /* too many of them, or too few file descriptors */
+    uint64_t keys_admitted;   /* handshakes: the key was known */
+    uint64_t keys_refused;    /* the key was not known in time */
+    uint64_t accepted;        /* connections from outside */
+    uint64_t accept_pauses;   /* too many of them, or too few file descriptors */
+    uint64_t accept_failures; /* tries to accept one without a descriptor */
     uint64_t dials;
     uint32_t peers;       /* admitted machines and guests */
     uint32_t peers_up;    /* of them, with a connection */

@@ -183,15 +183,6 @@ static void in_a_flood_members_are_served_and_nobody_is_refused(void **state)
     end(pid);
 }
 
-static uint64_t cpu_us(void)
-{
-    struct rusage usage;
-
-    assert_int_equal(getrusage(RUSAGE_SELF, &usage), 0);
-    return (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000 +
-           (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
-}
-
 static int lowest_free(void)
 {
     int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -209,7 +200,6 @@ static void the_last_descriptors_are_kept_and_nothing_spins(void **state)
     lab_node_t *c = lab_start(lab, 2, LAB_LOCAL);
     struct rlimit before;
     struct rlimit few;
-    uint64_t start_us;
     pid_t pid;
 
     lab_introduce(b, a, false);
@@ -226,11 +216,10 @@ static void the_last_descriptors_are_kept_and_nothing_spins(void **state)
 
     pid = flood(a, 200);
     LAB_UNTIL(lab, 5000, count(a).accept_pauses > 0);
-    start_us = cpu_us();
     lab_run(lab, 1000);
-    print_message("CPU while descriptors are short: %llu us of 1 s\n",
-                  (unsigned long long)(cpu_us() - start_us));
-    assert_true(cpu_us() - start_us < 700000); /* libzmq alone: all of it, and for as long */
+    print_message("tries to accept while descriptors are short: %llu\n",
+                  (unsigned long long)count(a).accept_failures);
+    assert_true(count(a).accept_failures < 1000); /* libzmq alone: as many as the CPU can do */
     /* for our own files; a burst may take some, and gives them back */
     LAB_UNTIL(lab, 3000, lowest_free() < (int)few.rlim_cur - GP_NET_FD_RESERVE / 2);
     lab_send(b, a, "member");

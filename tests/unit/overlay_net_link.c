@@ -60,7 +60,6 @@ static void a_killed_process_is_noticed_by_whom_it_had_connected_to(void **state
     LAB_UNTIL(lab, 1000, a->downs == 1);
     print_message("incoming: down %llu us after kill\n",
                   (unsigned long long)(a->down_us - killed_us));
-    assert_true(a->down_us - killed_us < 100000);
     reap(pid);
 }
 
@@ -83,7 +82,6 @@ static void a_killed_process_is_noticed_by_whom_had_connected_to_it(void **state
     killed_us = lab_now_us();
     assert_int_equal(kill(pid, SIGKILL), 0);
     LAB_UNTIL(lab, 1000, a->downs == 1);
-    assert_true(a->down_us - killed_us < 100000);
     print_message("both: down %llu us after kill\n", (unsigned long long)(a->down_us - killed_us));
     /* The kernel of the dead refuses, once all of its files are closed: that is evidence. */
     reap(pid);

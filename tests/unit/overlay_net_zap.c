@@ -137,7 +137,6 @@ static void forgetting_cuts_a_live_connection(void **state)
     lab_node_t *a = lab_start(lab, 0, LAB_LOCAL);
     raw_t member = raw_open(66, a, NULL);
     uint32_t frames;
-    uint64_t cut_us;
 
     assert_int_equal(gp_net_admit(a->net, &member.id, NULL), GP_OK);
     LAB_UNTIL(lab, 2000, raw_sent(&member, "one", 3) && a->frames >= 3);
@@ -149,13 +148,11 @@ static void forgetting_cuts_a_live_connection(void **state)
     }
     gp_net_forget(a->net, &member.id);
     frames = a->frames;
-    cut_us = lab_now_us();
     LAB_UNTIL(lab, 4000, ((void)raw_sent(&member, "late", 4), count(a).keys_refused >= 1));
     assert_int_equal(a->frames, frames);
     assert_int_equal(a->downs, 0); /* no word about who is no longer known */
     assert_int_equal(count(a).connections, 0);
     assert_true(count(a).keys_refused >= 1); /* cut: it had to connect anew, in vain */
-    assert_true(lab_now_us() - cut_us < 4000000);
     assert_true(raw_received(&member) < 0); /* and it is told nothing */
     assert_int_equal(gp_net_send(a->net, &member.id, gp_text("x"), GP_CLASS_DATA),
                      GP_E_PEER_UNREACHABLE);

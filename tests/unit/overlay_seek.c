@@ -92,9 +92,39 @@ static void test_a_settled_member_does_not_seek(void **state)
     assert_true(solo_run_to(s, 10 * GP_SECOND, GP_MSG_SEEK));
     assert_true(s->now - from >= 2 * GP_SECOND && s->now - from <= 4 * GP_SECOND);
     assert_non_null(solo_action(s, GP_MSG_SEEK, 1, 0));
+    assert_true(solo_run_to(s, GP_SECOND, GP_MSG_SEEK)); /* it may be busy */
+    assert_int_equal(seeks(s), 1);
     assert_true(solo_run_to(s, GP_SECOND, GP_MSG_SEEK)); /* then others as well */
     assert_int_equal(seeks(s), GP_GROUP_SEEK_FANOUT);
     solo_free(s);
+}
+
+/* Who led when the table was written down is asked first, and the others when it is of no help. */
+static void test_the_leader_of_the_disk_is_sought_first(void **state)
+{
+    (void)state;
+    for (int helps = 0; helps < 2; helps++) {
+        solo_t *s = solo_new(8);
+        gp_msg_t record = {.kind = GP_MSG_GROUP_STATE};
+        record.u.group_state.group = SOLO_GROUP;
+        record.u.group_state.leader = solo_id(4);
+        solo_event(s, (gp_event_t){.type = GP_EVENT_LOAD, .msg = &record});
+        solo_leader(s, SOLO_ANY, SOLO_ANY, 3, GP_RIGHT_NONE); /* what the election knows: no more */
+        solo_event(s, (gp_event_t){.type = GP_EVENT_START});
+        assert_int_equal(seeks(s), 1);
+        assert_non_null(solo_action(s, GP_MSG_SEEK, 4, 0));
+        if (helps == 1) {
+            gp_msg_t reply = {.kind = GP_MSG_SEEK_REPLY};
+            reply.u.seek_reply.group = SOLO_GROUP;
+            solo_message(s, 4, &reply); /* it knows of no leader */
+        } else {
+            assert_true(solo_run_to(s, GP_SECOND, GP_MSG_SEEK));
+            assert_int_equal(seeks(s), 1);
+            assert_true(solo_run_to(s, GP_SECOND, GP_MSG_SEEK));
+        }
+        assert_int_equal(seeks(s), GP_GROUP_SEEK_FANOUT);
+        solo_free(s);
+    }
 }
 
 static void test_being_sought_by_a_known_member(void **state)
@@ -292,6 +322,7 @@ int main(void)
         cmocka_unit_test(test_seeks_at_once_and_for_ever),
         cmocka_unit_test(test_the_leader_is_asked_directly),
         cmocka_unit_test(test_a_settled_member_does_not_seek),
+        cmocka_unit_test(test_the_leader_of_the_disk_is_sought_first),
         cmocka_unit_test(test_being_sought_by_a_known_member),
         cmocka_unit_test(test_being_sought_by_a_stranger),
         cmocka_unit_test(test_the_leader_takes_in),
