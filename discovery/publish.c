@@ -1,7 +1,7 @@
 #include "discovery/state.h"
 
 #define PUBLISH_GAP_MS  1000
-#define REMIND_FIRST_MS 2000
+#define REMIND_FIRST_MS 8000
 #define REMIND_MAX_MS   64000
 #define WHOLE_GAP_MS    100
 

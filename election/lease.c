@@ -7,7 +7,7 @@
  */
 #include "election/election_state.h"
 
-#define ALL_BEATS 10 /* every so many beats all members hear the term */
+#define ALL_BEATS 20 /* every so many beats all members hear the term */
 
 static gp_usec_t lease_less_drift(const gp_election_t *el)
 {

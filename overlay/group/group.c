@@ -13,7 +13,7 @@ void gp_group_defaults(gp_group_config_t *ret_config)
         .beat_period = 1 * GP_SECOND,
         .beat_timeout = 300 * GP_MSEC,
         .confirm_window = 500 * GP_MSEC,
-        .ring_period = 8 * GP_SECOND,
+        .ring_period = 10 * GP_SECOND,
         .late_after = 200 * GP_MSEC,
         .redial_after = 10 * GP_MSEC,
         .view_batch = 5 * GP_MSEC,

@@ -180,23 +180,33 @@ gp_sent_t gp_link_send(gp_net_peer_t *peer, gp_slice_t frame)
     return gp_send_on(&peer->link.watch, (gp_slice_t){0}, frame);
 }
 
+/*
+ * Both have connected at the same time, and one connection serves both ways: the one that the
+ * machine with the lower id opened stays. Both ends see both of them, so they agree.
+ */
+static bool is_second(const gp_net_peer_t *peer)
+{
+    return peer->link.up && peer->connections > 0 &&
+           gp_id_compare(&peer->net->self, &peer->id) > 0;
+}
+
 void gp_link_tend(gp_net_peer_t *peer, uint64_t now_ms)
 {
     gp_net_link_t *link = &peer->link;
     bool waits = gp_queue_count(&peer->queue) > 0;
-    bool wanted = peer->held || waits;
 
     if (peer->gone) {
         return;
     }
     if (link->socket == NULL) {
-        if (peer->held || (waits && peer->connections == 0)) {
+        if ((peer->held || waits) && peer->connections == 0) {
             gp_link_try(peer);
         }
         return;
     }
-    if (!wanted && now_ms - peer->used_ms >= peer->net->idle_ms &&
-        now_ms - link->since_ms >= peer->net->idle_ms) {
+    bool idle = now_ms - peer->used_ms >= peer->net->idle_ms &&
+                now_ms - link->since_ms >= peer->net->idle_ms;
+    if (!waits && (is_second(peer) || (!peer->held && idle))) {
         gp_link_close(peer, 100);
         return;
     }

@@ -141,8 +141,8 @@ GP_MUST_CHECK gp_error_t gp_net_admit_guest(gp_net_t *net, const gp_id_t *key, b
 void gp_net_forget(gp_net_t *net, const gp_id_t *id);
 
 /*
- * Hold a lasting connection to that machine, reopened for ever, or let go of it. It is closed
- * once idle. GP_E_PEER_UNREACHABLE: not admitted, or without an address.
+ * Hold a lasting connection with that machine, whoever opened it, reopened for ever; or let go of
+ * it: it is closed once idle. GP_E_PEER_UNREACHABLE: not admitted, or without an address.
  */
 GP_MUST_CHECK gp_error_t gp_net_link(gp_net_t *net, const gp_id_t *id, bool hold);
 

@@ -173,7 +173,7 @@ static gp_error_t move_to(gp_net_peer_t *peer, const char *address)
         gp_link_close(peer, 0);
     }
     /* If it cannot be opened now, the tick does it: the admission holds in any case. */
-    if (peer->held || gp_queue_count(&peer->queue) > 0) {
+    if ((peer->held || gp_queue_count(&peer->queue) > 0) && peer->connections == 0) {
         gp_link_try(peer);
     }
     return GP_OK;
@@ -249,7 +249,7 @@ gp_error_t gp_net_link(gp_net_t *net, const gp_id_t *id, bool hold)
     }
     peer->held = hold;
     peer->used_ms = gp_net_now_ms();
-    if (hold && peer->link.socket == NULL) {
+    if (hold && peer->link.socket == NULL && peer->connections == 0) {
         gp_link_try(peer); /* if it cannot be opened now, the tick does it */
     }
     return GP_OK;

@@ -94,9 +94,9 @@ static void test_reminders_get_rarer(void **state)
         assert_int_equal(letter(0)->version, 1);
         driver_lose(&grid);
     }
-    assert_int_equal(at[0], 2 * GP_SECOND);
-    assert_int_equal(at[1], 4 * GP_SECOND);
-    assert_int_equal(at[3], 16 * GP_SECOND);
+    assert_int_equal(at[0], 8 * GP_SECOND);
+    assert_int_equal(at[1], 16 * GP_SECOND);
+    assert_int_equal(at[3], 64 * GP_SECOND);
     for (uint32_t i = 0; i < 10; i++) {
         grid.now = gp_discovery_ops.wake(grid.nodes[3].core);
         driver_wake(&grid, 3);

@@ -165,7 +165,7 @@ static void test_members_that_do_not_vote_hear_the_term_now_and_then(void **stat
     solo_standings(solo, 4, NULL);
     gp_id_t four = lab_id(4);
     uint32_t heard = 0;
-    for (uint32_t i = 0; i < 50; i++) {
+    for (uint32_t i = 0; i < 100; i++) {
         solo_wake(solo, 400 * GP_MSEC);
         for (uint32_t j = 0; j < solo->out.count; j++) {
             const gp_action_t *action = &solo->out.actions[j];

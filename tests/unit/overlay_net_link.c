@@ -63,8 +63,8 @@ static void a_killed_process_is_noticed_by_whom_it_had_connected_to(void **state
     reap(pid);
 }
 
-/* The same where both had connected: the last connection counts, and both ends are seen. */
-static void a_killed_process_is_noticed_by_whom_had_connected_to_it(void **state)
+/* The same where this side wants a link as well: the connection that is there will do. */
+static void a_link_that_is_held_may_be_the_other_sides(void **state)
 {
     lab_t *lab = *state;
     lab_node_t *a = lab_start(lab, 0, LAB_LOCAL);
@@ -77,12 +77,14 @@ static void a_killed_process_is_noticed_by_whom_had_connected_to_it(void **state
     learn_address(a, &child, address);
     assert_int_equal(gp_net_admit(a->net, &child, address), GP_OK);
     assert_int_equal(gp_net_link(a->net, &child, true), GP_OK);
-    LAB_UNTIL(lab, 2000, gp_net_peer(a->net, 0, &info) && info.outgoing && info.incoming == 1);
-    assert_int_equal(a->ups, 1); /* one machine, however many connections */
+    lab_run(lab, 100);
+    assert_true(gp_net_peer(a->net, 0, &info) && info.held && !info.outgoing);
+    assert_int_equal(info.incoming, 1);
+    assert_int_equal(a->ups, 1);
     killed_us = lab_now_us();
     assert_int_equal(kill(pid, SIGKILL), 0);
     LAB_UNTIL(lab, 1000, a->downs == 1);
-    print_message("both: down %llu us after kill\n", (unsigned long long)(a->down_us - killed_us));
+    print_message("held: down %llu us after kill\n", (unsigned long long)(a->down_us - killed_us));
     /* The kernel of the dead refuses, once all of its files are closed: that is evidence. */
     reap(pid);
     assert_int_equal(gp_net_dial(a->net, &child, 7), GP_OK);
@@ -92,9 +94,67 @@ static void a_killed_process_is_noticed_by_whom_had_connected_to_it(void **state
 
     /* restarted in the same place, it is back by itself */
     pid = lab_spawn_node(a, CHILD, address);
-    LAB_UNTIL(lab, 3000, gp_net_peer(a->net, 0, &info) && info.outgoing && info.incoming == 1);
+    LAB_UNTIL(lab, 3000, gp_net_peer(a->net, 0, &info) && info.up);
     assert_int_equal(a->ups, 2);
     reap(pid);
+}
+
+static uint32_t outgoing(const lab_node_t *node)
+{
+    gp_net_peer_info_t info;
+
+    return gp_net_peer(node->net, 0, &info) && info.outgoing ? 1 : 0;
+}
+
+static uint32_t incoming(const lab_node_t *node)
+{
+    gp_net_peer_info_t info;
+
+    return gp_net_peer(node->net, 0, &info) ? info.incoming : 0;
+}
+
+/* Of two connections that were opened at the same time, the lower id's stays; nobody hears of it.
+ */
+static void of_two_connections_one_stays(void **state)
+{
+    lab_t *lab = *state;
+    lab_node_t *a = lab_start(lab, 0, LAB_LOCAL);
+    lab_node_t *b = lab_start(lab, 1, LAB_LOCAL);
+    lab_node_t *low = gp_id_compare(&a->id, &b->id) < 0 ? a : b;
+    lab_node_t *high = low == a ? b : a;
+
+    lab_introduce(a, b, true);
+    assert_int_equal(gp_net_link(a->net, &b->id, true), GP_OK);
+    assert_int_equal(gp_net_link(b->net, &a->id, true), GP_OK);
+    LAB_UNTIL(lab, 2000, a->ups == 1 && b->ups == 1);
+    lab_send(low, high, "before");
+    lab_send(high, low, "before");
+    LAB_UNTIL(lab, 3000,
+              outgoing(low) == 1 && incoming(high) == 1 && outgoing(high) == 0 &&
+                  incoming(low) == 0);
+    lab_send(low, high, "after");
+    lab_send(high, low, "after");
+    LAB_UNTIL(lab, 2000, low->frames == 2 && high->frames == 2);
+    assert_true(low->ups + high->ups == 2 && low->downs + high->downs == 0);
+}
+
+/* The side that opened it lets go and is idle: the other side, which holds on, opens its own. */
+static void whoever_holds_on_opens_it_again(void **state)
+{
+    lab_t *lab = *state;
+    lab_node_t *a = lab_start(lab, 0, LAB_LOCAL);
+    lab_node_t *b;
+
+    lab->nodes[1].idle_ms = 200;
+    b = lab_start(lab, 1, LAB_LOCAL);
+    lab_introduce(a, b, true);
+    assert_int_equal(gp_net_link(b->net, &a->id, true), GP_OK);
+    LAB_UNTIL(lab, 2000, a->ups == 1 && b->ups == 1);
+    assert_int_equal(gp_net_link(a->net, &b->id, true), GP_OK);
+    assert_int_equal(gp_net_link(b->net, &a->id, false), GP_OK);
+    LAB_UNTIL(lab, 5000, outgoing(a) == 1 && incoming(b) == 1);
+    lab_send(b, a, "hello");
+    LAB_UNTIL(lab, 2000, a->frames == 1);
 }
 
 /* While the old process hangs with its connections open, a new one with its identity takes over. */
@@ -237,7 +297,9 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_killed_process_is_noticed_by_whom_it_had_connected_to),
-        TEST(a_killed_process_is_noticed_by_whom_had_connected_to_it),
+        TEST(a_link_that_is_held_may_be_the_other_sides),
+        TEST(of_two_connections_one_stays),
+        TEST(whoever_holds_on_opens_it_again),
         TEST(a_restarted_machine_replaces_its_hanging_predecessor),
         TEST(a_farewell_arrives_whole_before_the_end_is_told),
         TEST(a_link_outlives_a_stranger_on_its_port),
