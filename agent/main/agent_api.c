@@ -431,14 +431,16 @@ static void get_metrics(gp_http_call_t *call, void *context)
                  "gridpeer_bytes_total{way=\"out\"} %llu\n"
                  "# TYPE gridpeer_links gauge\ngridpeer_links %u\n"
                  "# TYPE gridpeer_accepted counter\ngridpeer_accepted_total %llu\n"
-        "# TYPE gridpeer_dials counter\ngridpeer_dials_total %llu\n"
-        "# TYPE gridpeer_keys_refused counter\ngridpeer_keys_refused_total %llu\n"
-                 "# TYPE gridpeer_commits counter\ngridpeer_commits_total %llu\n# EOF\n",
+                 "# TYPE gridpeer_dials counter\ngridpeer_dials_total %llu\n"
+                 "# TYPE gridpeer_keys_refused counter\ngridpeer_keys_refused_total %llu\n"
+                 "# TYPE gridpeer_commits counter\ngridpeer_commits_total %llu\n"
+                 "# TYPE gridpeer_waiting_clients gauge\ngridpeer_waiting_clients %u\n# EOF\n",
                  count_alive(agent), (unsigned long long)gp_election_term(agent_election(agent)),
                  (unsigned long long)net.frames_in, (unsigned long long)net.frames_out,
                  (unsigned long long)net.bytes_in, (unsigned long long)net.bytes_out, net.links,
                  (unsigned long long)net.accepted, (unsigned long long)net.dials,
-        (unsigned long long)net.keys_refused, (unsigned long long)store.commits);
+                 (unsigned long long)net.keys_refused, (unsigned long long)store.commits,
+                 agent_waiting_clients(agent));
     assert(n > 0 && (size_t)n < sizeof text);
     gp_http_call_text(call, "application/openmetrics-text; version=1.0.0; charset=utf-8",
                       gp_text(text));

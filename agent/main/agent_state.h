@@ -134,5 +134,6 @@ void agent_launched(void *context, const gp_msg_t *command);
 /* agent_wait.c */
 void agent_wait_for(gp_http_call_t *call, void *context);
 void agent_look_again(agent_t *agent); /* something changed: who waits for that? */
+uint32_t agent_waiting_clients(const agent_t *agent);
 
 #endif

@@ -2,7 +2,7 @@
  * GET /v1/wait: answers when the grid, as this machine sees it, is as the client wants it.
  *
  *   members=N          N machines are alive          leader=quorum   a leader with a mandate
- *   voters=N           the roster names N            node=X&state=S  X is in that state
+ *   voters=N           N voters are alive            node=X&state=S  X is in that state
  *   any=S              somebody is in that state     timeout_ms=T    at most so long (1 h at most)
  *
  * All that is asked must hold at once. Nobody needs to poll.
@@ -56,14 +56,25 @@ static bool members_hold(const waiter_t *waiter)
     return alive >= waiter->members && node && any;
 }
 
+static uint32_t living_voters(const agent_t *agent)
+{
+    gp_record_voter_t voters[GP_VOTERS_MAX];
+    uint32_t count = gp_election_voters(agent_election(agent), voters);
+    uint32_t living = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const gp_group_member_t *member = gp_group_member(agent_group(agent), &voters[i].id);
+        living += member != NULL && member->state == GP_MEMBER_ALIVE ? 1 : 0;
+    }
+    return living;
+}
+
 static bool holds(const waiter_t *waiter)
 {
-    const void *election = agent_election(waiter->agent);
-    gp_record_voter_t voters[GP_VOTERS_MAX];
-    if (waiter->quorum && gp_election_right(election) != GP_RIGHT_QUORUM) {
+    const agent_t *agent = waiter->agent;
+    if (waiter->quorum && gp_election_right(agent_election(agent)) != GP_RIGHT_QUORUM) {
         return false;
     }
-    return gp_election_voters(election, voters) >= waiter->voters && members_hold(waiter);
+    return living_voters(agent) >= waiter->voters && members_hold(waiter);
 }
 
 static void answer(waiter_t *waiter)
@@ -77,6 +88,15 @@ static void answer(waiter_t *waiter)
                               gp_id_is_none(&leader) ? "" : agent_name_of(waiter->agent, &leader)));
     gp_http_call_answer(waiter->call, document);
     drop(waiter);
+}
+
+uint32_t agent_waiting_clients(const agent_t *agent)
+{
+    uint32_t count = 0;
+    for (const waiter_t *waiter = agent->waiters; waiter != NULL; waiter = waiter->next) {
+        count++;
+    }
+    return count;
 }
 
 void agent_look_again(agent_t *agent)

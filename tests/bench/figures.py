@@ -51,6 +51,15 @@ def ask(agent, method, path, body=None, timeout=30):
         connection.close()
 
 
+def ask_text(agent, path):
+    connection = UnixConnection(agent["state_dir"] + "/api.sock", 30)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().read().decode()
+    finally:
+        connection.close()
+
+
 class Grid:
     """Real agents on localhost, gone at the end of the block."""
 
@@ -110,9 +119,16 @@ class Grid:
                 raise RuntimeError(failures[0])
             return (max(times.values()) - since) * 1000
 
-        while time.monotonic() - start < 0.15:
-            time.sleep(0.01)  # all requests are on their way before anything is killed
+        for name in names:  # all have taken the request before anything is killed
+            while not self.waits(name) and name not in times:
+                if time.monotonic() - start > limit:
+                    raise RuntimeError(f"{name} did not take the request")
         return finish
+
+    def waits(self, name):
+        """Does that agent hold a client's GET /v1/wait?"""
+        text = ask_text(self.agents[name], "/v1/metrics")
+        return int(re.search(r"^gridpeer_waiting_clients (\d+)", text, re.M).group(1)) > 0
 
 
 def summary(values, unit):
@@ -143,9 +159,10 @@ def detection(options, size, number):
             values.append(finish(start))
             if number == signal.SIGSTOP:
                 living.append(victim)
-                finish = grid.until_all(living, f"node={victim}&state=alive")
                 grid.signal(victim, signal.SIGCONT)
-                finish(time.monotonic())
+                grid.until_all(living, f"node={victim}&state=alive")(time.monotonic())
+            # Five voters again: of those who die here several may vote, and a majority must stay.
+            grid.until_all(["n1"], "leader=quorum&voters=5")(time.monotonic())
     return summary(values, "ms")
 
 
