@@ -18,7 +18,9 @@ uint64_t gp_random_next(gp_random_t *random);
 /* Uniform in 0 .. bound-1 (bound > 0), without modulo bias. */
 uint64_t gp_random_below(gp_random_t *random, uint64_t bound);
 
-/* A fixed 64-bit hash of bytes (FNV-1a with a final mix): for digests and rendezvous, not security.
+/*
+ * A fixed 64-bit hash of bytes, eight at a time (each a multiplication and a fold, then the
+ * finalizer of splitmix64): for digests and rendezvous, not for security.
  */
 uint64_t gp_hash(const void *bytes, size_t n, uint64_t seed);
 

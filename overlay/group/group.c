@@ -28,7 +28,7 @@ void gp_group_defaults(gp_group_config_t *ret_config)
         .introduce_limit = 30 * GP_SECOND,
         .forget_left_after = 3600 * GP_SECOND,
         .forget_stopped_after = 7 * 24 * 3600 * GP_SECOND,
-        .forget_dead_after = 600 * GP_SECOND,
+        .forget_dead_after = 60 * GP_SECOND,
         .store_period = 2 * GP_SECOND,
     };
 }
@@ -89,6 +89,7 @@ static void start(gp_group_t *g)
     for (uint32_t i = 0; i < g->count; i++) {
         gp_group_entry_t *m = gp_group_at(g, i);
         m->ruled_at = g->now;
+        m->away_since = g->now;
         m->shown.since = g->now;
         gp_availability_start(&m->availability, g->now);
     }

@@ -36,28 +36,39 @@ typedef enum gp_group_dial_phase {
     GP_GROUP_DIAL_SECOND
 } gp_group_dial_phase_t;
 
-/* One known machine. Sets of machines are masks of slot numbers. */
+/*
+ * One known machine. Sets of machines are masks of slot numbers. What each step looks at in every
+ * entry comes first, in one line of the cache.
+ */
 typedef struct gp_group_entry {
-    gp_group_member_t shown; /* first: accessors hand it out */
+    gp_usec_t due_at;    /* the oldest unanswered question counts as silence from here; 0: none */
+    gp_usec_t window_at; /* of the suspicion */
+    gp_usec_t ask_due;   /* this machine is asked to confirm; 0: not asked */
+    gp_usec_t dial_at;
+    gp_usec_t evidence_ask_at; /* leader: then ask the deputy to look; 0: no need */
+    gp_usec_t hold_until;      /* leader: introduced, goes into the view then or when it speaks */
     uint8_t slot;
-    uint8_t beat_slot;
+    uint8_t dial; /* gp_group_dial_phase_t */
+    bool suspected;
+    bool poked;          /* gp_group_heard: look at it in the next step */
+    bool dirty;          /* what is shown may have to change */
+    bool in_view;        /* part of the group's table; else only heard of */
     uint8_t ruled_state; /* by the view that this machine holds, or by itself if it leads */
     uint8_t ruled_cause;
-    bool in_view;    /* part of the group's table; else only heard of */
+    gp_group_member_t shown;
+    uint8_t beat_slot;
     bool changed;    /* leader: to be told in the next view */
     bool identity;   /* ... with name, address and certificate */
     bool wants_full; /* leader: gets the whole table instead */
     bool stale;      /* while a whole table is read: not seen in it so far */
-    bool dirty;      /* what is shown may have to change */
     bool introduce;  /* present it to the leader until it is in a view */
     bool left_seen;  /* it said goodbye here, at left_incarnation */
     bool left_forever;
-    bool poked; /* gp_group_heard: look at it in the next step */
     gp_usec_t ruled_at;
+    gp_usec_t away_since; /* last alive, whatever was said of it since; or first heard of */
     gp_usec_t full_at;  /* leader: when it last got the whole table */
     gp_usec_t reply_at; /* when it last got a SEEK_REPLY unasked, or was introduced */
     gp_usec_t pending_until;
-    gp_usec_t hold_until; /* leader: introduced, goes into the view then or when it speaks */
     uint64_t left_incarnation;
     uint64_t seen_incarnation; /* highest that it spoke with itself */
     /* what was last told by MEMBER */
@@ -67,13 +78,11 @@ typedef struct gp_group_entry {
     /* questions */
     uint32_t sent_sequence; /* of the last BEAT or PROBE */
     gp_usec_t sent_at;
-    gp_usec_t due_at; /* the oldest unanswered question counts as silence from here; 0: none */
-    uint32_t skip;    /* rounds of beats left out so far */
+    uint32_t skip; /* rounds of beats left out so far */
     /* suspicion */
-    bool suspected;
     bool many_passed; /* tested again after MANY_AT_ONCE: that rule no longer holds it */
     bool vouched;     /* a confirmer hears it */
-    gp_usec_t suspected_at, window_at, quiet_until;
+    gp_usec_t suspected_at, quiet_until;
     uint32_t round;
     uint64_t asked, silent; /* confirmers */
     /* evidence */
@@ -81,15 +90,11 @@ typedef struct gp_group_entry {
     uint64_t evidence_by;
     uint32_t evidence_sequence; /* an answer to this or a later question disproves it */
     gp_usec_t evidence_at;      /* 0: none */
-    gp_usec_t evidence_ask_at;  /* leader: then ask the deputy to look; 0: no need */
-    gp_group_dial_phase_t dial;
-    gp_usec_t dial_at;
     uint64_t dial_incarnation;
-    /* this machine is asked to confirm */
+    /* a question of a confirmer's */
     uint8_t ask_by; /* slot */
     uint32_t ask_round;
     uint64_t ask_incarnation;
-    gp_usec_t ask_due; /* 0: not asked */
     gp_availability_t availability;
 } gp_group_entry_t;
 

@@ -76,7 +76,7 @@ gp_group_entry_t *gp_group_add(gp_group_t *g, const gp_id_t *id)
     g->count++;
     g->used |= UINT64_C(1) << slot;
     gp_group_entry_t *m = &g->entries[slot];
-    *m = (gp_group_entry_t){.slot = slot, .dirty = true, .ruled_at = g->now};
+    *m = (gp_group_entry_t){.slot = slot, .dirty = true, .ruled_at = g->now, .away_since = g->now};
     m->shown.id = *id;
     m->shown.since = g->now;
     m->beat_slot = (uint8_t)(gp_hash(id->b, sizeof id->b, g->config.group) % GP_GROUP_SLOTS);
@@ -183,6 +183,9 @@ uint32_t gp_group_digest(gp_group_t *g)
 
 void gp_group_rule(gp_group_t *g, gp_group_entry_t *m, gp_member_state_t state, gp_cause_t cause)
 {
+    if (m->ruled_state == GP_MEMBER_ALIVE && state != GP_MEMBER_ALIVE) {
+        m->away_since = g->now;
+    }
     if (m->ruled_state != state) {
         m->ruled_at = g->now;
         g->links_dirty = true;

@@ -403,7 +403,7 @@ uint32_t gp_group_view_held(const gp_group_t *group)
 
 static bool is_older(const gp_group_entry_t *m, const gp_group_entry_t *than)
 {
-    return than == NULL || m->ruled_at < than->ruled_at;
+    return than == NULL || m->away_since < than->away_since;
 }
 
 static bool is_never_seen(const gp_group_entry_t *m)
@@ -425,7 +425,7 @@ bool gp_group_make_room(gp_group_t *g, gp_out_t *out)
         if (!self && (!m->in_view || m->ruled_state == GP_MEMBER_LEFT) && is_older(m, left)) {
             left = m;
         } else if ((m->ruled_state == GP_MEMBER_UNAVAILABLE || is_never_seen(m)) &&
-                   g->now - m->ruled_at >= g->config.forget_dead_after && is_older(m, dead)) {
+                   g->now - m->away_since >= g->config.forget_dead_after && is_older(m, dead)) {
             dead = m;
         }
     }

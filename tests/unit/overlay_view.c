@@ -355,7 +355,10 @@ static void test_room_is_made(void **state)
         told = told || a->msg->u.view.entries[i].state == GP_MEMBER_NONE;
     }
     assert_true(told);
-    solo_entry(s, 7)->ruled_at = s->now - s->config.forget_dead_after;
+    /* How long it is dead counts, not since when that is said: a majority may be lost and found. */
+    solo_entry(s, 7)->away_since = s->now - s->config.forget_dead_after;
+    gp_group_rule(s->core, solo_entry(s, 7), GP_MEMBER_UNKNOWN, GP_CAUSE_NO_QUORUM);
+    gp_group_rule(s->core, solo_entry(s, 7), GP_MEMBER_UNAVAILABLE, GP_CAUSE_SILENT);
     seek(s, 101, 1 << 16);
     assert_non_null(solo_entry(s, 101));
     assert_null(solo_entry(s, 7));

@@ -82,7 +82,8 @@ static void test_hash_tells_apart(void **state)
 static void test_hash_is_for_ever(void **state)
 {
     (void)state;
-    assert_true(gp_hash("gridpeer", 8, 1) == 0x2636567681ba8302ULL);
+    assert_true(gp_hash("gridpeer", 8, 1) == 0x3c1ab26729865e1cULL);
+    assert_true(gp_hash("gridpeer: e", 11, 1) == 0xf08dfc6bd8180065ULL); /* a word and a rest */
 }
 
 int main(void)
