@@ -57,10 +57,15 @@ void gp_group_dial(gp_group_t *g, gp_group_entry_t *m, gp_out_t *out)
     gp_out_plain(out, GP_ACTION_DIAL, &m->shown.id, 0);
 }
 
+bool gp_group_dial_waits(const gp_group_entry_t *m)
+{
+    return m->dial == GP_GROUP_DIAL_PAUSE || m->dial == GP_GROUP_DIAL_RETRY;
+}
+
 void gp_group_dial_again(gp_group_t *g, gp_group_entry_t *m, gp_out_t *out)
 {
-    assert(m->dial == GP_GROUP_DIAL_PAUSE);
-    m->dial = GP_GROUP_DIAL_SECOND;
+    assert(gp_group_dial_waits(m));
+    m->dial = m->dial == GP_GROUP_DIAL_PAUSE ? GP_GROUP_DIAL_SECOND : GP_GROUP_DIAL_FIRST;
     m->dial_at = g->now;
     gp_out_plain(out, GP_ACTION_DIAL, &m->shown.id, 0);
 }
@@ -126,11 +131,13 @@ static void refused_twice(gp_group_t *g, gp_group_entry_t *m, gp_out_t *out)
 void gp_group_on_dialed(gp_group_t *g, const gp_event_t *event, gp_out_t *out)
 {
     gp_group_entry_t *m = gp_group_find(g, &event->peer);
-    if (m == NULL || m->dial == GP_GROUP_DIAL_NONE || m->dial == GP_GROUP_DIAL_PAUSE) {
+    if (m == NULL || m->dial == GP_GROUP_DIAL_NONE || gp_group_dial_waits(m)) {
         return;
     }
     gp_group_dial_phase_t phase = m->dial;
+    bool again = m->link_lost && event->token == GP_DIAL_OPEN;
     m->dial = GP_GROUP_DIAL_NONE;
+    m->link_lost = false;
     if (m->dial_incarnation != gp_group_newest(m)) {
         return; /* it has come back meanwhile: the dial was about an earlier life */
     }
@@ -140,6 +147,11 @@ void gp_group_on_dialed(gp_group_t *g, const gp_event_t *event, gp_out_t *out)
             return;
         }
         m->dial = GP_GROUP_DIAL_PAUSE;
+        m->dial_at = g->now + g->config.redial_after;
+        return;
+    }
+    if (again) {
+        m->dial = GP_GROUP_DIAL_RETRY;
         m->dial_at = g->now + g->config.redial_after;
         return;
     }
@@ -159,6 +171,7 @@ void gp_group_on_link(gp_group_t *g, const gp_event_t *event, gp_out_t *out)
     if (m == NULL) {
         return;
     }
+    m->link_lost = !event->ok;
     if (!event->ok) {
         gp_group_dial(g, m, out);
         return;

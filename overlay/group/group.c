@@ -260,7 +260,7 @@ static void entry_timers(gp_group_t *g, gp_group_entry_t *m, uint32_t *opened, g
             gp_group_close(g, m, 5, GP_CAUSE_NONE, out);
         }
     }
-    if (m->dial == GP_GROUP_DIAL_PAUSE && is_due(m->dial_at, g->now)) {
+    if (gp_group_dial_waits(m) && is_due(m->dial_at, g->now)) {
         gp_group_dial_again(g, m, out);
     }
     if (is_due(m->ask_due, g->now)) {
@@ -323,7 +323,7 @@ static gp_usec_t entry_wake(const gp_group_entry_t *m)
     if (m->suspected) {
         sooner(&at, m->window_at);
     }
-    if (m->dial == GP_GROUP_DIAL_PAUSE) {
+    if (gp_group_dial_waits(m)) {
         sooner(&at, m->dial_at);
     }
     return at;

@@ -33,6 +33,7 @@ typedef enum gp_group_dial_phase {
     GP_GROUP_DIAL_NONE = 0,
     GP_GROUP_DIAL_FIRST, /* in the shell's hands */
     GP_GROUP_DIAL_PAUSE, /* refused once; the second try comes at dial_at */
+    GP_GROUP_DIAL_RETRY, /* open although its link broke: a process that ends closes one by one */
     GP_GROUP_DIAL_SECOND
 } gp_group_dial_phase_t;
 
@@ -66,8 +67,8 @@ typedef struct gp_group_entry {
     bool left_forever;
     gp_usec_t ruled_at;
     gp_usec_t away_since; /* last alive, whatever was said of it since; or first heard of */
-    gp_usec_t full_at;  /* leader: when it last got the whole table */
-    gp_usec_t reply_at; /* when it last got a SEEK_REPLY unasked, or was introduced */
+    gp_usec_t full_at;    /* leader: when it last got the whole table */
+    gp_usec_t reply_at;   /* when it last got a SEEK_REPLY unasked, or was introduced */
     gp_usec_t pending_until;
     uint64_t left_incarnation;
     uint64_t seen_incarnation; /* highest that it spoke with itself */
@@ -90,6 +91,7 @@ typedef struct gp_group_entry {
     uint64_t evidence_by;
     uint32_t evidence_sequence; /* an answer to this or a later question disproves it */
     gp_usec_t evidence_at;      /* 0: none */
+    bool link_lost;             /* and nothing else is known of that yet */
     uint64_t dial_incarnation;
     /* a question of a confirmer's */
     uint8_t ask_by; /* slot */
@@ -317,6 +319,7 @@ void gp_group_on_link(gp_group_t *g, const gp_event_t *event, gp_out_t *out);
 void gp_group_on_dialed(gp_group_t *g, const gp_event_t *event, gp_out_t *out);
 void gp_group_on_evidence(gp_group_t *g, const gp_event_t *event, gp_out_t *out);
 void gp_group_dial(gp_group_t *g, gp_group_entry_t *m, gp_out_t *out);
+bool gp_group_dial_waits(const gp_group_entry_t *m); /* for dial_at */
 void gp_group_dial_again(gp_group_t *g, gp_group_entry_t *m, gp_out_t *out);
 void gp_group_evidence_void(gp_group_entry_t *m);
 bool gp_group_evidence_add(gp_group_t *g, gp_group_entry_t *m, uint8_t by, uint64_t incarnation);

@@ -305,7 +305,7 @@ void gp_group_on_leave_command(gp_group_t *g, const gp_event_t *event, gp_out_t 
     g->flags |= GP_FLAG_LEAVING;
     g->leave_until = g->now + g->config.leave_limit;
     g->standings_dirty = true;
-    if (gp_group_living(g) <= 1 && !g->leading) {
+    if (g->count <= 1 && !g->leading) {
         g->leave_until = g->now; /* nobody to tell */
     }
     gp_group_leave_again(g, out);

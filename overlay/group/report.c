@@ -3,6 +3,8 @@
  */
 #include "overlay/group/group_state.h"
 
+#define STORE_SOON (100 * GP_MSEC) /* what else happens in so long is written with it */
+
 void gp_group_refuse(gp_group_t *g, const gp_event_t *event, gp_error_t error, gp_out_t *out)
 {
     if (g->refused_at != 0 && g->now - g->refused_at < 100 * GP_MSEC) {
@@ -313,12 +315,15 @@ static void report_store(gp_group_t *g, gp_out_t *out)
     if (!g->store_dirty || g->store_open) {
         return;
     }
-    if (g->store_at == 0) {
-        g->store_at = g->now + g->config.store_period;
+    if (g->store_at == 0) { /* the first change soon: a machine that has just joined may crash */
+        gp_usec_t next = g->last_store == 0 ? 0 : g->last_store + g->config.store_period;
+        gp_usec_t soon = g->now + STORE_SOON;
+        g->store_at = next > soon ? next : soon;
     }
     if (g->now < g->store_at) {
         return;
     }
+    g->last_store = g->now;
     g->store_dirty = false;
     g->store_open = true;
     g->store_at = 0;

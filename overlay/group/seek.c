@@ -77,9 +77,15 @@ static void seek_round(gp_group_t *g, gp_out_t *out)
     }
 }
 
+/* Who goes seeks as well until it knows whom to tell: else it would be taken for dead. */
+static bool has_found(const gp_group_t *g)
+{
+    return gp_group_recognized(g) || (g->leaving && gp_group_has_leader(g));
+}
+
 void gp_group_seek(gp_group_t *g, gp_out_t *out)
 {
-    if (gp_group_recognized(g) || g->leaving) {
+    if (has_found(g)) {
         g->seek_tries = 0;
         g->seek_at = 0;
         if (gp_group_has_leader(g) && !g->leading && !g->leaving) {
@@ -247,7 +253,7 @@ void gp_group_on_seek_reply(gp_group_t *g, const gp_event_t *event, gp_out_t *ou
     gp_group_entry_t *leader = gp_group_find(g, &reply->leader);
     bool news = leader != NULL && !gp_id_equal(&reply->leader, &g->self) &&
                 !gp_id_equal(&reply->leader, &event->peer) && reply->right != GP_RIGHT_NONE;
-    if (!news || gp_group_recognized(g) || g->leaving || leader->shown.address[0] == 0) {
+    if (!news || has_found(g) || leader->shown.address[0] == 0) {
         return;
     }
     if (leader->reply_at == 0 || g->now - leader->reply_at >= g->config.seek_min) {

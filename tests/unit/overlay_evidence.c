@@ -60,6 +60,34 @@ static void test_one_refusal_is_none(void **state)
     solo_free(s);
 }
 
+/* The kernel closes what a dead process had one by one: its link first, its port a moment later. */
+static void test_a_port_that_outlives_the_link(void **state)
+{
+    (void)state;
+    solo_t *s = solo_following(5);
+    solo_link(s, 4, false);
+    solo_dialed(s, 4, GP_DIAL_OPEN);
+    assert_null(solo_plain(s, GP_ACTION_DIAL, 4));
+    s->now += 10 * GP_MSEC;
+    solo_event(s, (gp_event_t){.type = GP_EVENT_WAKE});
+    assert_non_null(solo_plain(s, GP_ACTION_DIAL, 4));
+    solo_dialed(s, 4, GP_DIAL_REFUSED);
+    assert_null(solo_action(s, GP_MSG_EVIDENCE, SOLO_ANY, 0)); /* two refusals, as ever */
+    s->now += 10 * GP_MSEC;
+    solo_event(s, (gp_event_t){.type = GP_EVENT_WAKE});
+    solo_dialed(s, 4, GP_DIAL_REFUSED);
+    assert_non_null(solo_action(s, GP_MSG_EVIDENCE, 1, 0));
+    solo_link(s, 3, false); /* one that is well: looked at once more, and then let be */
+    solo_dialed(s, 3, GP_DIAL_OPEN);
+    s->now += 10 * GP_MSEC;
+    solo_event(s, (gp_event_t){.type = GP_EVENT_WAKE});
+    solo_dialed(s, 3, GP_DIAL_OPEN);
+    s->now += 10 * GP_MSEC;
+    solo_event(s, (gp_event_t){.type = GP_EVENT_WAKE});
+    assert_null(solo_plain(s, GP_ACTION_DIAL, 3));
+    solo_free(s);
+}
+
 static void test_other_results_are_suspicions(void **state)
 {
     (void)state;
@@ -308,6 +336,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_broken_link_is_dialled_twice),
         cmocka_unit_test(test_one_refusal_is_none),
+        cmocka_unit_test(test_a_port_that_outlives_the_link),
         cmocka_unit_test(test_other_results_are_suspicions),
         cmocka_unit_test(test_a_relayed_machine_cannot_be_dialled),
         cmocka_unit_test(test_two_observers_make_a_verdict),

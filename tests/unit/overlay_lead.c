@@ -322,6 +322,21 @@ static void test_leaving_has_a_limit(void **state)
     solo_free(s);
 }
 
+/* Joined and gone in one breath: it seeks on until it knows whom to tell. */
+static void test_leaving_before_anybody_leads(void **state)
+{
+    (void)state;
+    solo_t *s = solo_started(4);
+    gp_msg_t msg = leave_command(false);
+    solo_command(s, &msg);
+    assert_null(solo_action(s, GP_MSG_LEFT, SOLO_ANY, 0));
+    assert_true(solo_run_to(s, 200 * GP_MSEC, GP_MSG_SEEK));
+    solo_leader(s, 1, 2, 1, GP_RIGHT_QUORUM);
+    assert_non_null(solo_action(s, GP_MSG_LEAVE, 1, 0));
+    assert_true(solo_run_to(s, GP_SECOND, GP_MSG_LEFT));
+    solo_free(s);
+}
+
 static void test_the_leader_leaves(void **state)
 {
     (void)state;
@@ -389,6 +404,7 @@ int main(void)
         cmocka_unit_test(test_a_refutation_at_the_leader),
         cmocka_unit_test(test_leaving),
         cmocka_unit_test(test_leaving_has_a_limit),
+        cmocka_unit_test(test_leaving_before_anybody_leads),
         cmocka_unit_test(test_the_leader_leaves),
         cmocka_unit_test(test_a_member_leaves),
     };
