@@ -7,12 +7,12 @@
 
 #include "agent/lab/beacon_run.h"
 
+#include "overlay/net/beacon.h"
 #include "overlay/net/guest.h"
 #include "proto/envelope.h"
 
 #define ASK_MS          5000
 #define BEACON_MS       2500
-#define BEACON_UDP_PORT 7617 /* as config_table.h has it by default */
 
 static gp_wall_ms_t wall_ms(void)
 {
@@ -98,7 +98,7 @@ static gp_error_t exchange_nearby(const gp_join_t *join, const gp_seed_t *seed, 
     gp_beacon_run_t beacon = {0};
     gp_seed_t nearby = *seed;
     gp_error_t error =
-        gp_beacon_listen(&join->token.grid, BEACON_UDP_PORT, BEACON_MS, &beacon, fail);
+        gp_beacon_listen(&join->token.grid, GP_BEACON_UDP_PORT, BEACON_MS, &beacon, fail);
     FILE *heard = error == GP_OK ? fdopen(dup(beacon.fd), "r") : NULL;
     error = GP_E_JOIN_UNREACHABLE;
     while (heard != NULL && error != GP_OK &&

@@ -12,7 +12,7 @@
 #include "proto/limits.h"
 #include "proto/types.h"
 
-#define GP_BEACON_UDP_PORT    4710
+#define GP_BEACON_UDP_PORT    7617 /* the default of config_table.h */
 #define GP_BEACON_INTERVAL_MS 1000
 #define GP_BEACON_MAX         (4 + 16 + 2 + 1 + GP_NAME_MAX)
 
