@@ -9,36 +9,6 @@
 #include "agent_cli_stage.h"
 #include "proto_cmocka.h"
 
-static int setup(void **state)
-{
-    stage_t *stage = malloc(sizeof *stage);
-    stage_set(stage);
-    *state = stage;
-    return 0;
-}
-
-static int setup_agent(void **state)
-{
-    (void)setup(state);
-    stage_agent_start(*state);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    stage_clear(*state);
-    free(*state);
-    return 0;
-}
-
-#define assert_has(text, part)                                                                     \
-    do {                                                                                           \
-        if (strstr(text, part) == NULL) {                                                          \
-            print_error("no \"%s\" in:\n%s\n", part, text);                                        \
-            fail();                                                                                \
-        }                                                                                          \
-    } while (0)
-
 /* ---- what is shown --------------------------------------------------------------------------- */
 
 static void status_is_a_summary(void **state)
@@ -574,8 +544,8 @@ static void help_and_version_are_printed(void **state)
     assert_int_equal(stage_run_bare(stage, "help nonsense"), 64);
 }
 
-#define IDLE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-#define LIVE(name) cmocka_unit_test_setup_teardown(name, setup_agent, teardown)
+#define IDLE(name) cmocka_unit_test_setup_teardown(name, stage_setup, stage_teardown)
+#define LIVE(name) cmocka_unit_test_setup_teardown(name, stage_setup_agent, stage_teardown)
 
 int main(void)
 {

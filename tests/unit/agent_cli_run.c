@@ -18,30 +18,6 @@ static const char running[] =
     "{'event':'state','job':17,'state':'running','reason':'none','code':0,'node':'n3','name':'sh',"
     "'incarnation':1,'text':''}";
 
-static int setup(void **state)
-{
-    stage_t *stage = malloc(sizeof *stage);
-    stage_set(stage);
-    stage_agent_start(stage);
-    *state = stage;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    stage_clear(*state);
-    free(*state);
-    return 0;
-}
-
-#define assert_has(text, part)                                                                     \
-    do {                                                                                           \
-        if (strstr(text, part) == NULL) {                                                          \
-            print_error("no \"%s\" in:\n%s\n", part, text);                                        \
-            fail();                                                                                \
-        }                                                                                          \
-    } while (0)
-
 static void lines_set(stage_t *stage, const char *one, const char *two, const char *three)
 {
     stage->line_count = 0;
@@ -329,7 +305,7 @@ static void a_lost_agent_is_told(void **state)
     assert_has(stage->err, "  next: see gridpeer ps");
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, stage_setup_agent, stage_teardown)
 
 int main(void)
 {

@@ -379,3 +379,25 @@ json_t *stage_document(const stage_t *stage)
     assert(document != NULL);
     return document;
 }
+
+int stage_setup(void **state)
+{
+    stage_t *stage = malloc(sizeof *stage);
+    stage_set(stage);
+    *state = stage;
+    return 0;
+}
+
+int stage_setup_agent(void **state)
+{
+    (void)stage_setup(state);
+    stage_agent_start(*state);
+    return 0;
+}
+
+int stage_teardown(void **state)
+{
+    stage_clear(*state);
+    free(*state);
+    return 0;
+}

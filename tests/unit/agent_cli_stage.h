@@ -43,6 +43,19 @@ void stage_agent_start(stage_t *stage);
 
 void stage_clear(stage_t *stage);
 
+/* cmocka's: *state is a stage_t, without or with the agent n1. */
+int stage_setup(void **state);
+int stage_setup_agent(void **state);
+int stage_teardown(void **state);
+
+#define assert_has(text, part)                                                                     \
+    do {                                                                                           \
+        if (strstr(text, part) == NULL) {                                                          \
+            print_error("no \"%s\" in:\n%s\n", part, text);                                        \
+            fail();                                                                                \
+        }                                                                                          \
+    } while (0)
+
 /* Runs "gridpeer LINE --dir DIRECTORY", LINE split at blanks, '+' standing for a blank. */
 int stage_run(stage_t *stage, const char *line);
 

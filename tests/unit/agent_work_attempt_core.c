@@ -3,23 +3,6 @@
 
 #include "tests/unit/agent_work_desk.h"
 
-static int setup(void **state)
-{
-    desk_t *desk = malloc(sizeof *desk);
-
-    assert_non_null(desk);
-    desk_open(desk);
-    *state = desk;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    desk_close(*state);
-    free(*state);
-    return 0;
-}
-
 static const gp_msg_ended_t *reported(const desk_t *desk)
 {
     return &desk_sent(desk, 9, GP_MSG_ENDED)->u.ended;
@@ -303,7 +286,6 @@ static void keys_tell_attempts_apart(void **state)
     }
 }
 
-#define DESK(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
 {

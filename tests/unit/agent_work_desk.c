@@ -54,6 +54,23 @@ void desk_close(desk_t *desk)
     free(desk->core);
 }
 
+int desk_setup(void **state)
+{
+    desk_t *desk = malloc(sizeof *desk);
+
+    assert_non_null(desk);
+    desk_open(desk);
+    *state = desk;
+    return 0;
+}
+
+int desk_teardown(void **state)
+{
+    desk_close(*state);
+    free(*state);
+    return 0;
+}
+
 gp_id_t desk_id(uint8_t number)
 {
     return (gp_id_t){.b = {number, 1}};
@@ -392,4 +409,10 @@ void desk_program_ended(desk_t *desk, gp_reason_t reason, uint32_t code, uint64_
                                  .code = code,
                                  .output = output};
     desk_command(desk, 0);
+}
+
+const gp_msg_job_t *desk_told_end(desk_t *desk)
+{
+    desk_stored(desk, desk_store_token(desk, GP_MSG_JOB_STATE), true);
+    return &desk_noticed(desk, GP_MSG_JOB)->u.job;
 }

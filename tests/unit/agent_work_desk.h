@@ -34,6 +34,11 @@ typedef struct desk {
 void desk_open(desk_t *desk);
 void desk_close(desk_t *desk);
 
+/* cmocka's: each test has a desk of its own, *state. */
+int desk_setup(void **state);
+int desk_teardown(void **state);
+#define DESK(test) cmocka_unit_test_setup_teardown(test, desk_setup, desk_teardown)
+
 /* A new core with desk->config, as after a start of the agent. */
 void desk_renew(desk_t *desk);
 
@@ -58,6 +63,9 @@ uint32_t desk_count(const desk_t *desk, gp_action_type_t type, gp_msg_kind_t kin
 /* The same, which must be there (once): its message. */
 const gp_msg_t *desk_sent(const desk_t *desk, uint8_t to, gp_msg_kind_t kind);
 const gp_msg_t *desk_noticed(const desk_t *desk, gp_msg_kind_t kind);
+
+/* What is told of the job once its record is durable. */
+const gp_msg_job_t *desk_told_end(desk_t *desk);
 
 /* The token of the one STORE of this kind. */
 uint64_t desk_store_token(const desk_t *desk, gp_msg_kind_t kind);

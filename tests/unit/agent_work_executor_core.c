@@ -3,23 +3,6 @@
 
 #include "tests/unit/agent_work_desk.h"
 
-static int setup(void **state)
-{
-    desk_t *desk = malloc(sizeof *desk);
-
-    assert_non_null(desk);
-    desk_open(desk);
-    *state = desk;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    desk_close(*state);
-    free(*state);
-    return 0;
-}
-
 static const gp_msg_claimed_t *answer(const desk_t *desk)
 {
     return &desk_sent(desk, 9, GP_MSG_CLAIMED)->u.claimed;
@@ -507,7 +490,6 @@ static void no_message_breaks_it(void **state)
     }
 }
 
-#define DESK(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
 {

@@ -3,23 +3,6 @@
 
 #include "tests/unit/agent_work_desk.h"
 
-static int setup(void **state)
-{
-    desk_t *desk = malloc(sizeof *desk);
-
-    assert_non_null(desk);
-    desk_open(desk);
-    *state = desk;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    desk_close(*state);
-    free(*state);
-    return 0;
-}
-
 static gp_job_state_t state_of(const desk_t *desk, uint64_t number)
 {
     gp_work_job_t job;
@@ -433,7 +416,6 @@ static void a_stopping_agent_waits_only_so_long(void **state)
     assert_int_equal(desk_count(desk, GP_ACTION_NOTICE, GP_MSG_WORK_STOPPED), 0);
 }
 
-#define DESK(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
 {

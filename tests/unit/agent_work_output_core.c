@@ -3,23 +3,6 @@
 
 #include "tests/unit/agent_work_desk.h"
 
-static int setup(void **state)
-{
-    desk_t *desk = malloc(sizeof *desk);
-
-    assert_non_null(desk);
-    desk_open(desk);
-    *state = desk;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    desk_close(*state);
-    free(*state);
-    return 0;
-}
-
 static void output_ack(desk_t *desk, uint64_t received, uint64_t until)
 {
     gp_msg_output_ack_t *msg = &desk_msg(desk, GP_MSG_OUTPUT_ACK)->u.output_ack;
@@ -209,7 +192,6 @@ static void many_pieces_share_the_sheet(void **state)
     }
 }
 
-#define DESK(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
 {

@@ -3,29 +3,6 @@
 
 #include "tests/unit/agent_work_desk.h"
 
-static int setup(void **state)
-{
-    desk_t *desk = malloc(sizeof *desk);
-
-    assert_non_null(desk);
-    desk_open(desk);
-    *state = desk;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    desk_close(*state);
-    free(*state);
-    return 0;
-}
-
-static const gp_msg_job_t *told_end(desk_t *desk)
-{
-    desk_stored(desk, desk_store_token(desk, GP_MSG_JOB_STATE), true);
-    return &desk_noticed(desk, GP_MSG_JOB)->u.job;
-}
-
 static void discovery_is_asked_for_the_job(void **state)
 {
     desk_t *desk = *state;
@@ -79,7 +56,7 @@ static void only_the_machine_that_was_named_will_do(void **state)
     desk_command(desk, DESK_FIRST);
     (void)desk_sent(desk, 2, GP_MSG_CLAIM);
     desk_claimed(desk, 2, 1, false, 0);
-    assert_int_equal(told_end(desk)->reason, GP_REASON_REFUSED);
+    assert_int_equal(desk_told_end(desk)->reason, GP_REASON_REFUSED);
 }
 
 static void no_match_says_which_condition_excludes_how_many(void **state)
@@ -98,7 +75,7 @@ static void no_match_says_which_condition_excludes_how_many(void **state)
     answer->conditions[2].text = gp_text("mem >= 1TiB");
     answer->conditions[2].excluded = 10;
     desk_command(desk, DESK_FIRST);
-    job = told_end(desk);
+    job = desk_told_end(desk);
     assert_int_equal(job->state, GP_JOB_FAILED);
     assert_int_equal(job->reason, GP_REASON_NO_MATCH);
     desk_text(job->text,
@@ -121,7 +98,7 @@ static void a_wrong_query_fails_at_once(void **state)
 
     (void)desk_accepted(desk);
     answer_error(desk, GP_E_QUERY_ATTRIBUTE, "no attribute 'cpus': did you mean cpu?");
-    job = told_end(desk);
+    job = desk_told_end(desk);
     assert_int_equal(job->reason, GP_REASON_NO_MATCH);
     desk_text(job->text, "no attribute 'cpus': did you mean cpu?");
 }
@@ -141,7 +118,7 @@ static void without_a_leader_discovery_is_asked_again_for_a_while(void **state)
         answer_error(desk, GP_E_NO_LEADER, "");
     }
     desk_wake(desk, 2 * GP_SECOND);
-    job = told_end(desk);
+    job = desk_told_end(desk);
     assert_int_equal(job->reason, GP_REASON_NO_MATCH);
     desk_text(job->text, gp_error_text(GP_E_NO_LEADER));
 }
@@ -156,7 +133,7 @@ static void a_lost_answer_is_asked_for_again(void **state)
     desk_wake(desk, GP_SECOND);
     (void)desk_noticed(desk, GP_MSG_JOB_FIND);
     desk_wake(desk, 5 * GP_SECOND);
-    assert_true(desk_text_has(told_end(desk)->text, "nobody said"));
+    assert_true(desk_text_has(desk_told_end(desk)->text, "nobody said"));
     answer_error(desk, GP_OK, ""); /* far too late */
     assert_int_equal(desk->out.count, 0);
 }
@@ -214,7 +191,7 @@ static void when_all_refuse_the_last_words_are_told(void **state)
     (void)desk_matched(desk, 2);
     desk_claimed(desk, 1, 1, false, 0);
     desk_claimed(desk, 2, 2, false, 0);
-    job = told_end(desk);
+    job = desk_told_end(desk);
     assert_int_equal(job->state, GP_JOB_FAILED);
     assert_int_equal(job->reason, GP_REASON_REFUSED);
     desk_text(job->node, "n2");
@@ -233,7 +210,7 @@ static void a_silent_machine_is_passed_over(void **state)
     assert_true(desk_sent(desk, 1, GP_MSG_CANCEL)->u.cancel.ticket == 500);
     assert_int_equal(desk_count(desk, GP_ACTION_STORE, GP_MSG_JOB_STATE), 0);
     desk_wake(desk, 1500 * GP_MSEC);
-    assert_true(desk_text_has(told_end(desk)->text, "did not answer"));
+    assert_true(desk_text_has(desk_told_end(desk)->text, "did not answer"));
 }
 
 static void an_unavailable_machine_is_not_asked(void **state)
@@ -248,7 +225,7 @@ static void an_unavailable_machine_is_not_asked(void **state)
     desk_member(desk, 1, GP_MEMBER_ALIVE, GP_CAUSE_ANSWERS, false);
     assert_int_equal(desk->out.count, 0);
     desk_member(desk, 3, GP_MEMBER_ALIVE, GP_CAUSE_NONE, true); /* forgotten */
-    assert_true(desk_text_has(told_end(desk)->text, "unavailable"));
+    assert_true(desk_text_has(desk_told_end(desk)->text, "unavailable"));
 }
 
 /* ---- the order ------------------------------------------------------------------------------- */
@@ -279,7 +256,7 @@ static void without_that_record_nothing_is_ordered(void **state)
     desk_stored(desk, desk_store_token(desk, GP_MSG_JOB_STATE), false);
     assert_int_equal(desk_count(desk, GP_ACTION_SEND, GP_MSG_KEEP), 0);
     assert_true(desk_sent(desk, 1, GP_MSG_CANCEL)->u.cancel.ticket == 500);
-    assert_int_equal(told_end(desk)->reason, GP_REASON_STORAGE);
+    assert_int_equal(desk_told_end(desk)->reason, GP_REASON_STORAGE);
 }
 
 static void a_machine_that_went_meanwhile_is_not_ordered(void **state)
@@ -349,7 +326,6 @@ static void a_machine_may_be_its_own_executor(void **state)
     assert_true(gp_id_equal(&start->home, &desk->self));
 }
 
-#define DESK(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
 {

@@ -3,29 +3,6 @@
 
 #include "tests/unit/agent_work_desk.h"
 
-static int setup(void **state)
-{
-    desk_t *desk = malloc(sizeof *desk);
-
-    assert_non_null(desk);
-    desk_open(desk);
-    *state = desk;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    desk_close(*state);
-    free(*state);
-    return 0;
-}
-
-static const gp_msg_job_t *told_end(desk_t *desk)
-{
-    desk_stored(desk, desk_store_token(desk, GP_MSG_JOB_STATE), true);
-    return &desk_noticed(desk, GP_MSG_JOB)->u.job;
-}
-
 static void the_order_is_repeated_until_it_is_answered(void **state)
 {
     desk_t *desk = *state;
@@ -160,7 +137,7 @@ static void the_end_waits_for_the_output(void **state)
     assert_int_equal(desk_count(desk, GP_ACTION_STORE, GP_MSG_JOB_STATE), 0);
     assert_int_equal(desk_sent(desk, 1, GP_MSG_OUTPUT_ACK)->u.output_ack.received, 3);
     desk_output(desk, 3, "def");
-    assert_int_equal(told_end(desk)->state, GP_JOB_DONE);
+    assert_int_equal(desk_told_end(desk)->state, GP_JOB_DONE);
     (void)desk_sent(desk, 1, GP_MSG_ENDED_ACK);
 }
 
@@ -176,7 +153,7 @@ static void lost_output_is_no_success(void **state)
     *msg = (gp_msg_ended_t){
         .job = DESK_FIRST, .incarnation = 1, .reason = GP_REASON_EXIT, .output = 10, .cut = true};
     desk_receive(desk, 1);
-    job = told_end(desk);
+    job = desk_told_end(desk);
     assert_int_equal(job->state, GP_JOB_FAILED);
     assert_int_equal(job->reason, GP_REASON_NODE_FAILED);
     desk_text(job->text,
@@ -202,7 +179,7 @@ static void states_tell_how_it_ended(void **state)
         desk_renew(desk);
         (void)desk_ordered(desk);
         desk_ended(desk, 1, cases[i].reason, cases[i].code, 0);
-        job = told_end(desk);
+        job = desk_told_end(desk);
         assert_int_equal(job->state, cases[i].state);
         assert_int_equal(job->reason, cases[i].reason);
         assert_int_equal(job->code, cases[i].code);
@@ -210,7 +187,7 @@ static void states_tell_how_it_ended(void **state)
     desk_renew(desk);
     (void)desk_ordered(desk);
     desk_ended(desk, 1, GP_REASON_NONE, 0, 0); /* never without a reason */
-    assert_int_equal(told_end(desk)->reason, GP_REASON_NODE_FAILED);
+    assert_int_equal(desk_told_end(desk)->reason, GP_REASON_NODE_FAILED);
 }
 
 /* ---- cancelling ------------------------------------------------------------------------------ */
@@ -232,7 +209,7 @@ static void a_cancel_is_repeated_until_the_end(void **state)
     desk_wake(desk, 300 * GP_MSEC);
     (void)desk_sent(desk, 1, GP_MSG_CANCEL);
     desk_ended(desk, 1, GP_REASON_CANCELLED, 15, 0);
-    assert_int_equal(told_end(desk)->state, GP_JOB_CANCELLED);
+    assert_int_equal(desk_told_end(desk)->state, GP_JOB_CANCELLED);
     assert_true(gp_work_ops.wake(desk->core) == GP_NEVER);
 }
 
@@ -247,7 +224,7 @@ static void a_cancelled_job_is_not_ordered_once_more(void **state)
     assert_int_equal(desk_count(desk, GP_ACTION_SEND, GP_MSG_KEEP), 0);
     desk_claimed(desk, 1, 1, false, 500);
     assert_int_equal(desk_count(desk, GP_ACTION_SEND, GP_MSG_CLAIM), 0);
-    assert_int_equal(told_end(desk)->state, GP_JOB_CANCELLED);
+    assert_int_equal(desk_told_end(desk)->state, GP_JOB_CANCELLED);
 }
 
 static void a_cancelled_job_needs_no_reader(void **state)
@@ -272,7 +249,7 @@ static void one_that_ended_well_before_the_cancel_is_done(void **state)
     (void)desk_running(desk);
     cancel(desk);
     desk_ended(desk, 1, GP_REASON_EXIT, 0, 0);
-    assert_int_equal(told_end(desk)->state, GP_JOB_DONE);
+    assert_int_equal(desk_told_end(desk)->state, GP_JOB_DONE);
 }
 
 /* ---- its machine ----------------------------------------------------------------------------- */
@@ -289,7 +266,7 @@ static void an_unavailable_machine_ends_the_job_with_its_cause(void **state)
     assert_int_equal(desk->out.count, 0);
     desk_member(desk, 1, GP_MEMBER_UNAVAILABLE, GP_CAUSE_REFUSED, false);
     (void)desk_sent(desk, 1, GP_MSG_CANCEL); /* if it lives after all, it shall stop */
-    job = told_end(desk);
+    job = desk_told_end(desk);
     assert_int_equal(job->state, GP_JOB_FAILED);
     assert_int_equal(job->reason, GP_REASON_NODE_FAILED);
     desk_text(job->node, "n1");
@@ -306,7 +283,7 @@ static void ordered_but_never_heard_of_it_is_lost(void **state)
 
     (void)desk_ordered(desk);
     desk_member(desk, 1, GP_MEMBER_UNAVAILABLE, GP_CAUSE_SILENT, false);
-    job = told_end(desk);
+    job = desk_told_end(desk);
     assert_int_equal(job->state, GP_JOB_LOST);
     assert_int_equal(job->reason, GP_REASON_NODE_FAILED);
     assert_true(desk_text_has(job->text, "may have run"));
@@ -319,7 +296,7 @@ static void an_agent_that_stopped_in_good_order_is_told_as_such(void **state)
 
     (void)desk_running(desk);
     desk_member(desk, 1, GP_MEMBER_LEFT, GP_CAUSE_STOPPED, false);
-    assert_int_equal(told_end(desk)->reason, GP_REASON_AGENT_STOPPED);
+    assert_int_equal(desk_told_end(desk)->reason, GP_REASON_AGENT_STOPPED);
 }
 
 static void a_machine_gone_with_the_last_output(void **state)
@@ -330,7 +307,7 @@ static void a_machine_gone_with_the_last_output(void **state)
     (void)desk_running(desk);
     desk_ended(desk, 1, GP_REASON_SIGNAL, 11, 50);
     desk_member(desk, 1, GP_MEMBER_UNAVAILABLE, GP_CAUSE_REFUSED, false);
-    job = told_end(desk);
+    job = desk_told_end(desk);
     assert_int_equal(job->reason, GP_REASON_NODE_FAILED);
     assert_true(desk_text_has(job->text, "signal 11"));
     assert_true(desk_text_has(job->text, "50 bytes"));
@@ -365,7 +342,7 @@ static void a_silent_machine_that_nobody_knows_is_given_up(void **state)
         assert_true(desk->now - begin < 110 * GP_SECOND);
     } while (desk_count(desk, GP_ACTION_STORE, GP_MSG_JOB_STATE) == 0);
     assert_true(desk->now - begin >= 100 * GP_SECOND); /* ten leases */
-    assert_int_equal(told_end(desk)->reason, GP_REASON_NODE_FAILED);
+    assert_int_equal(desk_told_end(desk)->reason, GP_REASON_NODE_FAILED);
 }
 
 static void its_word_that_the_record_is_lost_ends_it(void **state)
@@ -381,10 +358,9 @@ static void its_word_that_the_record_is_lost_ends_it(void **state)
                             .cut = true,
                             .text = gp_text("its machine lost its record")};
     desk_receive(desk, 1);
-    desk_text(told_end(desk)->text, "its machine lost its record");
+    desk_text(desk_told_end(desk)->text, "its machine lost its record");
 }
 
-#define DESK(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
 {

@@ -50,47 +50,19 @@ static void world_mix(uint64_t value)
 
 /* ---- the queue ------------------------------------------------------------------------------- */
 
-static bool before(const pending_t *a, const pending_t *b)
-{
-    return a->at != b->at ? a->at < b->at : a->order < b->order;
-}
-
 void world_push(pending_t event)
 {
-    uint32_t i = w->event_count++;
-
     assert(w->event_count < EVENTS_MAX);
-    event.order = w->order++;
-    while (i > 0 && before(&event, &w->events[(i - 1) / 2])) {
-        w->events[i] = w->events[(i - 1) / 2];
-        i = (i - 1) / 2;
-    }
-    w->events[i] = event;
+    event.key.order = w->order++;
+    heap_push(w->events, &w->event_count, sizeof event, &event);
 }
 
 static pending_t world_pop(void)
 {
-    pending_t top = w->events[0];
-    pending_t last = w->events[--w->event_count];
-    uint32_t i = 0;
+    pending_t event;
 
-    for (;;) {
-        uint32_t child = 2 * i + 1;
-
-        if (child >= w->event_count) {
-            break;
-        }
-        if (child + 1 < w->event_count && before(&w->events[child + 1], &w->events[child])) {
-            child++;
-        }
-        if (!before(&w->events[child], &last)) {
-            break;
-        }
-        w->events[i] = w->events[child];
-        i = child;
-    }
-    w->events[i] = last;
-    return top;
+    heap_pop(w->events, &w->event_count, sizeof event, &event);
+    return event;
 }
 
 static uint8_t *world_pack(const gp_msg_t *msg, size_t *ret_n)
@@ -128,7 +100,7 @@ job_t *world_job_of(const gp_id_t *home, uint64_t number)
 void world_command(uint32_t node, gp_usec_t at, uint64_t token, const gp_msg_t *msg)
 {
     pending_t event = {.type = PENDING_COMMAND,
-                       .at = at,
+                       .key.at = at,
                        .node = node,
                        .life = w->nodes[node].life,
                        .token = token,
@@ -157,7 +129,7 @@ static void send(uint32_t from, const held_t *action)
     }
     for (uint32_t i = 0; i < copies; i++) {
         pending_t event = {.type = PENDING_MSG,
-                           .at = w->now + 100 + world_below(1 + w->faults.delay_ms * GP_MSEC),
+                           .key.at = w->now + 100 + world_below(1 + w->faults.delay_ms * GP_MSEC),
                            .node = to,
                            .from = from,
                            .peer = w->nodes[from].id,
@@ -165,7 +137,7 @@ static void send(uint32_t from, const held_t *action)
                            .n = action->n};
 
         if (world_chance(w->faults.late)) {
-            event.at += world_below(20 * GP_SECOND);
+            event.key.at += world_below(20 * GP_SECOND);
         }
         event.bytes = malloc(action->n + 1);
         assert(event.bytes != NULL);
@@ -213,7 +185,7 @@ static void flush(uint32_t at_node)
         if (action->type == GP_ACTION_STORE) {
             node->storing = true;
             world_push((pending_t){.type = PENDING_STORED,
-                                   .at = w->now + 50 + world_below(8 * GP_MSEC),
+                                   .key.at = w->now + 50 + world_below(8 * GP_MSEC),
                                    .node = at_node,
                                    .life = node->life,
                                    .token = action->token,
@@ -406,7 +378,7 @@ static void tell_member(uint32_t at_node, const gp_id_t *id, gp_member_state_t s
 
 static void verdicts_later(gp_usec_t in)
 {
-    world_push((pending_t){.type = PENDING_VERDICT, .at = w->now + in});
+    world_push((pending_t){.type = PENDING_VERDICT, .key.at = w->now + in});
 }
 
 static void give_verdicts(void)
@@ -461,7 +433,7 @@ static void crash(uint32_t at_node, bool keep_disk)
     }
     verdicts_later(300 * GP_MSEC);
     world_push((pending_t){.type = PENDING_RESTART,
-                           .at = w->now + 10 * GP_MSEC + world_below(15 * GP_SECOND),
+                           .key.at = w->now + 10 * GP_MSEC + world_below(15 * GP_SECOND),
                            .node = at_node});
 }
 
@@ -536,7 +508,7 @@ static void tick(void)
         world_tell("the network is whole");
     }
     verdicts_later(200 * GP_MSEC);
-    world_push((pending_t){.type = PENDING_TICK, .at = w->now + COMMANDS_PERIOD});
+    world_push((pending_t){.type = PENDING_TICK, .key.at = w->now + COMMANDS_PERIOD});
 }
 
 static void heal(void)
@@ -580,7 +552,7 @@ static void dispatch(pending_t *event)
     if (w->now < node->frozen_until) {
         pending_t later = *event;
 
-        later.at = node->frozen_until;
+        later.key.at = node->frozen_until;
         event->bytes = NULL;
         world_push(later);
         return;
@@ -626,7 +598,7 @@ static void run_until(gp_usec_t end)
         uint32_t node = 0;
         gp_usec_t wake = next_wake(&node);
 
-        if (wake <= w->events[0].at) {
+        if (wake <= w->events[0].key.at) {
             if (wake > end) {
                 break;
             }
@@ -636,14 +608,14 @@ static void run_until(gp_usec_t end)
             step(node, (gp_event_t){.type = GP_EVENT_WAKE});
             continue;
         }
-        if (w->events[0].at > end) {
+        if (w->events[0].key.at > end) {
             break;
         }
         {
             pending_t event = world_pop();
 
             wakes = 0;
-            w->now = event.at > w->now ? event.at : w->now;
+            w->now = event.key.at > w->now ? event.key.at : w->now;
             world_mix(w->now);
             dispatch(&event);
             free(event.bytes);
@@ -717,7 +689,7 @@ void world_run(uint64_t seed, const world_faults_t *faults, uint32_t jobs, uint3
         w->nodes[i].id.b[0] = (uint8_t)(i + 1);
         boot(i);
     }
-    world_push((pending_t){.type = PENDING_TICK, .at = w->now});
+    world_push((pending_t){.type = PENDING_TICK, .key.at = w->now});
     for (uint32_t i = 0; i < jobs; i++) {
         w->job_count = i + 1;
         submit(i);

@@ -4,6 +4,7 @@
 
 #include "proto/random.h"
 #include "tests/unit/agent_work_world.h"
+#include "tests/unit/heap.h"
 
 #define EVENTS_MAX      16384
 #define RECORDS_MAX     256
@@ -22,9 +23,8 @@ typedef enum pending_type {
 } pending_type_t;
 
 typedef struct pending {
+    heap_key_t key;
     pending_type_t type;
-    gp_usec_t at;
-    uint64_t order;
     uint32_t node;
     uint32_t from;
     uint32_t life; /* of the receiver: a machine that crashed meanwhile does not get it */

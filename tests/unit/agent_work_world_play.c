@@ -31,7 +31,7 @@ static program_t *program_of(node_t *node, const gp_id_t *home, uint64_t job, ui
 static void program_later(uint32_t at_node, const program_t *p, gp_usec_t in)
 {
     world_push((pending_t){.type = PENDING_PROGRAM,
-                           .at = w->now + in,
+                           .key.at = w->now + in,
                            .node = at_node,
                            .life = w->nodes[at_node].life,
                            .token = (uint64_t)(p - w->nodes[at_node].programs)});

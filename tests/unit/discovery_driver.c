@@ -258,6 +258,13 @@ void driver_grid_init(driver_grid_t *grid, uint32_t nodes)
     }
 }
 
+void driver_grid_quiet(driver_grid_t *grid, uint32_t nodes)
+{
+    driver_grid_init(grid, nodes);
+    driver_lose(grid);
+    memset(grid->sent, 0, sizeof grid->sent);
+}
+
 void driver_grid_free(driver_grid_t *grid)
 {
     driver_lose(grid);

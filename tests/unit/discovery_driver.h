@@ -50,6 +50,9 @@ gp_records_t *driver_records(uint32_t width);
 
 /* n nodes n1, n2 ... that know each other as alive; n1 leads by quorum, n2 is its deputy. */
 void driver_grid_init(driver_grid_t *grid, uint32_t nodes);
+
+/* The same, with all that it said at first lost and forgotten. */
+void driver_grid_quiet(driver_grid_t *grid, uint32_t nodes);
 void driver_grid_free(driver_grid_t *grid);
 
 void driver_command(driver_grid_t *grid, uint32_t node, uint64_t token, const gp_msg_t *msg);

@@ -8,9 +8,7 @@ static driver_grid_t grid;
 static int set_up(void **state)
 {
     (void)state;
-    driver_grid_init(&grid, 4);
-    driver_lose(&grid);
-    memset(grid.sent, 0, sizeof grid.sent);
+    driver_grid_quiet(&grid, 4);
     return 0;
 }
 

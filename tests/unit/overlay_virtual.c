@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "overlay/group/group_state.h"
+#include "tests/unit/heap.h"
 
 #define GROUP   77
 #define ACTIONS 512
@@ -21,8 +22,7 @@ typedef enum virtual_what {
 } virtual_what_t;
 
 struct virtual_event {
-    gp_usec_t at;
-    uint64_t sequence;
+    heap_key_t key;
     virtual_what_t what;
     uint32_t to, from;
     uint64_t token;
@@ -39,11 +39,6 @@ static gp_msg_t incoming;
 
 /* ---- the queue ------------------------------------------------------------------------------- */
 
-static bool before(const virtual_event_t *a, const virtual_event_t *b)
-{
-    return a->at != b->at ? a->at < b->at : a->sequence < b->sequence;
-}
-
 static void push(virtual_world_t *w, virtual_event_t event)
 {
     if (w->event_count == w->event_room) {
@@ -51,37 +46,15 @@ static void push(virtual_world_t *w, virtual_event_t event)
         w->events = realloc(w->events, w->event_room * sizeof *w->events);
         assert(w->events != NULL);
     }
-    event.sequence = ++w->sequence;
-    uint32_t i = w->event_count++;
-    while (i > 0 && before(&event, &w->events[(i - 1) / 2])) {
-        w->events[i] = w->events[(i - 1) / 2];
-        i = (i - 1) / 2;
-    }
-    w->events[i] = event;
+    event.key.order = ++w->sequence;
+    heap_push(w->events, &w->event_count, sizeof event, &event);
 }
 
 static virtual_event_t pop(virtual_world_t *w)
 {
-    assert(w->event_count > 0);
-    virtual_event_t top = w->events[0];
-    virtual_event_t last = w->events[--w->event_count];
-    uint32_t i = 0;
-    for (;;) {
-        uint32_t child = 2 * i + 1;
-        if (child >= w->event_count) {
-            break;
-        }
-        if (child + 1 < w->event_count && before(&w->events[child + 1], &w->events[child])) {
-            child++;
-        }
-        if (!before(&w->events[child], &last)) {
-            break;
-        }
-        w->events[i] = w->events[child];
-        i = child;
-    }
-    w->events[i] = last;
-    return top;
+    virtual_event_t event;
+    heap_pop(w->events, &w->event_count, sizeof event, &event);
+    return event;
 }
 
 /* ---- the network ----------------------------------------------------------------------------- */
@@ -130,7 +103,7 @@ static void transmit(virtual_world_t *w, uint32_t from, uint32_t to, const gp_ms
     }
     at = at < w->line[from][to] ? w->line[from][to] : at;
     w->line[from][to] = at;
-    virtual_event_t event = {.at = at,
+    virtual_event_t event = {.key.at = at,
                              .what = DELIVER,
                              .to = to,
                              .from = from,
@@ -157,7 +130,7 @@ static void dial(virtual_world_t *w, uint32_t from, uint32_t to)
     } else if (!w->nodes[to].running) {
         result = GP_DIAL_REFUSED;
     }
-    push(w, (virtual_event_t){.at = w->now + after,
+    push(w, (virtual_event_t){.key.at = w->now + after,
                               .what = DIALED,
                               .to = from,
                               .from = to,
@@ -170,7 +143,7 @@ static void link_to(virtual_world_t *w, uint32_t from, uint32_t to, bool hold)
     assert(to < VIRTUAL_NODES);
     w->linked[from][to] = hold;
     if (hold && reaches(w, from, to) && w->nodes[to].running) {
-        push(w, (virtual_event_t){.at = w->now + 2 * hop(w),
+        push(w, (virtual_event_t){.key.at = w->now + 2 * hop(w),
                                   .what = LINKED,
                                   .to = from,
                                   .from = to,
@@ -273,7 +246,7 @@ static void act(virtual_world_t *w, uint32_t node, const gp_out_t *out)
             assert(i + 1 == out->count);
             w->nodes[node].stores++;
             w->nodes[node].barrier = w->now + 20 * GP_MSEC;
-            push(w, (virtual_event_t){.at = w->now + 20 * GP_MSEC,
+            push(w, (virtual_event_t){.key.at = w->now + 20 * GP_MSEC,
                                       .what = STORED,
                                       .to = node,
                                       .token = a->token,
@@ -306,7 +279,7 @@ static void step(virtual_world_t *w, uint32_t node, gp_event_t event)
     gp_usec_t wake = gp_group_ops.wake(n->core);
     assert(event.type == GP_EVENT_LOAD || wake > 0);
     if (wake != n->wake && wake != GP_NEVER) {
-        push(w, (virtual_event_t){.at = wake > w->now ? wake : w->now,
+        push(w, (virtual_event_t){.key.at = wake > w->now ? wake : w->now,
                                   .what = WAKE,
                                   .to = node,
                                   .token = wake,
@@ -333,7 +306,7 @@ virtual_world_t *virtual_new(uint64_t seed, uint32_t count)
             w->nodes[i].id.b[b] = (uint8_t)gp_random_next(&w->random);
         }
     }
-    push(w, (virtual_event_t){.at = w->now, .what = ORACLE});
+    push(w, (virtual_event_t){.key.at = w->now, .what = ORACLE});
     return w;
 }
 
@@ -424,7 +397,7 @@ void virtual_start(virtual_world_t *w, uint32_t node, uint32_t knows)
     step(w, node, (gp_event_t){.type = GP_EVENT_START});
     for (uint32_t i = 0; i < w->count; i++) {
         if (w->linked[i][node] && w->nodes[i].running && reaches(w, i, node)) {
-            push(w, (virtual_event_t){.at = w->now + hop(w),
+            push(w, (virtual_event_t){.key.at = w->now + hop(w),
                                       .what = LINKED,
                                       .to = i,
                                       .from = node,
@@ -433,7 +406,7 @@ void virtual_start(virtual_world_t *w, uint32_t node, uint32_t knows)
         }
     }
     if (w->pause_every > 0) {
-        push(w, (virtual_event_t){.at = w->now + gp_random_below(&w->random, w->pause_every),
+        push(w, (virtual_event_t){.key.at = w->now + gp_random_below(&w->random, w->pause_every),
                                   .what = PAUSE,
                                   .to = node,
                                   .boot = n->boot});
@@ -458,7 +431,7 @@ void virtual_kill(virtual_world_t *w, uint32_t node)
         if (w->linked[i][node] && w->nodes[i].running && reaches(w, node, i)) {
             gp_usec_t at = w->now + hop(w);
             at = at < w->line[node][i] ? w->line[node][i] : at;
-            push(w, (virtual_event_t){.at = at,
+            push(w, (virtual_event_t){.key.at = at,
                                       .what = LINKED,
                                       .to = i,
                                       .from = node,
@@ -481,7 +454,7 @@ static void thaw(virtual_world_t *w, uint32_t node)
     uint32_t left = 0;
     for (uint32_t i = 0; i < w->parked_count; i++) {
         if (w->parked[i].to == node) {
-            w->parked[i].at = w->now;
+            w->parked[i].key.at = w->now;
             push(w, w->parked[i]);
         } else {
             w->parked[left++] = w->parked[i];
@@ -507,7 +480,7 @@ void virtual_side(virtual_world_t *w, uint32_t node, unsigned side)
 
 void virtual_tell(virtual_world_t *w, uint32_t node, gp_usec_t after, gp_msg_t *msg)
 {
-    push(w, (virtual_event_t){.at = w->now + after,
+    push(w, (virtual_event_t){.key.at = w->now + after,
                               .what = TOLD,
                               .to = node,
                               .msg = msg,
@@ -542,13 +515,13 @@ static void pause(virtual_world_t *w, const virtual_event_t *e)
     }
     if (!n->frozen) {
         n->frozen = true;
-        push(w, (virtual_event_t){.at = w->now + gp_random_below(&w->random, w->pause_max),
+        push(w, (virtual_event_t){.key.at = w->now + gp_random_below(&w->random, w->pause_max),
                                   .what = RESUME,
                                   .to = e->to,
                                   .boot = n->boot});
     }
-    push(w, (virtual_event_t){.at = w->now + w->pause_max +
-                                    gp_random_below(&w->random, 2 * w->pause_every),
+    push(w, (virtual_event_t){.key.at = w->now + w->pause_max +
+                                        gp_random_below(&w->random, 2 * w->pause_every),
                               .what = PAUSE,
                               .to = e->to,
                               .boot = n->boot});
@@ -558,7 +531,7 @@ static void happen(virtual_world_t *w, virtual_event_t *e)
 {
     virtual_node_t *n = &w->nodes[e->to];
     if (e->what == ORACLE) {
-        push(w, (virtual_event_t){.at = w->now + 20 * GP_MSEC, .what = ORACLE});
+        push(w, (virtual_event_t){.key.at = w->now + 20 * GP_MSEC, .what = ORACLE});
         if (!w->no_election) {
             virtual_oracle(w);
         }
@@ -625,9 +598,9 @@ static bool postponed(virtual_world_t *w, virtual_event_t *e)
 
 void virtual_run(virtual_world_t *w, gp_usec_t until)
 {
-    while (w->event_count > 0 && w->events[0].at <= until) {
+    while (w->event_count > 0 && w->events[0].key.at <= until) {
         virtual_event_t event = pop(w);
-        w->now = event.at > w->now ? event.at : w->now;
+        w->now = event.key.at > w->now ? event.key.at : w->now;
         if (!postponed(w, &event)) {
             happen(w, &event);
             drop(&event);
