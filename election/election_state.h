@@ -243,6 +243,9 @@ void gp_election_load(gp_election_t *el, const gp_msg_election_state_t *state);
 
 /* ---- vote.c: standing, asking, granting ------------------------------------------------------ */
 
+/* May a term that somebody names be one? Not if it is so far ahead that only a liar has it. */
+bool gp_election_credible(const gp_election_t *el, uint64_t term);
+
 /* Follows, in a term that is at least as high. Tells nobody. */
 void gp_election_follow(gp_election_t *el, uint64_t term);
 

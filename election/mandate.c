@@ -285,8 +285,9 @@ void gp_election_take_mandate(gp_election_t *el, const gp_id_t *peer,
 {
     gp_election_roster_t roster;
     if (!gp_election_roster_read(mandate->voters, mandate->voters_count, &roster) ||
-        mandate->votes_count > GP_VOTERS_MAX || mandate->term == 0 || mandate->term > GP_TERM_MAX ||
-        gp_id_is_none(&mandate->leader) || gp_id_equal(&mandate->leader, &el->self)) {
+        mandate->votes_count > GP_VOTERS_MAX || mandate->term == 0 ||
+        !gp_election_credible(el, mandate->term) || gp_id_is_none(&mandate->leader) ||
+        gp_id_equal(&mandate->leader, &el->self)) {
         return;
     }
     if (take_known(el, peer, mandate, &roster, out)) {

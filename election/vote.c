@@ -230,7 +230,7 @@ static gp_vote_reason_t judge(const gp_election_t *el, const gp_id_t *peer, cons
 void gp_election_take_prevote_ask(gp_election_t *el, const gp_id_t *peer,
                                   const gp_msg_prevote_ask_t *ask, gp_out_t *out)
 {
-    if (ask->term > GP_TERM_MAX || gp_id_equal(peer, &el->self)) {
+    if (!gp_election_credible(el, ask->term) || gp_id_equal(peer, &el->self)) {
         return;
     }
     ask_t asked = {.term = ask->term,
@@ -283,7 +283,7 @@ void gp_election_send_vote(gp_election_t *el, const gp_election_pending_t *pendi
 void gp_election_take_vote_ask(gp_election_t *el, const gp_id_t *peer, const gp_msg_vote_ask_t *ask,
                                gp_out_t *out)
 {
-    if (ask->term > GP_TERM_MAX || gp_id_equal(peer, &el->self)) {
+    if (!gp_election_credible(el, ask->term) || gp_id_equal(peer, &el->self)) {
         return;
     }
     ask_t asked = {.term = ask->term,
@@ -321,10 +321,19 @@ void gp_election_take_vote_ask(gp_election_t *el, const gp_id_t *peer, const gp_
 
 /* ---- counting -------------------------------------------------------------------------------- */
 
-/* Somebody is in a higher term: so is this machine from now on, and follows. */
-static void meet_term(gp_election_t *el, uint64_t term, gp_out_t *out)
+bool gp_election_credible(const gp_election_t *el, uint64_t term)
 {
-    if (term > GP_TERM_MAX) {
+    bool fresh = el->term == 0 && el->version == 0; /* it knows nothing yet */
+    return term <= GP_TERM_MAX && (fresh || term <= el->term + GP_TERM_JUMP);
+}
+
+/*
+ * A voter is in a higher term: so is this machine from now on, and follows. Nobody else's word
+ * counts: one liar could depose every leader.
+ */
+static void meet_term(gp_election_t *el, const gp_id_t *peer, uint64_t term, gp_out_t *out)
+{
+    if (!gp_election_credible(el, term) || gp_election_voter_index(&el->roster, peer) < 0) {
         return;
     }
     assert(term > el->term);
@@ -354,7 +363,7 @@ void gp_election_take_prevote(gp_election_t *el, const gp_id_t *peer, const gp_m
 {
     if (vote->own_term > el->term && !vote->granted) {
         if (!gp_election_leads(el)) {
-            meet_term(el, vote->own_term, out);
+            meet_term(el, peer, vote->own_term, out);
         }
         return;
     }
@@ -386,7 +395,7 @@ void gp_election_take_vote(gp_election_t *el, const gp_id_t *peer, const gp_msg_
     }
     if (!vote->granted) {
         if (vote->own_term > el->term) {
-            meet_term(el, vote->own_term, out);
+            meet_term(el, peer, vote->own_term, out);
         } else if (el->role == GP_ELECTION_CANDIDATE && vote->term == el->term) {
             count_no(el, peer);
         }

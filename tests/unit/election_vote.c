@@ -191,6 +191,38 @@ static void test_terms_that_lie_are_ignored(void **state)
     solo_free(solo);
 }
 
+static void deny(solo_t *solo, uint32_t from, uint64_t own_term)
+{
+    gp_msg_t *msg = solo_new_msg(GP_MSG_VOTE);
+    msg->u.vote.candidate = lab_id(1);
+    msg->u.vote.own_term = own_term;
+    solo_msg(solo, from, msg);
+}
+
+/* One liar must not depose a leader, nor drive the term to its end. */
+static void test_only_a_voters_word_ends_a_term(void **state)
+{
+    (void)state;
+    gp_election_config_t config = lab_config();
+    solo_t *solo = solo_leader(&config, 3);
+    deny(solo, 9, 50);
+    assert_true(gp_election_leads(solo->core));
+    deny(solo, 3, 2 + GP_TERM_JUMP + 1);
+    assert_true(gp_election_leads(solo->core));
+    solo_msg(solo, 3, solo_mandate(3, 2 + GP_TERM_JUMP + 1, 3));
+    assert_true(gp_election_leads(solo->core));
+    solo_vote_ask(solo, 3, 2 + GP_TERM_JUMP + 1, true, 0);
+    assert_int_equal(solo_answer(solo, 3), -1);
+    deny(solo, 3, 7);
+    assert_false(gp_election_leads(solo->core));
+    assert_int_equal(gp_election_own_term(solo->core), 7);
+    solo_free(solo);
+    solo = solo_new(&config, 4, NULL); /* a newcomer knows no term that could be compared */
+    solo_msg(solo, 1, solo_mandate(1, 3 * GP_TERM_JUMP, 3));
+    assert_int_equal(gp_election_term(solo->core), 3 * GP_TERM_JUMP);
+    solo_free(solo);
+}
+
 static void test_counts_each_voter_once(void **state)
 {
     (void)state;
@@ -429,6 +461,7 @@ int main(void)
         cmocka_unit_test(test_register_decides),
         cmocka_unit_test(test_grants_nothing_within_a_lease_of_its_start),
         cmocka_unit_test(test_terms_that_lie_are_ignored),
+        cmocka_unit_test(test_only_a_voters_word_ends_a_term),
         cmocka_unit_test(test_counts_each_voter_once),
         cmocka_unit_test(test_denials_end_a_campaign_early),
         cmocka_unit_test(test_a_leader_that_meets_a_higher_term_steps_down),
