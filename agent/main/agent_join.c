@@ -25,12 +25,16 @@ typedef struct asking {
  * to verify for each would be most of what a joining machine does. What was verified once is known
  * again by its bytes, until it expires.
  */
-bool agent_certified(void *context, gp_slice_t bytes, const gp_id_t *id)
+bool agent_certified(void *context, gp_slice_t bytes, const gp_id_t *id, gp_slice_t name)
 {
     agent_t *agent = context;
     uint8_t sum[AGENT_SUM_BYTES];
     gp_cert_t cert;
     gp_wall_ms_t now = agent_wall();
+    if (name.n > 0 &&
+        (gp_cert_read(bytes, &cert) != GP_OK || !gp_slice_equal(gp_text(cert.name), name))) {
+        return false;
+    }
     crypto_generichash(sum, sizeof sum, bytes.p, bytes.n, id->b, sizeof id->b);
     known_cert_t *place = &agent->certs[id->b[0] % AGENT_CERTS];
     if (memcmp(place->sum, sum, sizeof sum) == 0 && now < place->until_ms) {

@@ -115,7 +115,7 @@ void agent_on_admit(evutil_socket_t fd, short what, void *context);
 /* agent_join.c */
 void agent_guest_frame(agent_t *agent, const gp_id_t *key, gp_slice_t frame);
 void agent_letter(agent_t *agent, const gp_id_t *peer, const gp_msg_t *msg);
-bool agent_certified(void *context, gp_slice_t cert, const gp_id_t *id);
+bool agent_certified(void *context, gp_slice_t cert, const gp_id_t *id, gp_slice_t name);
 gp_error_t agent_join_open(agent_t *agent, gp_fail_t *fail);
 void agent_invite(gp_http_call_t *call, void *context);
 

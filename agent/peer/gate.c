@@ -54,23 +54,34 @@ static bool for_us(const gp_gate_t *gate, const gp_id_t *destination)
     return gp_id_equal(destination, &gate->config.self) || gp_id_equal(destination, &group);
 }
 
+static bool are_certified(const gp_gate_t *gate, const gp_record_member_t *entries, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (!gate->config.certified(gate->config.context, entries[i].cert, &entries[i].id,
+                                    entries[i].name)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Whom a machine presents, itself or others, it presents by certificate, and by no other name. */
 static bool carries_valid_certs(const gp_gate_t *gate, const gp_id_t *source, const gp_msg_t *msg)
 {
     if (gate->config.certified == NULL) {
         return true;
     }
-    if (msg->kind == GP_MSG_SEEK) {
-        return gate->config.certified(gate->config.context, msg->u.seek.cert, source);
+    switch (msg->kind) {
+    case GP_MSG_SEEK:
+        return gate->config.certified(gate->config.context, msg->u.seek.cert, source,
+                                      msg->u.seek.name);
+    case GP_MSG_INTRODUCE:
+        return are_certified(gate, msg->u.introduce.entries, msg->u.introduce.entries_count);
+    case GP_MSG_SEEK_REPLY:
+        return are_certified(gate, msg->u.seek_reply.entries, msg->u.seek_reply.entries_count);
+    default:
+        return true;
     }
-    if (msg->kind == GP_MSG_INTRODUCE) {
-        for (uint32_t i = 0; i < msg->u.introduce.entries_count; i++) {
-            const gp_record_member_t *entry = &msg->u.introduce.entries[i];
-            if (!gate->config.certified(gate->config.context, entry->cert, &entry->id)) {
-                return false;
-            }
-        }
-    }
-    return true;
 }
 
 static gp_error_t check_evidence(const gp_gate_t *gate, const gp_id_t *source, const gp_msg_t *msg)

@@ -24,8 +24,11 @@ typedef struct gp_gate_config {
     uint64_t group;
     uint64_t boot; /* this start's boot epoch */
     gp_sealer_t sealer;
-    /* Is this certificate valid, and for this machine? NULL: certificates are not looked at. */
-    bool (*certified)(void *context, gp_slice_t cert, const gp_id_t *id);
+    /*
+     * Is this certificate valid, for this machine, and under this name (empty: whatever it is)?
+     * NULL: certificates are not looked at.
+     */
+    bool (*certified)(void *context, gp_slice_t cert, const gp_id_t *id, gp_slice_t name);
     void *context;
 } gp_gate_config_t;
 
