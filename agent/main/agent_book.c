@@ -12,7 +12,8 @@
 
 void agent_admit_member(agent_t *agent, const gp_id_t *id, const char *address, gp_slice_t cert)
 {
-    if (gp_id_equal(id, &agent->identity.id) || !agent_certified(agent, cert, id, (gp_slice_t){0})) {
+    bool self = gp_id_equal(id, &agent->identity.id);
+    if (self || !agent_certified(agent, cert, id, (gp_slice_t){0})) {
         return;
     }
     bool reachable = gp_address_check(gp_text(address), false) == GP_OK;

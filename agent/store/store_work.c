@@ -216,7 +216,23 @@ static void refuse_late(gp_store_job_t *job)
     free(job);
 }
 
-/* A full queue refuses the job, in its turn, so that answers stay in order. */
+/*
+ * There is no room: who waits for an answer is refused in its turn, so that answers stay in order,
+ * and nothing else of the job is kept. An entry of the log is lost, and counted.
+ */
+static gp_store_job_t *refused(gp_store_job_t *job)
+{
+    if (job->type == GP_STORE_JOB_LOG) {
+        free(job);
+        return NULL;
+    }
+    gp_store_job_t *rest = realloc(job, sizeof *job);
+    rest = rest != NULL ? rest : job;
+    rest->n = 0;
+    rest->result = GP_E_BUSY;
+    return rest;
+}
+
 static void enqueue(gp_store_t *store, gp_store_job_t *job)
 {
     assert(store->started || store->stopping);
@@ -227,14 +243,16 @@ static void enqueue(gp_store_t *store, gp_store_job_t *job)
     (void)pthread_mutex_lock(&store->lock);
     if (store->waiting_count >= GP_STORE_QUEUE_MAX ||
         store->waiting_bytes + job->n > GP_STORE_QUEUE_BYTES) {
-        job->result = GP_E_BUSY;
         store->failures++;
+        job = refused(job);
     } else {
         store->waiting_bytes += job->n;
     }
-    store->waiting_count++;
-    list_add(&store->waiting, job);
-    (void)pthread_cond_signal(&store->work);
+    if (job != NULL) {
+        store->waiting_count++;
+        list_add(&store->waiting, job);
+        (void)pthread_cond_signal(&store->work);
+    }
     (void)pthread_mutex_unlock(&store->lock);
 }
 

@@ -287,6 +287,67 @@ static void test_full_queue_refuses(void **state)
     gp_store_close(store);
 }
 
+static void count_entry(void *context, const gp_log_entry_t *entry)
+{
+    uint32_t *count = context;
+    assert_true(gp_slice_equal(entry->object, gp_text("n1")));
+    (*count)++;
+}
+
+static uint32_t entries(gp_store_t *store)
+{
+    uint32_t count = 0;
+    assert_int_equal(gp_store_log_read(store, 0, 100000, count_entry, &count), GP_OK);
+    return count;
+}
+
+/* The disk hangs: what is queued then has a limit, entries of the log included. */
+static gp_error_t run_hang(gp_store_t *store, void *context)
+{
+    const int *pipe_fds = context;
+    char byte = 'b';
+    (void)store;
+    assert_int_equal(write(pipe_fds[3], &byte, 1), 1); /* it hangs */
+    assert_int_equal(read(pipe_fds[0], &byte, 1), 1);
+    return GP_OK;
+}
+
+static void on_hang_done(void *context, gp_error_t result)
+{
+    (void)context;
+    assert_int_equal(result, GP_OK);
+}
+
+static void test_a_hanging_disk_has_a_bounded_queue(void **state)
+{
+    news_t news = {.count = 0};
+    int pipes[4];
+    char byte = 'b';
+    (void)state;
+    gp_store_t *store = store_open();
+    start(store, &news);
+    assert_true(pipe(pipes) == 0 && pipe(pipes + 2) == 0);
+    gp_store_run(store, run_hang, on_hang_done, pipes);
+    assert_int_equal(read(pipes[2], &byte, 1), 1);
+    for (uint64_t i = 1; i <= 3 * GP_STORE_QUEUE_MAX; i++) {
+        log_one(store, gp_text("written while the disk hangs"));
+    }
+    for (uint64_t i = 1; i <= 8; i++) {
+        state_put(store, i, i);
+    }
+    assert_int_equal(gp_store_stats(store).failures, 2 * GP_STORE_QUEUE_MAX + 8);
+    assert_int_equal(write(pipes[1], &byte, 1), 1);
+    wait_news(store, &news, 8);
+    assert_int_equal(news.failed, 8); /* each is told, in its turn */
+    gp_store_close(store);
+    store = store_open();
+    assert_int_equal(entries(store), GP_STORE_QUEUE_MAX);
+    gp_store_close(store);
+    for (int i = 0; i < 4; i++) {
+        (void)close(pipes[i]);
+    }
+}
+
 /* ---- transactions of others --------------------------------------------------------------------
  */
 
@@ -300,20 +361,6 @@ static gp_error_t run_log(gp_store_t *store, void *context)
                                   .detail = gp_text("")};
     assert_int_equal(gp_store_log_inside(store, &entry), GP_OK);
     return *result;
-}
-
-static void count_entry(void *context, const gp_log_entry_t *entry)
-{
-    uint32_t *count = context;
-    assert_true(gp_slice_equal(entry->object, gp_text("n1")));
-    (*count)++;
-}
-
-static uint32_t entries(gp_store_t *store)
-{
-    uint32_t count = 0;
-    assert_int_equal(gp_store_log_read(store, 0, 100000, count_entry, &count), GP_OK);
-    return count;
 }
 
 static void on_done(void *context, gp_error_t result)
@@ -602,6 +649,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_what_comes_while_stopping_is_not_written, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_removed_record_is_gone, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_hanging_disk_has_a_bounded_queue, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_full_queue_refuses, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_refused_run_changes_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_log_is_chained_and_bounded, set_up, tear_down),
