@@ -134,8 +134,8 @@ static gp_standing_t standing_of(const gp_listed_t *member)
             return GP_STANDING_NONE;
         }
         return member->held ? GP_STANDING_OFFERED : GP_STANDING_MISSING;
-    case GP_MEMBER_UNKNOWN:
-        return GP_STANDING_UNKNOWN;
+    case GP_MEMBER_UNKNOWN: /* one that was admitted and never came is not missed */
+        return (member->flags & GP_FLAG_SEEN) != 0 ? GP_STANDING_UNKNOWN : GP_STANDING_NONE;
     default:
         return GP_STANDING_NONE;
     }

@@ -97,6 +97,10 @@ typedef struct gp_cli_sim_run {
 typedef struct gp_cli_backend {
     const char *version;
 
+    /* Could an agent listen there now (NULL: at the default)? GP_E_ADDRESS, GP_E_PORT_IN_USE, ...
+     */
+    gp_error_t (*listen_try)(const char *listen, gp_cli_fault_t *fault);
+
     /* Prepares a machine that founds a grid; nothing is started. */
     gp_error_t (*found)(const gp_cli_found_t *request, gp_cli_member_t *ret_member,
                         gp_cli_fault_t *fault);

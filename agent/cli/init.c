@@ -15,6 +15,21 @@ int gp_cli_listen_check(gp_cli_t *cli, const char **ret_listen)
     return GP_EXIT_DONE;
 }
 
+/* Before anything is done that can't be done twice: a token that is used, a name that is taken. */
+int gp_cli_listen_try(gp_cli_t *cli, const char *listen)
+{
+    gp_cli_fault_t fault = {""};
+    if (gp_cli_flag(&cli->args, "no-start")) {
+        return GP_EXIT_DONE;
+    }
+    gp_error_t error = cli->backend->listen_try(listen, &fault);
+    if (error != GP_OK) {
+        return gp_cli_fail(cli, error, "choose another: --listen tcp://ADDR:PORT", "%s",
+                           fault.detail);
+    }
+    return GP_EXIT_DONE;
+}
+
 int gp_cli_region_check(gp_cli_t *cli, const char *region)
 {
     if (gp_name_check(gp_text(region)) != GP_OK) {
@@ -113,6 +128,7 @@ static int init_run(gp_cli_t *cli)
     int code = gp_cli_region_check(cli, region);
     code = code == GP_EXIT_DONE ? gp_cli_name_read(cli, &name) : code;
     code = code == GP_EXIT_DONE ? gp_cli_listen_check(cli, &listen) : code;
+    code = code == GP_EXIT_DONE ? gp_cli_listen_try(cli, listen) : code;
     if (code != GP_EXIT_DONE) {
         return code;
     }

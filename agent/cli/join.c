@@ -43,6 +43,7 @@ static int join_run(gp_cli_t *cli)
     code = code == GP_EXIT_DONE ? token_check(cli, token) : code;
     code = code == GP_EXIT_DONE ? gp_cli_name_read(cli, &name) : code;
     code = code == GP_EXIT_DONE ? gp_cli_listen_check(cli, &listen) : code;
+    code = code == GP_EXIT_DONE ? gp_cli_listen_try(cli, listen) : code;
     if (code != GP_EXIT_DONE) {
         return code;
     }

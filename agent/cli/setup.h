@@ -9,6 +9,9 @@
 /* The value of --listen, or NULL. 0 or an exit code. */
 int gp_cli_listen_check(gp_cli_t *cli, const char **ret_listen);
 
+/* 0, or an exit code if the agent, which is to be started, could not listen there. */
+int gp_cli_listen_try(gp_cli_t *cli, const char *listen);
+
 /* 0, or an exit code if this can't be a region's name. */
 int gp_cli_region_check(gp_cli_t *cli, const char *region);
 

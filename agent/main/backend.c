@@ -17,6 +17,7 @@
 #include "agent/node/join.h"
 #include "agent/shell/story.h"
 #include "agent/store/config.h"
+#include "overlay/net/address.h"
 
 static gp_wall_ms_t wall_ms(void)
 {
@@ -37,6 +38,26 @@ static void fill_member(const gp_setup_result_t *result, gp_cli_member_t *member
     gp_grid_id_text(&result->grid, member->grid);
     snprintf(member->address, sizeof member->address, "%s", result->listen);
     snprintf(member->directory, sizeof member->directory, "%s", result->path);
+}
+
+static gp_error_t backend_listen_try(const char *listen, gp_cli_fault_t *fault)
+{
+    gp_config_t config;
+    gp_sockaddr_t address;
+    char text[GP_ADDRESS_MAX + 1];
+    int fd = -1;
+    gp_config_defaults(&config);
+    const char *at = listen != NULL ? listen : config.agent_listen;
+    gp_error_t error = gp_address_parse(at, true, &address);
+    if (error == GP_OK) {
+        error = gp_address_listen(&address, &fd, text);
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    snprintf(fault->detail, sizeof fault->detail, "%s%s", at,
+             error == GP_E_ADDRESS ? " is not an address of this machine" : "");
+    return error;
 }
 
 static gp_error_t backend_found(const gp_cli_found_t *request, gp_cli_member_t *ret_member,
@@ -307,6 +328,7 @@ static gp_error_t backend_config(const gp_cli_place_t *place, json_t **ret_docum
 
 const gp_cli_backend_t gp_backend = {
     .version = GP_VERSION,
+    .listen_try = backend_listen_try,
     .found = backend_found,
     .join = backend_join,
     .start_agent = backend_start_agent,

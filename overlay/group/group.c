@@ -28,6 +28,7 @@ void gp_group_defaults(gp_group_config_t *ret_config)
         .introduce_limit = 30 * GP_SECOND,
         .forget_left_after = 3600 * GP_SECOND,
         .forget_stopped_after = 7 * 24 * 3600 * GP_SECOND,
+        .forget_never_after = 600 * GP_SECOND,
         .forget_dead_after = 60 * GP_SECOND,
         .store_period = 2 * GP_SECOND,
     };

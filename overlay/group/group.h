@@ -39,6 +39,7 @@ typedef struct gp_group_config {
     gp_usec_t introduce_limit;      /* how long a machine is presented to the leader */
     gp_usec_t forget_left_after;    /* LEFT for good: forgotten by the leader */
     gp_usec_t forget_stopped_after; /* LEFT because it stopped: likewise */
+    gp_usec_t forget_never_after;   /* admitted, and never spoke */
     gp_usec_t forget_dead_after;    /* UNAVAILABLE and away so long: may make room for another */
     gp_usec_t store_period;         /* least time between two GROUP_STATE records */
 } gp_group_config_t;

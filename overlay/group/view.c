@@ -453,8 +453,9 @@ void gp_group_forget_old(gp_group_t *g, gp_out_t *out)
         }
         gp_usec_t limit = m->ruled_cause == GP_CAUSE_LEFT ? g->config.forget_left_after
                                                           : g->config.forget_stopped_after;
-        if (g->leading && m->in_view && m->ruled_state == GP_MEMBER_LEFT &&
-            g->now - m->ruled_at >= limit && !gp_id_equal(&m->shown.id, &g->self)) {
+        bool old = m->ruled_state == GP_MEMBER_LEFT && g->now - m->ruled_at >= limit;
+        bool never = is_never_seen(m) && g->now - m->away_since >= g->config.forget_never_after;
+        if (g->leading && m->in_view && (old || never) && !gp_id_equal(&m->shown.id, &g->self)) {
             gp_group_rule(g, m, GP_MEMBER_NONE, GP_CAUSE_LEFT);
         }
     }

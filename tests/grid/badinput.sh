@@ -243,8 +243,17 @@ t_port_in_use() {
     local address
     address=$(on a status --json | js 'i["address"]')
     get on new init lab --name n --listen "$address"
-    [ "$RC" -ne 0 ] || bad "two agents on one port"
-    grep -q 'port is in use' <<<"$ERR" || bad "$ERR"
+    want 1 'port is in use' "$address" '--listen'
+    [ ! -e "$ROOT/new/n" ] || bad "something stays of it"
+    get on new init lab --name n --listen tcp://192.0.2.1:7617
+    want 64 '192.0.2.1' 'not an address of this machine' '--listen'
+    # A token is not used up, and no name is taken, for an agent that could not start.
+    get on new join lab --token "$(token a)" --name n --listen "$address"
+    want 1 'port is in use' "$address" '--listen'
+    [ ! -e "$ROOT/new/n" ] || bad "something stays of it"
+    on a node list --json | js '"n" not in [x["name"] for x in d["items"]]' || bad "the name is taken"
+    get on new init lab --name n --listen "$address" --no-start
+    want 0
     get on new agent
     want 1 'port is in use' "$address" '--listen'
     get on new agent --listen nonsense

@@ -222,6 +222,12 @@ static gp_error_t fake_join(const gp_cli_join_t *request, gp_cli_member_t *ret_m
     return backend_end(fault);
 }
 
+static gp_error_t fake_listen_try(const char *listen, gp_cli_fault_t *fault)
+{
+    (void)snprintf(fault->detail, sizeof fault->detail, "%s", or_dash(listen));
+    return playing->listen_error;
+}
+
 static gp_error_t fake_start_agent(const gp_cli_agent_t *request, gp_cli_fault_t *fault)
 {
     size_t used = strlen(playing->backend);
@@ -282,6 +288,7 @@ static gp_error_t fake_config(const gp_cli_place_t *place, json_t **ret_document
 
 static const gp_cli_backend_t backend = {
     .version = "0.0.1",
+    .listen_try = fake_listen_try,
     .found = fake_found,
     .join = fake_join,
     .start_agent = fake_start_agent,

@@ -31,6 +31,7 @@ typedef struct stage {
     /* what the fake backend was asked last */
     char backend[1024];
     gp_error_t backend_error;
+    gp_error_t listen_error; /* where the agent would listen */
     const char *backend_document; /* JSON */
     bool no_start;                /* start_agent starts nothing */
 } stage_t;

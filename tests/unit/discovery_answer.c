@@ -216,6 +216,12 @@ static void test_partial(void **state)
     assert_true(ask((asked_t){.query = ""})->partial);
     driver_member(&grid, 0, 4, GP_MEMBER_UNAVAILABLE);
     assert_false(ask((asked_t){.query = ""})->partial);
+    /* Admitted, and never came: nothing of it is missed. */
+    gp_msg_t msg = {.kind = GP_MSG_DISCOVERY_MEMBER};
+    msg.u.discovery_member.entries[msg.u.discovery_member.entries_count++] = (gp_record_member_t){
+        .id = driver_id(60), .state = GP_MEMBER_UNKNOWN, .name = gp_text("never")};
+    driver_command(&grid, 0, 0, &msg);
+    assert_false(ask((asked_t){.query = ""})->partial);
 }
 
 int main(void)

@@ -193,6 +193,7 @@ void driver_member(driver_grid_t *grid, uint32_t node, uint32_t about, gp_member
     msg.u.discovery_member.entries[0] = (gp_record_member_t){.id = driver_id((uint8_t)(about + 1)),
                                                              .incarnation = 1,
                                                              .state = (uint8_t)state,
+                                                             .flags = GP_FLAG_SEEN,
                                                              .name = gp_text(name),
                                                              .address = gp_text(address)};
     driver_command(grid, node, 0, &msg);

@@ -393,6 +393,12 @@ static void test_those_who_left_are_forgotten(void **state)
     solo_run_to(s, 100 * GP_MSEC, GP_MSG_VIEW);
     assert_null(solo_entry(s, 2));
     assert_non_null(solo_entry(s, 3)); /* stopped, not gone for good */
+    gp_group_rule(s->core, solo_entry(s, 4), GP_MEMBER_UNKNOWN, GP_CAUSE_JOINED);
+    solo_entry(s, 4)->shown.flags = 0; /* admitted, but it never came */
+    solo_entry(s, 4)->away_since = s->now - s->config.forget_never_after;
+    gp_group_forget_old(s->core, &s->out);
+    solo_run_to(s, 100 * GP_MSEC, GP_MSG_VIEW);
+    assert_null(solo_entry(s, 4));
     solo_free(s);
 }
 
