@@ -72,7 +72,7 @@
       "ask for a new token: gridpeer invite")                                                      \
     E(TOKEN_UNKNOWN, 47, 3, "the machine does not know this token",                                \
       "ask the machine that printed it: is it the right address?")                                 \
-    E(JOIN_UNREACHABLE, 48, 6, "no machine named in the token answers",                            \
+    E(JOIN_UNREACHABLE, 48, 69, "no machine named in the token answers",                           \
       "check that its agent runs and that its port is open")                                       \
     E(JOIN_REFUSED, 49, 3, "the machine refused to talk to this key",                              \
       "ask for a new token: gridpeer invite")                                                      \

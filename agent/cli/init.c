@@ -44,9 +44,26 @@ int gp_cli_setup_start(gp_cli_t *cli, const char *name, const char *listen)
     gp_cli_agent_t request = {.place = {.dir = cli->dir, .node = name}, .listen = listen};
     gp_error_t error = cli->backend->start_agent(&request, &fault);
     if (error != GP_OK) {
-        return gp_cli_fail(cli, error, NULL, "%s", fault.detail);
+        char start[GP_CLI_PATH_MAX];
+        gp_cli_start_command(cli, name, start, sizeof start);
+        return gp_cli_fail(cli, error, start, "it is set up, but %s", fault.detail);
     }
     return gp_cli_ready_wait(cli, name);
+}
+
+/* Port 0 means any: where it listens now, only the agent knows. */
+void gp_cli_address_update(gp_cli_t *cli, json_t *item)
+{
+    json_t *document = NULL;
+    gp_cli_ask_t ask = {.method = "GET", .path = "/v1/status", .kind = "status"};
+    if (gp_cli_api(cli, &ask, &document) == GP_EXIT_DONE) {
+        const json_t *status = json_array_get(json_object_get(document, "items"), 0);
+        json_t *address = json_object_get(status, "address");
+        if (json_is_string(address)) {
+            (void)json_object_set(item, "address", address);
+        }
+    }
+    json_decref(document);
 }
 
 json_t *gp_cli_member_item(const gp_cli_member_t *member, const char *name, const char *region,
@@ -142,6 +159,7 @@ static int init_run(gp_cli_t *cli)
     code = start ? gp_cli_setup_start(cli, name, listen) : GP_EXIT_DONE;
     json_t *item = gp_cli_member_item(&member, name, region, start && code == GP_EXIT_DONE);
     if (start && code == GP_EXIT_DONE) {
+        gp_cli_address_update(cli, item);
         code = invitation_add(cli, item);
     }
     if (code == GP_EXIT_DONE && (cli->json || cli->fields != NULL)) {

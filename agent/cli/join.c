@@ -59,6 +59,9 @@ static int join_run(gp_cli_t *cli)
     bool start = !gp_cli_flag(&cli->args, "no-start");
     code = start ? gp_cli_setup_start(cli, name, listen) : GP_EXIT_DONE;
     json_t *item = gp_cli_member_item(&member, name, region, start && code == GP_EXIT_DONE);
+    if (start && code == GP_EXIT_DONE) {
+        gp_cli_address_update(cli, item);
+    }
     if (code == GP_EXIT_DONE && (cli->json || cli->fields != NULL)) {
         return gp_cli_print(cli, gp_cli_document("join", item), NULL, 0);
     }

@@ -11,8 +11,8 @@
 #include "overlay/net/guest.h"
 #include "proto/envelope.h"
 
-#define ASK_MS          5000
-#define BEACON_MS       2500
+#define ASK_MS    5000
+#define BEACON_MS 2500
 
 static gp_wall_ms_t wall_ms(void)
 {
@@ -73,16 +73,24 @@ static const char *why(gp_error_t error, gp_dial_t dial)
     return "it took the question and did not answer";
 }
 
-static gp_error_t exchange(const gp_join_t *join, const gp_seed_t *seed, gp_slice_t question,
+/* What is the same for each machine that is asked. */
+typedef struct asking {
+    const gp_join_t *join;
+    gp_slice_t question;
+    uint32_t limit_ms;
+} asking_t;
+
+static gp_error_t exchange(const asking_t *asking, const gp_seed_t *seed,
                            gp_join_reply_t *ret_reply, gp_fail_t *fail)
 {
+    const gp_join_t *join = asking->join;
     size_t n = 0;
     gp_dial_t dial = GP_DIAL_OPEN;
     gp_guest_t guest = {.address = seed->address,
                         .server = seed->id,
                         .secret = join->one_time,
-                        .question = question,
-                        .timeout_ms = ASK_MS};
+                        .question = asking->question,
+                        .timeout_ms = asking->limit_ms};
     gp_error_t error = gp_guest_ask(&guest, ret_reply->bytes, sizeof ret_reply->bytes, &n, &dial);
     if (error != GP_OK) {
         return gp_fail(fail, error, "%s: %s", seed->address, why(error, dial));
@@ -92,19 +100,19 @@ static gp_error_t exchange(const gp_join_t *join, const gp_seed_t *seed, gp_slic
 }
 
 /* The token's address has changed, perhaps, and a beacon on this network tells the new one. */
-static gp_error_t exchange_nearby(const gp_join_t *join, const gp_seed_t *seed, gp_slice_t question,
+static gp_error_t exchange_nearby(const asking_t *asking, const gp_seed_t *seed,
                                   gp_join_reply_t *ret_reply, gp_fail_t *fail)
 {
     gp_beacon_run_t beacon = {0};
     gp_seed_t nearby = *seed;
     gp_error_t error =
-        gp_beacon_listen(&join->token.grid, GP_BEACON_UDP_PORT, BEACON_MS, &beacon, fail);
+        gp_beacon_listen(&asking->join->token.grid, GP_BEACON_UDP_PORT, BEACON_MS, &beacon, fail);
     FILE *heard = error == GP_OK ? fdopen(dup(beacon.fd), "r") : NULL;
     error = GP_E_JOIN_UNREACHABLE;
     while (heard != NULL && error != GP_OK &&
            fgets(nearby.address, sizeof nearby.address, heard) != NULL) {
         nearby.address[strcspn(nearby.address, "\n")] = '\0';
-        error = exchange(join, &nearby, question, ret_reply, fail);
+        error = exchange(asking, &nearby, ret_reply, fail);
     }
     if (heard != NULL) {
         fclose(heard);
@@ -116,7 +124,7 @@ static gp_error_t exchange_nearby(const gp_join_t *join, const gp_seed_t *seed, 
 gp_error_t gp_exchange(void *context, const gp_join_t *join, const gp_seed_t *seed,
                        const gp_msg_t *ask, gp_join_reply_t *ret_reply, gp_fail_t *fail)
 {
-    (void)context;
+    const uint32_t *limit_ms = context;
     uint8_t *frame = malloc(GP_MESSAGE_MAX);
     if (frame == NULL) {
         return gp_fail(fail, GP_E_MEMORY, "no memory for the question");
@@ -124,11 +132,14 @@ gp_error_t gp_exchange(void *context, const gp_join_t *join, const gp_seed_t *se
     size_t n = 0;
     gp_fail_t nearby = {0};
     gp_error_t error = seal(join, seed, ask, frame, &n);
+    asking_t asking = {.join = join,
+                       .question = gp_slice(frame, n),
+                       .limit_ms = limit_ms != NULL ? *limit_ms : ASK_MS};
     if (error == GP_OK) {
-        error = exchange(join, seed, gp_slice(frame, n), ret_reply, fail);
+        error = exchange(&asking, seed, ret_reply, fail);
     }
     if (error == GP_E_JOIN_UNREACHABLE &&
-        exchange_nearby(join, seed, gp_slice(frame, n), ret_reply, &nearby) == GP_OK) {
+        exchange_nearby(&asking, seed, ret_reply, &nearby) == GP_OK) {
         error = GP_OK; /* otherwise what the token's own address said is what to tell */
     }
     free(frame);

@@ -88,7 +88,9 @@ static gp_error_t backend_join(const gp_cli_join_t *request, gp_cli_member_t *re
                                .token = request->token,
                                .listen = request->listen,
                                .now_ms = wall_ms()};
-    gp_error_t error = gp_join(&params, gp_exchange, NULL, &result, &fail);
+    uint32_t limit_ms =
+        (uint32_t)(request->timeout_ms < UINT32_MAX ? request->timeout_ms : UINT32_MAX);
+    gp_error_t error = gp_join(&params, gp_exchange, &limit_ms, &result, &fail);
     if (error == GP_OK) {
         fill_member(&result, ret_member);
     }

@@ -151,7 +151,7 @@ t_token_of_another_grid() {
     get on other stop
     want 0
     join lab "$foreign"
-    refused 6 'no machine named in the token answers'
+    refused 69 'no machine named in the token answers'
     # Another agent on the address that the token names: it is not the machine that was meant.
     local address
     address=$(sed -n 's/^listen *= *//p' "$ROOT/other/o/gridpeer.ini")
@@ -237,6 +237,20 @@ t_damaged() {
     cat "$ROOT/kept" >"$ROOT/b/b/gridpeer.ini"
     serve b || bad "b does not come up again: $(cat "$ROOT/b.log")"
     seen "$ROOT/a/a" 'node=b&state=alive' || bad "b does not come back"
+}
+
+t_issuer_frozen() {
+    # It hangs: that is not the token's fault, and the time that was given is kept.
+    local pid
+    token a >"$ROOT/token.frozen"
+    pid=$(pid_of "$ROOT/a/a")
+    kill -STOP "$pid"
+    get on new join lab --token "$(cat "$ROOT/token.frozen")" --name n --listen "$LOCAL" --timeout 3s
+    kill -CONT "$pid"
+    want 6 'there is no answer'
+    [ ! -e "$ROOT/new/n" ] || bad "something stays of it"
+    rm -rf "$ROOT/new"
+    healthy
 }
 
 t_port_in_use() {
@@ -468,7 +482,7 @@ assert " 200 " in get(b"/v1/status")' "$ROOT/a/a/api.sock" 2>"$ROOT/api.err" || 
 }
 
 for name in up token_wrong token_truncated token_flipped token_expired token_used token_region token_of_another_grid \
-    name_taken in_use modes damaged port_in_use not_running queries run_queries garbage api torn_journal \
+    name_taken in_use modes damaged issuer_frozen port_in_use not_running queries run_queries garbage api torn_journal \
     kill_loses_nothing full_disk; do
     try_case $name t_$name
 done

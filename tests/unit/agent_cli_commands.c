@@ -234,11 +234,25 @@ static void init_starts_and_prints_the_join_command(void **state)
     assert_string_equal(stage->out, "n1 founded the grid with the region lab\n"
                                     "  id       theid\n"
                                     "  grid     thegrid\n"
-                                    "  address  tcp://*:4000\n"
+                                    "  address  tcp://127.0.0.1:4000\n" /* as the agent says */
                                     "  state    /state/n1\n"
                                     "\nTo add a machine, type this there (once, within 24 hours):\n"
                                     "  gridpeer join lab --token gp1.AbC\n"
                                     "For more machines: gridpeer invite --uses N\n");
+}
+
+/* Nothing is set up, and no token used, for an agent that could not listen. */
+static void a_port_in_use_stops_both(void **state)
+{
+    stage_t *stage = *state;
+    stage->listen_error = GP_E_PORT_IN_USE;
+    assert_int_equal(stage_run(stage, "init lab --name n1 --listen tcp://127.0.0.1:4000"), 1);
+    assert_string_equal(stage->backend, "");
+    assert_has(stage->err, "tcp://127.0.0.1:4000");
+    assert_has(stage->err, "--listen");
+    assert_int_equal(stage_run(stage, "join lab --name n1 --token gp1.AbC"), 1);
+    assert_string_equal(stage->backend, "");
+    assert_int_equal(stage_run(stage, "init lab --name n1 --no-start"), 0);
 }
 
 static void init_may_only_prepare(void **state)
@@ -563,6 +577,7 @@ int main(void)
         LIVE(find_points_at_the_wrong_column),
         IDLE(attributes_need_no_agent),
         IDLE(init_starts_and_prints_the_join_command),
+        IDLE(a_port_in_use_stops_both),
         IDLE(init_may_only_prepare),
         IDLE(init_says_when_the_agent_does_not_come_up),
         IDLE(join_passes_the_token_on),

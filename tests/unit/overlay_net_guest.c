@@ -4,7 +4,9 @@
 #include "proto/text.h"
 #include "tests/unit/overlay_net_lab.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -119,6 +121,35 @@ static void no_answer_and_too_long_an_answer(void **state)
     assert_int_equal(ask(lab, a, &a->id, "2000"), GP_E_MESSAGE_SIZE);
 }
 
+/* A process that is stopped: the kernel answers for it, it says nothing. No reason to blame the
+ * key. */
+static void a_machine_that_hangs_is_not_one_that_refuses(void **state)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof at;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    char address[GP_ADDRESS_MAX + 1];
+    gp_secret_t *secret = lab_secret(GUEST);
+    gp_guest_t guest = {.address = address,
+                        .server = gp_secret_id(secret),
+                        .secret = secret,
+                        .question = gp_text("?"),
+                        .timeout_ms = 3000};
+    uint8_t answer[8];
+    size_t n = 0;
+    gp_dial_t dial = GP_DIAL_OPEN;
+
+    (void)state;
+    assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
+    assert_int_equal(listen(fd, 8), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &size), 0);
+    (void)snprintf(address, sizeof address, "tcp://127.0.0.1:%u", ntohs(at.sin_port));
+    assert_int_equal(gp_guest_ask(&guest, answer, sizeof answer, &n, &dial), GP_E_TIMED_OUT);
+    assert_int_equal(dial, GP_DIAL_SILENT);
+    gp_secret_free(secret);
+    (void)close(fd);
+}
+
 static void nobody_there_is_told_apart_by_how(void **state)
 {
     lab_t *lab = *state;
@@ -154,9 +185,8 @@ static void nobody_there_is_told_apart_by_how(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        TEST(an_invited_guest_is_answered_once),
-        TEST(the_wrong_machine_is_refused),
-        TEST(no_answer_and_too_long_an_answer),
+        TEST(an_invited_guest_is_answered_once), TEST(the_wrong_machine_is_refused),
+        TEST(no_answer_and_too_long_an_answer),  TEST(a_machine_that_hangs_is_not_one_that_refuses),
         TEST(nobody_there_is_told_apart_by_how),
     };
 
