@@ -414,44 +414,12 @@ static void get_activity(gp_http_call_t *call, void *context)
     gp_store_run(agent->store, read_log, log_read, reading);
 }
 
-static void get_metrics(gp_http_call_t *call, void *context)
-{
-    agent_t *agent = context;
-    gp_net_counters_t net;
-    gp_net_count(agent->net, &net);
-    gp_store_stats_t store = gp_store_stats(agent->store);
-    char text[2048];
-    int n =
-        snprintf(text, sizeof text,
-                 "# TYPE gridpeer_members gauge\ngridpeer_members{state=\"alive\"} %u\n"
-                 "# TYPE gridpeer_term gauge\ngridpeer_term %llu\n"
-                 "# TYPE gridpeer_frames counter\ngridpeer_frames_total{way=\"in\"} %llu\n"
-                 "gridpeer_frames_total{way=\"out\"} %llu\n"
-                 "# TYPE gridpeer_bytes counter\ngridpeer_bytes_total{way=\"in\"} %llu\n"
-                 "gridpeer_bytes_total{way=\"out\"} %llu\n"
-                 "# TYPE gridpeer_links gauge\ngridpeer_links %u\n"
-                 "# TYPE gridpeer_accepted counter\ngridpeer_accepted_total %llu\n"
-                 "# TYPE gridpeer_dials counter\ngridpeer_dials_total %llu\n"
-                 "# TYPE gridpeer_keys_refused counter\ngridpeer_keys_refused_total %llu\n"
-                 "# TYPE gridpeer_commits counter\ngridpeer_commits_total %llu\n"
-                 "# TYPE gridpeer_waiting_clients gauge\ngridpeer_waiting_clients %u\n# EOF\n",
-                 count_alive(agent), (unsigned long long)gp_election_term(agent_election(agent)),
-                 (unsigned long long)net.frames_in, (unsigned long long)net.frames_out,
-                 (unsigned long long)net.bytes_in, (unsigned long long)net.bytes_out, net.links,
-                 (unsigned long long)net.accepted, (unsigned long long)net.dials,
-                 (unsigned long long)net.keys_refused, (unsigned long long)store.commits,
-                 agent_waiting_clients(agent));
-    assert(n > 0 && (size_t)n < sizeof text);
-    gp_http_call_text(call, "application/openmetrics-text; version=1.0.0; charset=utf-8",
-                      gp_text(text));
-}
-
 const gp_http_route_t agent_routes[] = {
     {"GET", "/v1/status", get_status},         {"GET", "/v1/nodes", get_nodes},
     {"GET", "/v1/wait", agent_wait_for},       {"POST", "/v1/find", post_find},
     {"POST", "/v1/invitations", agent_invite}, {"POST", "/v1/run", agent_run},
     {"GET", "/v1/jobs", agent_jobs_list},      {"POST", "/v1/jobs/{id}/cancel", agent_job_cancel},
     {"POST", "/v1/leave", post_leave},         {"POST", "/v1/stop", post_stop},
-    {"GET", "/v1/activity", get_activity},     {"GET", "/v1/metrics", get_metrics},
+    {"GET", "/v1/activity", get_activity},     {"GET", "/v1/metrics", agent_metrics},
 };
 const size_t agent_route_count = sizeof agent_routes / sizeof agent_routes[0];

@@ -164,11 +164,37 @@ static void effect_letter(void *context, const gp_id_t *peer, const gp_msg_t *ms
     agent_letter(context, peer, msg);
 }
 
+/*
+ * Beats carry no time, signed messages do: with a wrong clock a machine looks well and takes part
+ * in nothing. So that is said, once a minute at most.
+ */
+static void tell_clock(agent_t *agent, const gp_id_t *peer)
+{
+    gp_usec_t now = agent_now();
+    if (agent->clock_told_at != 0 && now - agent->clock_told_at < 60 * GP_SECOND) {
+        return;
+    }
+    char text[GP_LOG_TEXT_MAX];
+    agent->clock_told_at = now;
+    snprintf(text, sizeof text,
+             "what %s says is too old or from the future: its clock and this one differ by more "
+             "than %u s; check both: timedatectl",
+             agent_name_of(agent, peer), GP_ENVELOPE_SKEW_MS / 1000);
+    gp_log_entry_t entry = {.at = agent_wall(),
+                            .actor = gp_text("agent"),
+                            .what = gp_text(gp_error_name(GP_E_MESSAGE_STALE)),
+                            .object = gp_text(agent->dir.name),
+                            .detail = gp_text(text)};
+    gp_store_log(agent->store, &entry);
+}
+
 static void effect_dropped(void *context, const gp_id_t *peer, gp_error_t error)
 {
     agent_t *agent = context;
-    (void)peer;
     agent->refused[error < AGENT_ERRORS_MAX ? error : 0]++;
+    if (error == GP_E_MESSAGE_STALE) {
+        tell_clock(agent, peer);
+    }
 }
 
 const gp_effects_t agent_effects = {

@@ -72,6 +72,7 @@ typedef struct agent {
     bool left;                          /* stopping: the group knows */
     bool leaves;                        /* for good: the state directory is removed at the end */
     bool changed;                       /* something that clients may wait for */
+    gp_usec_t clock_told_at; /* last hint that clocks differ; 0: never */
     uint64_t refused[AGENT_ERRORS_MAX]; /* frames, by the error that they met */
     uint64_t last_serial;               /* of the invitations read at start */
     uint32_t page;
@@ -130,6 +131,9 @@ void agent_jobs_list(gp_http_call_t *call, void *context);
 void agent_job_cancel(gp_http_call_t *call, void *context);
 void agent_job_notice(agent_t *agent, uint64_t token, const gp_msg_t *msg);
 void agent_launched(void *context, const gp_msg_t *command);
+
+/* agent_metrics.c */
+void agent_metrics(gp_http_call_t *call, void *context);
 
 /* agent_wait.c */
 void agent_wait_for(gp_http_call_t *call, void *context);
