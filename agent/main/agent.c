@@ -191,6 +191,12 @@ static void on_stored(void *context, gp_room_t room, uint64_t token, bool ok)
     agent_settle(agent);
 }
 
+static uint8_t own_flags(const agent_t *agent)
+{
+    return (uint8_t)((agent->stopping ? GP_FLAG_LEAVING : 0) |
+                     (agent->config.agent_relayed ? GP_FLAG_RELAYED : 0));
+}
+
 static void collect(agent_t *agent)
 {
     gp_msg_t *msg = gp_runner_draft(agent->runner, GP_MSG_OWN_RECORD);
@@ -199,7 +205,7 @@ static void collect(agent_t *agent)
     msg = gp_runner_draft(agent->runner, GP_MSG_GROUP_SELF);
     msg->u.group_self.health = 1000;
     msg->u.group_self.headroom = gp_host_headroom(agent->host);
-    msg->u.group_self.flags = agent->stopping ? GP_FLAG_LEAVING : 0;
+    msg->u.group_self.flags = own_flags(agent);
     agent_command(agent, 0, msg);
     if (again_ms > agent->config.collect_period || again_ms == GP_HOST_PERIOD_MS) {
         again_ms = agent->config.collect_period;
@@ -359,6 +365,7 @@ static void describe_peer(agent_t *agent, gp_peer_config_t *config)
     config->group.name = gp_text(agent->dir.name);
     config->group.address = gp_text(agent->address);
     config->group.cert = gp_identity_cert(&agent->identity);
+    config->group.flags = own_flags(agent);
     config->group.members_max = GP_MEMBERS_MAX;
     config->group.cert_max = GP_CERT_MAX;
     config->election.group = agent->identity.group;

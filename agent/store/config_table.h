@@ -17,6 +17,9 @@
       "any")                                                                                       \
     C(ADDRESS, agent, advertise, "", 0, 0, "",                                                     \
       "where others reach it, if not at `listen` (behind a forwarded port, say)")                  \
+    C(FLAG, agent, relayed, "no", 0, 0, "",                                                        \
+      "others cannot connect to this machine (a firewall, a NAT): it never becomes super-peer, "   \
+      "and a refused connection is no sign of its death")                                          \
     C(CHOICE, agent, log_level, "info", 0, 0, "error|warning|notice|info|debug",                   \
       "how much is written to the agent's log")                                                    \
     C(FLAG, agent, debug, "no", 0, 0, "",                                                          \

@@ -7,7 +7,7 @@ Each figure is the median of N rounds (default 10) with its least and greatest v
 each agent's own socket for what they want to see (GET /v1/wait), so nothing is polled and nothing is
 guessed. Needs python3 only; the agents run in a directory of their own and are gone afterwards.
 
-Names: up5 up20 up60 kill20 kill60 freeze20 freeze60 failover handover load idle sim
+Names: up5 up20 up60 kill20 kill60 freeze20 freeze60 failover handover load idle sim demo
 (load: ten minutes with the cores kept busy; shorten it with --load-minutes).
 """
 import argparse
@@ -316,6 +316,21 @@ def simulator(options):
     return result
 
 
+def demo(options):
+    """From a clone of this repository (its last commit) to the end of scripts/demo."""
+    values = []
+    for _ in range(options.rounds):
+        root = tempfile.mkdtemp(prefix="gridpeer-bench-")
+        try:
+            start = time.monotonic()
+            subprocess.run(["git", "clone", "--quiet", str(ROOT), root + "/clone"], check=True)
+            subprocess.run([root + "/clone/scripts/demo"], check=True, stdout=subprocess.DEVNULL)
+            values.append(time.monotonic() - start)
+        finally:
+            shutil.rmtree(root, ignore_errors=True)
+    return summary(values, "s")
+
+
 FIGURES = {
     "up5": lambda o: bring_up(o, 5),
     "up20": lambda o: bring_up(o, 20),
@@ -329,6 +344,7 @@ FIGURES = {
     "load": under_load,
     "idle": idle,
     "sim": simulator,
+    "demo": demo,
 }
 
 

@@ -88,6 +88,33 @@ t_moved_with_a_beacon() {
     seen "$ROOT/b/c" 'members=2&leader=quorum' || bad "c does not see a"
 }
 
+# A firewall that lets nobody in: links from there live, links to there are refused. Its links are
+# cut; it comes back by itself, and nobody takes the refusals for its death.
+t_behind_a_firewall() {
+    need_hosts
+    command -v nft >/dev/null || cannot "the command nft is missing"
+    there b leave --node c >/dev/null 2>&1 # of two machines, one observer is enough
+    seen "$ROOT/a/a" 'node=c&state=left' || bad "$(there a node list)"
+    there a invite 2>/dev/null | sed 's/.*--token //' >"$ROOT/token"
+    get there b join lab --token "$(cat "$ROOT/token")" --name e --listen "tcp://$LAN.2:7604" --no-start
+    want 0
+    printf '\n[agent]\nrelayed = yes\n' >>"$ROOT/b/e/gridpeer.ini"
+    host b nft 'add table inet wall; add chain inet wall in { type filter hook input priority 0; }
+        add rule inet wall in tcp dport 7604 ct state new reject with tcp reset' 2>"$ROOT/nft" ||
+        cannot "no firewall here: $(head -n 1 "$ROOT/nft")"
+    get there b agent --node e --background
+    want 0
+    seen "$ROOT/a/a" 'node=e&state=alive' || bad "$(there a node list)"
+    local before
+    before=$(there a log --limit 1000 | grep -c 'e is unavailable')
+    host b ss -K dport = 7601 >/dev/null 2>&1 || cannot "connections cannot be cut here"
+    seen "$ROOT/a/a" 'node=e&state=unavailable' 4000 && bad "called dead: $(there a node list)"
+    seen "$ROOT/a/a" 'node=e&state=alive' || bad "$(there a node list)"
+    [ "$(there a log --limit 1000 | grep -c 'e is unavailable')" = "$before" ] || bad "$(there a log)"
+    get there b leave --node e
+    want 0
+}
+
 # Joined and gone in one breath: it left, and did not die.
 t_joined_and_gone() {
     need_hosts
@@ -99,7 +126,7 @@ t_joined_and_gone() {
     seen "$ROOT/a/a" 'node=d&state=left' || bad "$(there a node list)"
 }
 
-for name in hosts two_hosts moved_in_silence moved_with_a_beacon joined_and_gone; do
+for name in hosts two_hosts moved_in_silence moved_with_a_beacon behind_a_firewall joined_and_gone; do
     try_case $name t_$name
 done
 finish
