@@ -97,6 +97,7 @@
     E(STATE_DAMAGED, 65, 3, "the state on disk is damaged", "restore it, or leave and join again") \
     E(STATE_FULL, 66, 1, "the disk is full", "make room, then start again: gridpeer agent")        \
     E(STATE_IO, 67, 1, "the disk failed to read or write", "check the disk and the kernel's log")  \
+    E(STATE_PLACE, 69, 64, "no state directory can be there", "choose another: --dir DIR")         \
     E(STATE_AMBIGUOUS, 68, 64, "several agents live here", "name one: --node NAME")                \
     /* transport */                                                                                \
     E(PORT_IN_USE, 70, 1, "the port is in use", "choose another: --listen tcp://ADDR:PORT")        \

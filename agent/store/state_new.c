@@ -14,6 +14,17 @@
 
 static const char *const secrets_first[] = {GP_FILE_ROOT_KEY, GP_FILE_NODE_KEY, NULL};
 
+/* A path through a file, or below /proc: that is not the disk's fault. */
+static gp_error_t root_failed(int number, const char *path, gp_fail_t *fail)
+{
+    const gp_error_t error = gp_fail_errno(fail, number, "cannot make the directory %s", path);
+    const bool place = error == GP_E_STATE_IO && number != EIO;
+    if (place && fail != NULL) {
+        fail->code = GP_E_STATE_PLACE;
+    }
+    return place ? GP_E_STATE_PLACE : error;
+}
+
 /*
  * Makes DIR and what is missing above it. *ret_existing: the length of the part that was there; 0:
  * all of it was.
@@ -33,7 +44,7 @@ static gp_error_t root_make(const char *root, size_t *ret_existing, gp_fail_t *f
         if (mkdir(path, 0700) == 0) {
             *ret_existing = *ret_existing == 0 ? parent + 1 : *ret_existing;
         } else if (errno != EEXIST) {
-            return gp_fail_errno(fail, errno, "cannot make the directory %s", path);
+            return root_failed(errno, path, fail);
         }
         path[i] = i < length ? '/' : '\0';
         parent = i;

@@ -239,6 +239,15 @@ t_damaged() {
     seen "$ROOT/a/a" 'node=b&state=alive' || bad "b does not come back"
 }
 
+t_no_place() {
+    local dir
+    : >"$ROOT/file"
+    for dir in /proc/x "$ROOT/file/x"; do
+        GRIDPEER_DIR=$dir get "$G" init lab --name n --listen "$LOCAL"
+        want 64 'no state directory can be there' "$dir" '--dir'
+    done
+}
+
 t_issuer_frozen() {
     # It hangs: that is not the token's fault, and the time that was given is kept.
     local pid
@@ -482,7 +491,7 @@ assert " 200 " in get(b"/v1/status")' "$ROOT/a/a/api.sock" 2>"$ROOT/api.err" || 
 }
 
 for name in up token_wrong token_truncated token_flipped token_expired token_used token_region token_of_another_grid \
-    name_taken in_use modes damaged issuer_frozen port_in_use not_running queries run_queries garbage api torn_journal \
+    name_taken in_use modes damaged no_place issuer_frozen port_in_use not_running queries run_queries garbage api torn_journal \
     kill_loses_nothing full_disk; do
     try_case $name t_$name
 done
