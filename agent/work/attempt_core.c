@@ -95,6 +95,7 @@ void gp_attempt_remove(gp_work_t *work, attempt_t *attempt, gp_out_t *out)
     record->home = attempt->home;
     record->job = attempt->job;
     record->incarnation = attempt->incarnation;
+    gp_executor_remember(work, attempt);
     *attempt = (attempt_t){.phase = ATTEMPT_FREE};
 }
 

@@ -138,6 +138,35 @@ static bool fenced(gp_work_t *work, const gp_event_t *event)
     return false;
 }
 
+void gp_executor_remember(gp_work_t *work, const attempt_t *attempt)
+{
+    work_over_t *over = gp_work_over_slot(work, work->over_next);
+
+    *over = (work_over_t){
+        .home = attempt->home, .job = attempt->job, .incarnation = attempt->incarnation};
+    work->over_next = (work->over_next + 1) % work->config.attempts_max;
+    work->over_count += work->over_count < work->config.attempts_max ? 1 : 0;
+}
+
+/*
+ * This attempt, or a newer one of its job, was here and is forgotten. No honest home asks for it
+ * again: it has the end. Its last traces may not be cleaned up yet, so it must not start anew.
+ */
+static bool is_over(gp_work_t *work, const gp_event_t *event)
+{
+    const gp_msg_claim_t *claim = &event->msg->u.claim;
+
+    for (uint32_t i = 0; i < work->over_count; i++) {
+        const work_over_t *over = gp_work_over_slot(work, i);
+
+        if (over->job == claim->job && over->incarnation >= claim->incarnation &&
+            gp_id_equal(&over->home, &event->peer)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* This machine's own decision; `text` gets the reason in words. */
 static gp_error_t decide(gp_work_t *work, const gp_event_t *event, char *text, size_t size)
 {
@@ -151,6 +180,9 @@ static gp_error_t decide(gp_work_t *work, const gp_event_t *event, char *text, s
     } else if (fenced(work, event)) {
         error = GP_E_RUN_FENCED;
         why = "an attempt of this job is on record here";
+    } else if (is_over(work, event)) {
+        error = GP_E_RUN_FENCED;
+        why = "this attempt has ended here already";
     } else if (work->stopping || work->draining) {
         error = GP_E_RUN_REFUSED;
         why = "the machine takes no new work: it is about to stop or being drained";

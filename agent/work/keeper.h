@@ -41,7 +41,8 @@ typedef enum gp_keeper_stage {
     GP_KEEPER_STAGE_PROCESS,       /* no process could be made */
     GP_KEEPER_STAGE_SETUP,         /* the process could not be set up */
     GP_KEEPER_STAGE_EXEC,          /* the program could not be executed */
-    GP_KEEPER_STAGE_INTERPRETER    /* the program is there; its interpreter or loader is not */
+    GP_KEEPER_STAGE_INTERPRETER,   /* the program is there; its interpreter or loader is not */
+    GP_KEEPER_STAGE_TAKEN          /* an attempt of this very number is not cleaned up yet */
 } gp_keeper_stage_t;
 
 typedef enum gp_keeper_report_type {

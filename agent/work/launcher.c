@@ -564,13 +564,20 @@ void gp_launcher_start(gp_launcher_t *launcher, const gp_msg_t *msg)
 {
     const gp_msg_job_start_t *start = &msg->u.job_start;
     int theirs[STREAMS + 1] = {-1, -1, -1};
+    bool taken = find(launcher, &start->home, start->job, start->incarnation) != NULL;
     attempt_t *attempt;
 
     assert(msg->kind == GP_MSG_JOB_START);
-    assert(find(launcher, &start->home, start->job, start->incarnation) == NULL);
     attempt = attempt_new(launcher, start);
     if (attempt == NULL) {
         return; /* not even a record of it: the core's lease ends it */
+    }
+    if (taken) { /* its folder and cgroups have the same name, and it is told under the same one */
+        attempt->over = true;
+        attempt->report = (gp_keeper_report_t){
+            .type = GP_KEEPER_NOT_STARTED, .stage = GP_KEEPER_STAGE_TAKEN, .error = EEXIST};
+        timer_in(attempt, 0);
+        return;
     }
     attempt->spawn_error = launcher_words_fit(start) ? make_channels(attempt, theirs) : EINVAL;
     if (attempt->spawn_error == 0) {

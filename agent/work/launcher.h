@@ -72,7 +72,10 @@ GP_MUST_CHECK gp_error_t gp_launcher_new(struct event_base *base,
  */
 void gp_launcher_free(gp_launcher_t *launcher);
 
-/* JOB_START: answered by WORK_STARTED, in any case. */
+/*
+ * JOB_START: answered by WORK_STARTED, in any case. One of the same home, job and incarnation, of
+ * which something is left here still, is not started.
+ */
 void gp_launcher_start(gp_launcher_t *launcher, const gp_msg_t *msg);
 
 /*

@@ -316,6 +316,9 @@ gp_reason_t launcher_not_started(const gp_keeper_report_t *report, const char *p
     case GP_KEEPER_STAGE_PROCESS:
         snprintf(text, size, "no process: %s", strerror(report->error));
         return GP_REASON_START;
+    case GP_KEEPER_STAGE_TAKEN:
+        snprintf(text, size, "an attempt of the same number is still being cleaned up here");
+        return GP_REASON_START;
     default:
         snprintf(text, size, "the process could not be set up: %s", strerror(report->error));
         return GP_REASON_START;

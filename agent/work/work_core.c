@@ -62,6 +62,8 @@ static size_t lay_out(gp_work_t *work, const gp_work_config_t *config)
     at += aligned((size_t)config->output_window * config->attempts_max);
     work->marks_at = at;
     at += aligned((size_t)(config->output_window / 8 + 1) * config->attempts_max);
+    work->over_at = at;
+    at += aligned(sizeof(work_over_t) * config->attempts_max);
     return at;
 }
 
@@ -163,6 +165,12 @@ uint8_t *gp_work_marks(gp_work_t *work, const attempt_t *attempt)
 {
     return (uint8_t *)work + work->marks_at +
            attempt_index(work, attempt) * (work->config.output_window / 8 + 1);
+}
+
+work_over_t *gp_work_over_slot(gp_work_t *work, uint32_t index)
+{
+    assert(index < work->config.attempts_max);
+    return (work_over_t *)(void *)((uint8_t *)work + work->over_at) + index;
 }
 
 bool gp_work_has_room(const gp_work_t *work, const gp_out_t *out)
@@ -504,6 +512,7 @@ static void work_check(const void *core)
     assert(work->peer_count <= GP_MEMBERS_MAX);
     assert(work->home_count <= work->config.home_max);
     assert(work->attempt_count <= work->config.attempts_max);
+    assert(work->over_count <= work->config.attempts_max);
     for (uint32_t i = 0; i < work->home_count; i++) {
         const home_job_t *job = gp_work_home_slot(work, i);
 

@@ -153,6 +153,13 @@ typedef struct attempt {
     uint32_t command_used;
 } attempt_t;
 
+/* An attempt that was here and is over: it is never taken again. */
+typedef struct work_over {
+    gp_id_t home;
+    uint64_t job;
+    uint32_t incarnation;
+} work_over_t;
+
 typedef struct work_peer {
     gp_id_t id;
     gp_member_state_t state;
@@ -186,6 +193,9 @@ typedef struct gp_work {
     size_t attempt_commands_at;
     size_t rings_at;
     size_t marks_at;
+    size_t over_at;      /* a ring of attempts_max work_over_t */
+    uint32_t over_count; /* of its places in use */
+    uint32_t over_next;
 } gp_work_t;
 
 /* ---- work_core.c: what both sides share ------------------------------------------------------ */
@@ -206,6 +216,9 @@ uint8_t *gp_work_attempt_bytes(gp_work_t *work, const attempt_t *attempt);
  */
 uint8_t *gp_work_ring(gp_work_t *work, const attempt_t *attempt);
 uint8_t *gp_work_marks(gp_work_t *work, const attempt_t *attempt);
+
+/* A place of the ring of attempts that are over: index below config.attempts_max. */
+work_over_t *gp_work_over_slot(gp_work_t *work, uint32_t index);
 
 /* Room for one more round of actions in this step. */
 bool gp_work_has_room(const gp_work_t *work, const gp_out_t *out);
@@ -311,6 +324,9 @@ void gp_executor_stop(gp_work_t *work, gp_usec_t now);
 void gp_executor_refuse(const attempt_t *attempt, gp_error_t error, const char *text,
                         gp_out_t *out);
 bool gp_executor_active(const attempt_t *attempt);
+
+/* Keeps in mind that this attempt was here, in place of the one that was over first. */
+void gp_executor_remember(gp_work_t *work, const attempt_t *attempt);
 
 /* ---- attempt_core.c: the life of one attempt ------------------------------------------------- */
 

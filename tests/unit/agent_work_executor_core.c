@@ -193,6 +193,71 @@ static void a_used_up_offer_starts_nothing_again(void **state)
     assert_int_equal(desk_count(desk, GP_ACTION_NOTICE, GP_MSG_JOB_START), 0);
 }
 
+/* Its home need not be honest: what the launcher may still clean up after must not start again. */
+static void an_attempt_that_ended_here_is_never_taken_again(void **state)
+{
+    desk_t *desk = *state;
+
+    (void)desk_attempt(desk);
+    desk_program_ended(desk, GP_REASON_EXIT, 0, 0);
+    ended_ack(desk);
+    desk_claim(desk, 9, 40, 1);
+    declined(desk, GP_E_RUN_FENCED, "has ended here already");
+    desk_claim(desk, 8, 40, 1); /* another home's job of the same number */
+    assert_true(desk_sent(desk, 8, GP_MSG_CLAIMED)->u.claimed.taken);
+    desk_claim(desk, 9, 40, 2);
+    assert_true(answer(desk)->taken);
+}
+
+static void an_attempt_of_a_forgotten_home_is_never_taken_again(void **state)
+{
+    desk_t *desk = *state;
+
+    (void)desk_attempt(desk);
+    desk_program_ended(desk, GP_REASON_EXIT, 0, 0);
+    desk_member(desk, 9, GP_MEMBER_LEFT, GP_CAUSE_LEFT, true);
+    desk_claim(desk, 9, 40, 1);
+    declined(desk, GP_E_RUN_FENCED, "has ended here already");
+}
+
+/* Takes a claim of home 9 through its whole life; returns whether it was taken. */
+static bool claim_and_end(desk_t *desk, uint64_t job)
+{
+    uint64_t ticket;
+
+    desk_claim(desk, 9, job, 1);
+    if (!answer(desk)->taken) {
+        return false;
+    }
+    ticket = answer(desk)->ticket;
+    desk_msg(desk, GP_MSG_KEEP)->u.keep =
+        (gp_msg_keep_t){.job = job, .incarnation = 1, .ticket = ticket, .lease_ms = 10000};
+    desk_receive(desk, 9);
+    desk_stored(desk, desk_store_token(desk, GP_MSG_ATTEMPT_STATE), true);
+    desk_msg(desk, GP_MSG_WORK_ENDED)->u.work_ended = (gp_msg_work_ended_t){
+        .home = desk_id(9), .job = job, .incarnation = 1, .reason = GP_REASON_EXIT};
+    desk_command(desk, 0);
+    desk_msg(desk, GP_MSG_ENDED_ACK)->u.ended_ack =
+        (gp_msg_ended_ack_t){.job = job, .incarnation = 1};
+    desk_receive(desk, 9);
+    return true;
+}
+
+static void as_many_ends_are_remembered_as_attempts_may_be(void **state)
+{
+    desk_t *desk = *state;
+
+    for (uint64_t job = 40; job < 44; job++) {
+        assert_true(claim_and_end(desk, job));
+    }
+    for (uint64_t job = 40; job < 44; job++) {
+        assert_false(claim_and_end(desk, job));
+    }
+    assert_true(claim_and_end(desk, 44)); /* in the place of the oldest */
+    assert_false(claim_and_end(desk, 41));
+    assert_true(claim_and_end(desk, 40));
+}
+
 static void an_acknowledgement_before_the_end_means_nothing(void **state)
 {
     desk_t *desk = *state;
@@ -490,7 +555,6 @@ static void no_message_breaks_it(void **state)
     }
 }
 
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -505,6 +569,9 @@ int main(void)
         DESK(only_the_right_ticket_starts),
         DESK(a_ticket_of_an_earlier_life_is_uncertain),
         DESK(a_used_up_offer_starts_nothing_again),
+        DESK(an_attempt_that_ended_here_is_never_taken_again),
+        DESK(an_attempt_of_a_forgotten_home_is_never_taken_again),
+        DESK(as_many_ends_are_remembered_as_attempts_may_be),
         DESK(an_acknowledgement_before_the_end_means_nothing),
         DESK(a_cancelled_offer_is_void),
         DESK(a_running_attempt_is_stopped),

@@ -252,6 +252,23 @@ static void limits_and_signals_are_sane(void **state)
     assert_int_equal(strtoull(at + 7, NULL, 16) & 0x7fffffffU, 0);
 }
 
+/* Its end is told, its folder not yet removed: the same once more is refused, not mixed with it. */
+static void what_is_still_cleaned_up_is_not_started_again(void **state)
+{
+    rig_t *rig = *state;
+    outcome_t *run;
+
+    rig->again = "echo again";
+    run = rig_run_shell(rig, "echo once");
+    assert_true(run->answered && !run->started);
+    assert_int_equal(run->reason, GP_REASON_START);
+    assert_non_null(strstr(run->text, "still being cleaned up"));
+    rig->again = NULL;
+    run = rig_run_shell(rig, "echo again"); /* now nothing is left of it */
+    assert_int_equal(run->reason, GP_REASON_EXIT);
+    assert_string_equal(run->out[1], "again\n");
+}
+
 /* ---- output ---------------------------------------------------------------------------------- */
 
 static void much_output_comes_whole(void **state)
@@ -381,6 +398,7 @@ int main(void)
         RIGGED(the_path_of_the_job_is_searched),
         RIGGED(the_directory_is_fresh_and_removed),
         RIGGED(limits_and_signals_are_sane),
+        RIGGED(what_is_still_cleaned_up_is_not_started_again),
         RIGGED(much_output_comes_whole),
         RIGGED(without_credit_the_program_waits),
         RIGGED(a_stopped_program_does_not_wait_for_a_reader),

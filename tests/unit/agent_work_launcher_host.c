@@ -116,6 +116,7 @@ static void each_failed_start_has_its_reason(void **state)
                  {GP_KEEPER_STAGE_INTERPRETER, ENOENT, GP_REASON_NOT_FOUND, "interpreter"},
                  {GP_KEEPER_STAGE_DIRECTORY, ENOSPC, GP_REASON_START, "directory"},
                  {GP_KEEPER_STAGE_PROCESS, EAGAIN, GP_REASON_START, "process"},
+                 {GP_KEEPER_STAGE_TAKEN, EEXIST, GP_REASON_START, "same number"},
                  {GP_KEEPER_STAGE_SETUP, EPERM, GP_REASON_START, "set up"}};
 
     (void)state;

@@ -78,6 +78,9 @@ void rig_on_message(void *context, const gp_msg_t *msg)
     snprintf(run->text, sizeof run->text, "%.*s", (int)msg->u.work_ended.text.n,
              msg->u.work_ended.text.n > 0 ? (const char *)msg->u.work_ended.text.p : "");
     assert_int_equal(run->told, run->offset);
+    if (rig->again != NULL) {
+        rig_start_shell(rig, msg->u.work_ended.job, rig->again);
+    }
 }
 
 void rig_open_launcher(rig_t *rig)

@@ -43,6 +43,7 @@ typedef struct rig {
     uint64_t window;   /* credit beyond what was read; 0: unlimited */
     uint64_t withhold; /* no credit beyond this offset; 0: none withheld */
     gp_id_t home;
+    const char *again; /* started under the same number the moment that an end is told */
     bool no_cgroups;
     bool memory_cgroup;
 } rig_t;
