@@ -143,6 +143,10 @@
     E(RUN_FENCED, 106, 5, "an order for an older attempt", "none: the newer attempt holds")        \
     E(RUN_FULL, 107, 5, "the machine runs as many jobs as it may",                                 \
       "wait, or choose another: --where")                                                          \
+    E(RUN_SUBMIT, 108, 77, "the machine may not run work: its certificate lacks the role submit",  \
+      "leave and join again with a token of: gridpeer invite --roles lend,submit")                 \
+    E(RUN_LEND, 109, 77, "the machine may not take work: its certificate lacks the role lend",     \
+      "choose another: --where, or let it join again: gridpeer invite --roles lend")               \
     /* the user's side */                                                                          \
     E(USAGE, 120, 64, "the command line is wrong", "see gridpeer --help")                          \
     E(NO_AGENT, 121, 69, "the agent does not answer", "start it: gridpeer agent")                  \

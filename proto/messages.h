@@ -373,7 +373,8 @@
 #define GP_FIELDS_WORK_ANSWER(F, L)                                                                \
     F(U16, error, 0) F(TEXT, text, GP_REASON_TEXT_MAX) F(U32, considered, 0)                       \
     L(hit, hits, GP_HITS_MAX) L(condition, conditions, GP_EXPLAIN_MAX)
-#define GP_FIELDS_WORK_MEMBER(F, L) F(BOOL, forgotten, 0) L(member, entries, 1)
+/* roles: gp_role_t bits of its certificate; 0: none is known of it */
+#define GP_FIELDS_WORK_MEMBER(F, L) F(BOOL, forgotten, 0) F(U16, roles, 0) L(member, entries, 1)
 #define GP_FIELDS_WORK_STARTED(F, L)                                                               \
     F(ID, home, 0) F(U64, job, 0) F(U32, incarnation, 0) F(BOOL, started, 0) F(U8, reason, 31)     \
     F(U32, code, 0) F(TEXT, text, GP_REASON_TEXT_MAX)

@@ -62,6 +62,8 @@ const gp_cli_command_t gp_cli_invite = {
     .timeout_ms = 10000,
     .example = "gridpeer invite --uses 5 --expires 24h",
     .details = "Works on a machine whose certificate has the role admit. Only the command goes to "
-               "stdout, so it can be piped to where it is needed. Whoever holds the token can join "
+               "stdout, so it can be piped to where it is needed. A machine without the role "
+               "lend is not used to run programs, one without submit may not run any. Whoever "
+               "holds the token can join "
                "until it is used up or expires: keep it secret.",
 };

@@ -400,6 +400,7 @@ static gp_error_t open_peer(agent_t *agent, gp_fail_t *fail)
                  .boot = agent->boot,
                  .sealer = {&gp_signer_ed25519, agent->identity.node},
                  .certified = agent_certified,
+                 .vouched = agent_vouched,
                  .context = agent},
         .effects = &agent_effects,
         .context = agent,
@@ -504,7 +505,8 @@ static gp_error_t open_hands(agent_t *agent, gp_fail_t *fail)
     gp_host_config_t host = {.root = "",
                              .work_dir = agent->dir.path,
                              .agent_version = GP_VERSION,
-                             .withheld = !agent->config.lend_enabled};
+                             .withheld = !agent->config.lend_enabled ||
+                                         (agent->identity.cert.roles & GP_ROLE_LEND) == 0};
     error = gp_host_new(&host, &agent->host);
     return error == GP_OK ? GP_OK : gp_fail(fail, error, "cannot look at this machine");
 }

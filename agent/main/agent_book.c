@@ -21,6 +21,15 @@ void agent_admit_member(agent_t *agent, const gp_id_t *id, const char *address, 
     (void)error; /* it stays a stranger to the transport, and is found out by its silence */
 }
 
+/* Of whom no certificate is kept nothing is read from it either. */
+bool agent_vouched(void *context, const gp_id_t *id)
+{
+    agent_t *agent = context;
+    const gp_group_member_t *member = gp_group_member(agent_group(agent), id);
+    return member == NULL || member->cert.n == 0 ||
+           agent_certified(agent, member->cert, id, (gp_slice_t){0});
+}
+
 static void admit(agent_t *agent, uint32_t place)
 {
     gp_id_t id = agent->waiting[place];

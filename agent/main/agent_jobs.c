@@ -255,6 +255,10 @@ void agent_run(gp_http_call_t *call, void *context)
     if (!check_query(call, where, rank)) {
         return;
     }
+    if ((gp_work_roles(gp_peer_work(gp_runner_core(agent->runner))) & GP_ROLE_SUBMIT) == 0) {
+        gp_http_call_error(call, GP_E_RUN_SUBMIT, NULL);
+        return;
+    }
     gp_msg_t *msg = gp_runner_draft(agent->runner, GP_MSG_WORK_RUN);
     gp_msg_work_run_t *run = &msg->u.work_run;
     if (!take_words(call, args, run->args, &run->args_count) ||

@@ -109,6 +109,7 @@ extern const gp_effects_t agent_effects;
 
 /* agent_book.c: at once; at once if it waits; when there is time */
 void agent_admit_member(agent_t *agent, const gp_id_t *id, const char *address, gp_slice_t cert);
+bool agent_vouched(void *context, const gp_id_t *id); /* what the group keeps of it is verified */
 void agent_admit_now(agent_t *agent, const gp_id_t *id);
 void agent_admit_soon(agent_t *agent, const gp_id_t *id);
 void agent_on_admit(evutil_socket_t fd, short what, void *context);

@@ -29,6 +29,11 @@ typedef struct gp_gate_config {
      * NULL: certificates are not looked at.
      */
     bool (*certified)(void *context, gp_slice_t cert, const gp_id_t *id, gp_slice_t name);
+    /*
+     * Is the certificate valid that the group keeps of this machine? What it may do is read from
+     * it, and a view is only as good as its leader: asked before work is taken. NULL: not asked.
+     */
+    bool (*vouched)(void *context, const gp_id_t *id);
     void *context;
 } gp_gate_config_t;
 

@@ -1,5 +1,7 @@
 #include "agent/peer/peer.h"
 
+#include "proto/cert.h"
+
 /* A question that a job asks carries this bit in its token; questions of users never do. */
 #define JOB_TOKEN   (UINT64_C(1) << 63)
 #define JOB_FIND_MS 10000
@@ -8,6 +10,7 @@ typedef struct peer {
     gp_id_t self;
     bool leaving;
     bool forever;
+    bool certified; /* machines have certificates here: without one they may do nothing */
     void *cores[GP_ROOM_COUNT];
 } peer_t;
 
@@ -68,6 +71,16 @@ static gp_error_t fits(void *context, gp_slice_t where, char *reason, size_t siz
     return error;
 }
 
+/* What a machine may do; gate and shell verified the certificate, here it is only read. */
+static uint16_t roles_of(const peer_t *peer, const gp_id_t *id, gp_slice_t cert)
+{
+    gp_cert_t read;
+    if (!peer->certified) {
+        return GP_ROLE_ALL;
+    }
+    return gp_cert_read(cert, &read) == GP_OK && gp_id_equal(&read.node, id) ? read.roles : 0;
+}
+
 static void peer_init(void *core, const void *config, gp_id_t self, uint64_t seed)
 {
     peer_t *peer = core;
@@ -77,7 +90,11 @@ static void peer_init(void *core, const void *config, gp_id_t self, uint64_t see
         peer->cores[room] = memory;
         memory += aligned(core_ops[room]->size(config_of(config, room)));
     }
+    const gp_group_config_t *group = &((const gp_peer_config_t *)config)->group;
+    peer->certified = group->cert_max > 0 && group->cert.n > 0;
     gp_work_config_t work = ((const gp_peer_config_t *)config)->work;
+    work.certified = peer->certified;
+    work.roles = roles_of(peer, &self, group->cert);
     work.fits = fits;
     work.fits_context = peer;
     for (int room = FIRST_CORE; room <= LAST_CORE; room++) {
@@ -141,9 +158,11 @@ static void pass_member(peer_t *peer, gp_usec_t now, const gp_msg_t *notice, gp_
     msg->u.discovery_member.entries[0] = notice->u.member.entries[0];
     command(peer, now, 0, msg, out);
     msg = draft(out, GP_MSG_WORK_MEMBER);
+    const gp_record_member_t *member = &notice->u.member.entries[0];
     msg->u.work_member.forgotten = notice->u.member.forgotten;
+    msg->u.work_member.roles = roles_of(peer, &member->id, member->cert);
     msg->u.work_member.entries_count = 1;
-    msg->u.work_member.entries[0] = notice->u.member.entries[0];
+    msg->u.work_member.entries[0] = *member;
     command(peer, now, 0, msg, out);
 }
 

@@ -6,7 +6,8 @@
  *
  *   group.STANDINGS   -> election.ELECTION_STANDINGS      who is there, how good, who is reached
  *   group.GONE        -> election.ELECTION_EVIDENCE       that process is gone: do not wait
- *   group.MEMBER      -> discovery, work                  a machine came, went or changed
+ *   group.MEMBER      -> discovery, work                  a machine came, went or changed; work
+ *                                                         hears its roles, of its certificate
  *   election.LEADER   -> group, discovery                 who leads, by which right, until when
  *   work.JOB_FIND     -> discovery.DISCOVERY_FIND         machines for a job
  *   discovery.ANSWER  -> work.WORK_ANSWER                 (only for questions of jobs)
@@ -28,7 +29,7 @@ typedef struct gp_peer_config {
     gp_group_config_t group;
     gp_election_config_t election;
     gp_discovery_config_t discovery;
-    gp_work_config_t work; /* its `fits` is the peer's business */
+    gp_work_config_t work; /* `fits`, `certified` and `roles` are the peer's business */
 } gp_peer_config_t;
 
 extern const gp_core_ops_t gp_peer_ops;

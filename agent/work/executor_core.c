@@ -167,33 +167,65 @@ static bool is_over(gp_work_t *work, const gp_event_t *event)
     return false;
 }
 
+/* What the certificates of both say: `why` is left alone where the error says it all. */
+static gp_error_t check_roles(const gp_work_t *work, const gp_id_t *home, const char **why)
+{
+    uint16_t roles = gp_work_roles_of(work, home);
+
+    if ((work->roles & GP_ROLE_LEND) == 0) {
+        return GP_E_RUN_LEND;
+    }
+    if (roles == 0) {
+        *why = "the certificate of the machine that asks is not known here (yet)";
+    } else if ((roles & GP_ROLE_SUBMIT) == 0) {
+        *why = "the certificate of the machine that asks lacks the role submit";
+    }
+    return (roles & GP_ROLE_SUBMIT) == 0 ? GP_E_RUN_SUBMIT : GP_OK;
+}
+
+/* What the claim is for, and what this machine has and does now. */
+static gp_error_t check_claim(gp_work_t *work, const gp_event_t *event, const char **why)
+{
+    const gp_msg_claim_t *claim = &event->msg->u.claim;
+
+    if (claim->job == 0 || claim->incarnation == 0 || claim->args_count == 0) {
+        *why = "there is no command to run";
+        return GP_E_RUN_REFUSED;
+    }
+    if (fenced(work, event)) {
+        *why = "an attempt of this job is on record here";
+        return GP_E_RUN_FENCED;
+    }
+    if (is_over(work, event)) {
+        *why = "this attempt has ended here already";
+        return GP_E_RUN_FENCED;
+    }
+    if (work->stopping || work->draining) {
+        *why = "the machine takes no new work: it is about to stop or being drained";
+        return GP_E_RUN_REFUSED;
+    }
+    if (!work->lend || work->config.running_max == 0) {
+        *why = "its owner does not lend the machine now";
+        return GP_E_RUN_REFUSED;
+    }
+    if (gp_work_running(work) >= work->config.running_max || work->tickets == TICKETS_MAX) {
+        *why = "the machine runs as many jobs as it may";
+        return GP_E_RUN_FULL;
+    }
+    return GP_OK;
+}
+
 /* This machine's own decision; `text` gets the reason in words. */
 static gp_error_t decide(gp_work_t *work, const gp_event_t *event, char *text, size_t size)
 {
-    const gp_msg_claim_t *claim = &event->msg->u.claim;
-    gp_error_t error = GP_OK;
     const char *why = "";
+    gp_error_t error = check_roles(work, &event->peer, &why);
 
-    if (claim->job == 0 || claim->incarnation == 0 || claim->args_count == 0) {
-        error = GP_E_RUN_REFUSED;
-        why = "there is no command to run";
-    } else if (fenced(work, event)) {
-        error = GP_E_RUN_FENCED;
-        why = "an attempt of this job is on record here";
-    } else if (is_over(work, event)) {
-        error = GP_E_RUN_FENCED;
-        why = "this attempt has ended here already";
-    } else if (work->stopping || work->draining) {
-        error = GP_E_RUN_REFUSED;
-        why = "the machine takes no new work: it is about to stop or being drained";
-    } else if (!work->lend || work->config.running_max == 0) {
-        error = GP_E_RUN_REFUSED;
-        why = "its owner does not lend the machine now";
-    } else if (gp_work_running(work) >= work->config.running_max || work->tickets == TICKETS_MAX) {
-        error = GP_E_RUN_FULL;
-        why = "the machine runs as many jobs as it may";
-    } else if (work->config.fits != NULL) {
-        return work->config.fits(work->config.fits_context, claim->where, text, size);
+    if (error == GP_OK) {
+        error = check_claim(work, event, &why);
+    }
+    if (error == GP_OK && work->config.fits != NULL) {
+        return work->config.fits(work->config.fits_context, event->msg->u.claim.where, text, size);
     }
     assert(strlen(why) < size);
     memcpy(text, why, strlen(why) + 1);

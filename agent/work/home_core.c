@@ -219,6 +219,10 @@ static void on_run(gp_work_t *work, const gp_event_t *event, gp_out_t *out)
         refuse(event, "there is no command to run", out);
         return;
     }
+    if ((work->roles & GP_ROLE_SUBMIT) == 0) {
+        refuse(event, gp_error_text(GP_E_RUN_SUBMIT), out);
+        return;
+    }
     if (work->stopping) {
         refuse(event, "this agent is about to stop", out);
         return;

@@ -25,6 +25,23 @@ void gp_home_match(gp_work_t *work, home_job_t *job, gp_usec_t now)
     job->deadline = now + work->config.match_us;
 }
 
+/* May take work, as far as is known here: a stranger decides itself. */
+static bool may_lend(const gp_work_t *work, const gp_id_t *id)
+{
+    return gp_work_peer(work, id) == NULL || (gp_work_roles_of(work, id) & GP_ROLE_LEND) != 0;
+}
+
+/* So many hits that machines which may not take work leave room for all that a job tries. */
+static uint16_t hits_wanted(const gp_work_t *work)
+{
+    uint32_t wanted = WORK_HITS_MAX;
+
+    for (uint32_t i = 0; i < work->peer_count; i++) {
+        wanted += may_lend(work, &work->peers[i].id) ? 0 : 1;
+    }
+    return (uint16_t)(wanted < GP_HITS_MAX ? wanted : GP_HITS_MAX);
+}
+
 static void send_find(gp_work_t *work, home_job_t *job, gp_out_t *out)
 {
     gp_record_word_t args[GP_ARGS_MAX];
@@ -39,7 +56,7 @@ static void send_find(gp_work_t *work, home_job_t *job, gp_out_t *out)
     msg->on = job->on;
     msg->query = words.where;
     msg->rank = words.rank;
-    msg->limit = WORK_HITS_MAX;
+    msg->limit = hits_wanted(work);
     msg->explain = true;
 }
 
@@ -89,8 +106,11 @@ static void explain(work_text_t *text, const gp_msg_work_answer_t *msg)
     }
 }
 
-static void take_hits(home_job_t *job, const gp_msg_work_answer_t *msg)
+/* Returns how many were left out because they may not take work. */
+static uint32_t take_hits(const gp_work_t *work, home_job_t *job, const gp_msg_work_answer_t *msg)
 {
+    uint32_t barred = 0;
+
     job->hit_count = 0;
     job->hit_next = 0;
     for (uint32_t i = 0; i < msg->hits_count && job->hit_count < WORK_HITS_MAX; i++) {
@@ -101,10 +121,24 @@ static void take_hits(home_job_t *job, const gp_msg_work_answer_t *msg)
             (!gp_id_is_none(&job->on) && !gp_id_equal(&job->on, &hit->id))) {
             continue;
         }
+        if (!may_lend(work, &hit->id)) {
+            barred++;
+            continue;
+        }
         to->id = hit->id;
         gp_work_name_set(&to->name, hit->name);
         job->hit_count++;
     }
+    return barred;
+}
+
+/* Machines match, but none that may take work. */
+static void finish_barred(gp_work_t *work, home_job_t *job, uint32_t barred, gp_usec_t now)
+{
+    gp_work_text_set(&job->text, gp_text("of the machines that match (found: "));
+    gp_work_text_number(&job->text, barred);
+    gp_work_text_add(&job->text, gp_text(") no certificate has the role lend"));
+    gp_home_finish(work, job, GP_JOB_FAILED, GP_REASON_REFUSED, now);
 }
 
 void gp_home_answer(gp_work_t *work, const gp_event_t *event)
@@ -112,14 +146,19 @@ void gp_home_answer(gp_work_t *work, const gp_event_t *event)
     const gp_msg_work_answer_t *msg = &event->msg->u.work_answer;
     home_job_t *job = gp_home_find(work, event->token);
     gp_error_t error = (gp_error_t)msg->error;
+    uint32_t barred;
 
     if (job == NULL || job->phase != HOME_MATCHING) {
         return; /* an answer that came too late */
     }
     gp_home_close_find(work, job);
-    take_hits(job, msg);
+    barred = take_hits(work, job, msg);
     if (job->hit_count > 0) {
         gp_home_claim_next(work, job, event->now);
+        return;
+    }
+    if (barred > 0) {
+        finish_barred(work, job, barred, event->now);
         return;
     }
     if (error == GP_OK || error == GP_E_NO_MATCH) {

@@ -25,6 +25,7 @@ void gp_work_config_default(gp_work_config_t *ret_config)
         .claim_us = 1500 * GP_MSEC,
         .match_us = 10 * GP_SECOND,
         .lend = true,
+        .roles = GP_ROLE_ALL,
     };
 }
 
@@ -83,6 +84,7 @@ static void work_init(void *core, const void *config, gp_id_t self, uint64_t see
     (void)lay_out(work, &work->config);
     gp_random_init(&work->random, seed);
     work->lend = work->config.lend;
+    work->roles = work->config.roles;
     work->stop_deadline = GP_NEVER;
 }
 
@@ -187,6 +189,19 @@ const work_peer_t *gp_work_peer(const gp_work_t *work, const gp_id_t *id)
         }
     }
     return NULL;
+}
+
+uint16_t gp_work_roles_of(const gp_work_t *work, const gp_id_t *id)
+{
+    const work_peer_t *peer = gp_work_peer(work, id);
+
+    if (gp_id_equal(id, &work->self)) {
+        return work->roles;
+    }
+    if (peer != NULL) {
+        return peer->roles;
+    }
+    return work->config.certified ? 0 : GP_ROLE_ALL;
 }
 
 bool gp_work_peer_down(const gp_work_t *work, const gp_id_t *id)
@@ -299,7 +314,7 @@ static void forget_peer(gp_work_t *work, const gp_id_t *id)
     }
 }
 
-static void note_peer(gp_work_t *work, const gp_record_member_t *member)
+static void note_peer(gp_work_t *work, const gp_record_member_t *member, uint16_t roles)
 {
     uint32_t at = 0;
 
@@ -312,7 +327,8 @@ static void note_peer(gp_work_t *work, const gp_record_member_t *member)
     work->peer_count = at == work->peer_count ? at + 1 : work->peer_count;
     work->peers[at] = (work_peer_t){.id = member->id,
                                     .state = (gp_member_state_t)member->state,
-                                    .cause = (gp_cause_t)member->cause};
+                                    .cause = (gp_cause_t)member->cause,
+                                    .roles = roles};
 }
 
 static void on_member(gp_work_t *work, const gp_event_t *event, gp_out_t *out)
@@ -322,7 +338,10 @@ static void on_member(gp_work_t *work, const gp_event_t *event, gp_out_t *out)
     for (uint32_t i = 0; i < msg->entries_count; i++) {
         const gp_record_member_t *member = &msg->entries[i];
 
-        note_peer(work, member);
+        note_peer(work, member, msg->roles);
+        if (gp_id_equal(&member->id, &work->self)) {
+            work->roles = msg->roles;
+        }
         gp_home_member(work, &member->id, msg->forgotten, event->now);
         gp_executor_member(work, &member->id, msg->forgotten, out);
         if (msg->forgotten) {
@@ -610,6 +629,13 @@ bool gp_work_attempt_at(const void *core, uint32_t index, gp_work_attempt_t *ret
         .lease_until = attempt->lease_until,
     };
     return true;
+}
+
+uint16_t gp_work_roles(const void *core)
+{
+    const gp_work_t *work = core;
+
+    return work->roles;
 }
 
 uint32_t gp_work_running(const void *core)

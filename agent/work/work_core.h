@@ -43,7 +43,9 @@ typedef struct gp_work_config {
     gp_usec_t claim_us;     /* how long the home waits for one machine's answer to a claim */
     gp_usec_t match_us;     /* how long the home asks again while discovery has no answer */
     bool lend;              /* the owner lends this machine; WORK_POLICY changes it */
-    gp_work_fits_t fits;    /* NULL: everything fits */
+    bool certified;      /* the grid has certificates: whose roles are not known may do nothing */
+    uint16_t roles;      /* gp_role_t bits of this machine; WORK_MEMBER of itself changes them */
+    gp_work_fits_t fits; /* NULL: everything fits */
     void *fits_context;
 } gp_work_config_t;
 
@@ -80,7 +82,8 @@ typedef struct gp_work_attempt {
 
 extern const gp_core_ops_t gp_work_ops;
 
-/* Fills in everything but epoch and fits: the limits of proto/limits.h, a lease of 10 s. */
+/* Fills in everything but epoch and fits: the limits of proto/limits.h, a lease of 10 s; all may
+ * do everything. */
 void gp_work_config_default(gp_work_config_t *ret_config);
 
 /*
@@ -97,6 +100,9 @@ bool gp_work_job_find(const void *core, uint64_t job, gp_work_job_t *ret_job);
 
 /* The attempt in slot `index` (0 .. attempts_max-1). False: the slot is free. */
 bool gp_work_attempt_at(const void *core, uint32_t index, gp_work_attempt_t *ret_attempt);
+
+/* What this machine's certificate lets it do: gp_role_t bits. */
+uint16_t gp_work_roles(const void *core);
 
 /* Attempts that run here or hold an offer; what `running_max` bounds. */
 uint32_t gp_work_running(const void *core);

@@ -8,6 +8,7 @@
 #define GP_AGENT_WORK_WORK_STATE_H
 
 #include "agent/work/work_core.h"
+#include "proto/cert.h"
 #include "proto/random.h"
 
 #define WORK_HITS_MAX      8                  /* machines that one job tries, best first */
@@ -164,6 +165,7 @@ typedef struct work_peer {
     gp_id_t id;
     gp_member_state_t state;
     gp_cause_t cause;
+    uint16_t roles;
 } work_peer_t;
 
 typedef struct gp_work {
@@ -180,6 +182,7 @@ typedef struct gp_work {
     uint32_t step_count; /* the sheet as this step found it */
     size_t step_used;
     uint32_t cursor; /* where the next WAKE begins: no slot starves */
+    uint16_t roles;  /* this machine's own */
     bool lend;
     bool draining;
     bool stopping;
@@ -235,6 +238,9 @@ gp_msg_t *gp_work_store_removal(gp_work_t *work, gp_msg_kind_t kind, gp_out_t *o
 
 /* What the group last said of a machine, or NULL. */
 const work_peer_t *gp_work_peer(const gp_work_t *work, const gp_id_t *id);
+
+/* What a machine may do, this one too: gp_role_t bits; none if it is a stranger. */
+uint16_t gp_work_roles_of(const gp_work_t *work, const gp_id_t *id);
 
 /* The group says that the machine is unavailable or has left. */
 bool gp_work_peer_down(const gp_work_t *work, const gp_id_t *id);

@@ -165,6 +165,49 @@ t_token_of_another_grid() {
     serve other || bad "other: $(cat "$ROOT/other.log")"
 }
 
+t_roles() {
+    join lab "$(token a --roles member)"
+    want 0
+    seen "$ROOT/a/a" 'members=3' || bad "new does not come: $(on a node list)"
+    seen "$ROOT/new/new" 'members=3&leader=quorum' || bad "new sees: $(on new node list)"
+    get on new find 'cpu >= 1'
+    want 0
+    get on new run -- touch "$ROOT/ran"
+    want 77 'lacks the role submit' 'next: ' 'gridpeer invite --roles lend,submit'
+    get on new run --json -- touch "$ROOT/ran"
+    want 77
+    get on a run --on new -- touch "$ROOT/ran"
+    want 5 'role lend' 'next: '
+    get on a run --where 'name == "new"' -- touch "$ROOT/ran"
+    want 5 'role lend'
+    # shellcheck disable=SC2016 # for the shell that runs there
+    get on a run --where 'name != "a"' --quiet -- sh -c 'echo "$GRIDPEER_NODE"'
+    want 0
+    [ "$OUT" = b ] || bad "it ran on $OUT"
+    [ ! -e "$ROOT/ran" ] || bad "it ran"
+    leave_new
+    # Who lends only is used, and may not use; the usual invitation gives both.
+    join lab "$(token a --roles lend)"
+    want 0
+    seen "$ROOT/a/a" 'members=3' || bad "new does not come: $(on a node list)"
+    until_true 10 runs_on a new || bad "$ERR"
+    get on new run -- touch "$ROOT/ran"
+    want 77
+    leave_new
+    join lab "$(token a)"
+    want 0
+    seen "$ROOT/b/b" 'members=3' || bad "new does not come: $(on b node list)"
+    until_true 10 runs_on new b || bad "$ERR"
+    until_true 10 runs_on b new || bad "$ERR"
+    leave_new
+    [ ! -e "$ROOT/ran" ] || bad "it ran"
+}
+# A machine that has just come is not known to all at once.
+runs_on() {
+    get on "$1" run --on "$2" --quiet -- true
+    [ "$RC" -eq 0 ]
+}
+
 t_name_taken() {
     get on new join lab --token "$(token a)" --name b --listen "$LOCAL"
     refused 3 'has this name' '--name'
@@ -491,7 +534,7 @@ assert " 200 " in get(b"/v1/status")' "$ROOT/a/a/api.sock" 2>"$ROOT/api.err" || 
 }
 
 for name in up token_wrong token_truncated token_flipped token_expired token_used token_region token_of_another_grid \
-    name_taken in_use modes damaged no_place issuer_frozen port_in_use not_running queries run_queries garbage api torn_journal \
+    roles name_taken in_use modes damaged no_place issuer_frozen port_in_use not_running queries run_queries garbage api torn_journal \
     kill_loses_nothing full_disk; do
     try_case $name t_$name
 done

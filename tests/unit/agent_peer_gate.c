@@ -256,6 +256,30 @@ static void test_who_presents_others_shows_theirs(void **state)
     }
 }
 
+/* What a home may do is read from the certificate that the group keeps of it. */
+static bool vouches;
+static bool vouched(void *context, const gp_id_t *id)
+{
+    (void)context;
+    return vouches && gp_id_equal(id, &ids[0]);
+}
+
+static void test_a_claim_needs_the_certificate_that_its_roles_are_read_from(void **state)
+{
+    (void)state;
+    static gp_msg_t msg;
+    msg = (gp_msg_t){.kind = GP_MSG_CLAIM};
+    msg.u.claim.job = 7;
+    seal(&ids[1], &msg);
+    assert_int_equal(take(), GP_OK); /* nobody is asked */
+    receiver.config.vouched = vouched;
+    for (int i = 0; i < 2; i++) {
+        vouches = i == 1;
+        seal(&ids[1], &msg);
+        assert_int_equal(take(), vouches ? GP_OK : GP_E_CERT_SIGNATURE);
+    }
+}
+
 /* A mandate without the votes of a majority of its roster is none, whoever shows it. */
 static void test_a_mandate_without_votes(void **state)
 {
@@ -288,6 +312,7 @@ int main(void)
         GATE(test_unsigned_frames),
         GATE(test_who_presents_itself_shows_its_certificate),
         GATE(test_who_presents_others_shows_theirs),
+        GATE(test_a_claim_needs_the_certificate_that_its_roles_are_read_from),
         GATE(test_a_mandate_without_votes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

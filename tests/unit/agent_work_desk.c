@@ -316,10 +316,23 @@ void desk_member(desk_t *desk, uint8_t of, gp_member_state_t state, gp_cause_t c
     gp_msg_work_member_t *msg = &desk_msg(desk, GP_MSG_WORK_MEMBER)->u.work_member;
 
     msg->forgotten = forgotten;
+    msg->roles = GP_ROLE_ALL;
     msg->entries_count = 1;
     msg->entries[0].id = desk_id(of);
     msg->entries[0].state = (uint8_t)state;
     msg->entries[0].cause = (uint8_t)cause;
+    desk_command(desk, 0);
+}
+
+void desk_roles(desk_t *desk, const gp_id_t *of, uint16_t roles)
+{
+    gp_msg_work_member_t *msg = &desk_msg(desk, GP_MSG_WORK_MEMBER)->u.work_member;
+
+    msg->roles = roles;
+    msg->entries_count = 1;
+    msg->entries[0].id = *of;
+    msg->entries[0].state = GP_MEMBER_ALIVE;
+    msg->entries[0].cause = GP_CAUSE_JOINED;
     desk_command(desk, 0);
 }
 

@@ -101,6 +101,9 @@ void desk_ended(desk_t *desk, uint8_t from, gp_reason_t reason, uint32_t code, u
 void desk_member(desk_t *desk, uint8_t of, gp_member_state_t state, gp_cause_t cause,
                  bool forgotten);
 
+/* The group says that this machine is alive, and its certificate that it may do this. */
+void desk_roles(desk_t *desk, const gp_id_t *of, uint16_t roles);
+
 /* ---- the executor's way, for home 9, job 40, incarnation 1 ----------------------------------- */
 
 void desk_claim(desk_t *desk, uint8_t from, uint64_t job, uint32_t incarnation);

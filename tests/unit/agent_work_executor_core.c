@@ -80,6 +80,50 @@ static void the_machine_decides_itself(void **state)
     (void)desk_offer(desk);
 }
 
+static void a_home_that_may_not_submit_has_nothing_run_here(void **state)
+{
+    desk_t *desk = *state;
+    gp_id_t home = desk_id(9);
+
+    desk_roles(desk, &home, GP_ROLE_ALL & ~GP_ROLE_SUBMIT);
+    desk_claim(desk, 9, 40, 1);
+    declined(desk, GP_E_RUN_SUBMIT, "lacks the role submit");
+    desk_roles(desk, &home, GP_ROLE_MEMBER | GP_ROLE_SUBMIT); /* a fresh certificate */
+    (void)desk_offer(desk);
+}
+
+static void a_machine_that_may_not_lend_takes_nothing(void **state)
+{
+    desk_t *desk = *state;
+
+    desk_roles(desk, &desk->self, GP_ROLE_ALL & ~GP_ROLE_LEND);
+    desk_claim(desk, 9, 40, 1);
+    declined(desk, GP_E_RUN_LEND, "lacks the role lend");
+    desk->config.roles = GP_ROLE_MEMBER | GP_ROLE_SUBMIT;
+    desk_renew(desk);
+    assert_int_equal(gp_work_roles(desk->core), GP_ROLE_MEMBER | GP_ROLE_SUBMIT);
+    desk_claim(desk, 9, 40, 1);
+    declined(desk, GP_E_RUN_LEND, "lacks the role lend");
+    desk_roles(desk, &desk->self, GP_ROLE_MEMBER | GP_ROLE_LEND);
+    (void)desk_offer(desk);
+}
+
+static void where_certificates_are_a_stranger_may_do_nothing(void **state)
+{
+    desk_t *desk = *state;
+    gp_id_t home = desk_id(9);
+
+    desk->config.certified = true;
+    desk_renew(desk);
+    desk_claim(desk, 9, 40, 1);
+    declined(desk, GP_E_RUN_SUBMIT, "not known here");
+    desk_roles(desk, &home, 0); /* the group knows it, its certificate has not come yet */
+    desk_claim(desk, 9, 40, 1);
+    declined(desk, GP_E_RUN_SUBMIT, "not known here");
+    desk_roles(desk, &home, GP_ROLE_ALL);
+    (void)desk_offer(desk);
+}
+
 static void claims_without_sense_are_declined(void **state)
 {
     desk_t *desk = *state;
@@ -562,6 +606,9 @@ int main(void)
         DESK(a_repeated_claim_gets_the_same_offer),
         DESK(an_offer_stands_for_a_lease),
         DESK(the_machine_decides_itself),
+        DESK(a_home_that_may_not_submit_has_nothing_run_here),
+        DESK(a_machine_that_may_not_lend_takes_nothing),
+        DESK(where_certificates_are_a_stranger_may_do_nothing),
         DESK(claims_without_sense_are_declined),
         DESK(no_more_run_than_may),
         DESK(a_newer_attempt_fences_an_older_one),

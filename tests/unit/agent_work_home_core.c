@@ -81,6 +81,16 @@ static void what_cannot_run_is_refused(void **state)
     refused(desk, "UTF-8");
 }
 
+static void who_may_not_submit_runs_nothing(void **state)
+{
+    desk_t *desk = *state;
+
+    desk_roles(desk, &desk->self, GP_ROLE_MEMBER | GP_ROLE_LEND);
+    (void)simple_run(desk);
+    desk_command(desk, 78);
+    refused(desk, "lacks the role submit");
+}
+
 static void a_name_that_was_cut_in_a_character_is_trimmed(void **state)
 {
     desk_t *desk = *state;
@@ -416,12 +426,12 @@ static void a_stopping_agent_waits_only_so_long(void **state)
     assert_int_equal(desk_count(desk, GP_ACTION_NOTICE, GP_MSG_WORK_STOPPED), 0);
 }
 
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         DESK(a_job_is_told_when_it_is_durable),
         DESK(what_cannot_run_is_refused),
+        DESK(who_may_not_submit_runs_nothing),
         DESK(a_name_that_was_cut_in_a_character_is_trimmed),
         DESK(open_jobs_fill_the_table_and_ended_ones_give_way),
         DESK(a_job_that_cannot_be_recorded_is_not_accepted),

@@ -59,6 +59,46 @@ static void only_the_machine_that_was_named_will_do(void **state)
     assert_int_equal(desk_told_end(desk)->reason, GP_REASON_REFUSED);
 }
 
+static void may_not_lend(desk_t *desk, uint8_t number)
+{
+    gp_id_t id = desk_id(number);
+
+    desk_roles(desk, &id, GP_ROLE_MEMBER | GP_ROLE_SUBMIT);
+}
+
+static void a_machine_that_may_not_lend_is_passed_over(void **state)
+{
+    desk_t *desk = *state;
+    uint16_t limit;
+
+    (void)desk_accepted(desk);
+    limit = desk_noticed(desk, GP_MSG_JOB_FIND)->u.job_find.limit;
+    desk_renew(desk);
+    may_not_lend(desk, 1);
+    may_not_lend(desk, 2);
+    (void)desk_accepted(desk); /* so many more are asked for as will be left out */
+    assert_int_equal(desk_noticed(desk, GP_MSG_JOB_FIND)->u.job_find.limit, limit + 2);
+    desk_renew(desk);
+    may_not_lend(desk, 1);
+    may_not_lend(desk, 2);
+    (void)desk_matched(desk, 3);
+    (void)desk_sent(desk, 3, GP_MSG_CLAIM);
+}
+
+static void if_nobody_that_matches_may_lend_the_job_says_so(void **state)
+{
+    desk_t *desk = *state;
+    const gp_msg_job_t *job;
+
+    may_not_lend(desk, 1);
+    may_not_lend(desk, 2);
+    (void)desk_matched(desk, 2);
+    assert_int_equal(desk_count(desk, GP_ACTION_SEND, GP_MSG_CLAIM), 0);
+    job = desk_told_end(desk);
+    assert_int_equal(job->reason, GP_REASON_REFUSED);
+    desk_text(job->text, "of the machines that match (found: 2) no certificate has the role lend");
+}
+
 static void no_match_says_which_condition_excludes_how_many(void **state)
 {
     desk_t *desk = *state;
@@ -326,13 +366,14 @@ static void a_machine_may_be_its_own_executor(void **state)
     assert_true(gp_id_equal(&start->home, &desk->self));
 }
 
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         DESK(discovery_is_asked_for_the_job),
         DESK(the_best_machine_is_asked_first),
         DESK(only_the_machine_that_was_named_will_do),
+        DESK(a_machine_that_may_not_lend_is_passed_over),
+        DESK(if_nobody_that_matches_may_lend_the_job_says_so),
         DESK(no_match_says_which_condition_excludes_how_many),
         DESK(a_wrong_query_fails_at_once),
         DESK(without_a_leader_discovery_is_asked_again_for_a_while),

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "proto/cert.h"
 #include "tests/unit/agent_work_world_inside.h"
 
 world_t *w;
@@ -370,6 +371,7 @@ static void tell_member(uint32_t at_node, const gp_id_t *id, gp_member_state_t s
     world_scratch.kind = GP_MSG_WORK_MEMBER;
     world_scratch.u.work_member.forgotten = forgotten;
     world_scratch.u.work_member.entries_count = 1;
+    world_scratch.u.work_member.roles = GP_ROLE_ALL;
     entry->id = *id;
     entry->state = (uint8_t)state;
     entry->cause = state == GP_MEMBER_LEFT ? GP_CAUSE_STOPPED : GP_CAUSE_SILENT;

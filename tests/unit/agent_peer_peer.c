@@ -1,0 +1,240 @@
+/* The peer: what its cores tell each other, in one step. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "agent/peer/peer.h"
+#include "proto/cert.h"
+
+#define GROUP 5
+
+typedef struct rig {
+    void *peer;
+    gp_peer_config_t config;
+    gp_usec_t now;
+    gp_out_t out;
+    gp_action_t actions[GP_ACTIONS_MAX];
+    _Alignas(16) uint8_t arena[GP_ARENA_BYTES];
+    gp_msg_t msg; /* the next event's, to be filled in */
+    gp_secret_t *root;
+    gp_secret_t *secrets[3]; /* of this machine and of two others */
+    gp_id_t ids[3];
+    uint8_t certs[3][GP_CERT_MAX];
+    gp_slice_t cert[3];
+} rig_t;
+
+static void certify(rig_t *rig, int machine, uint16_t roles)
+{
+    gp_id_t root = gp_secret_id(rig->root);
+    gp_cert_t cert = {.grid = gp_grid_id_of(&root),
+                      .node = rig->ids[machine],
+                      .roles = roles,
+                      .not_before_ms = 1000,
+                      .not_after_ms = 2000,
+                      .serial = 1,
+                      .region = "lab"};
+    size_t n = 0;
+
+    snprintf(cert.name, sizeof cert.name, "n%d", machine);
+    assert_int_equal(gp_cert_issue(&cert, rig->root, (gp_slice_t){0}, rig->certs[machine], &n),
+                     GP_OK);
+    rig->cert[machine] = gp_slice(rig->certs[machine], n);
+}
+
+static int setup(void **state)
+{
+    rig_t *rig = calloc(1, sizeof *rig);
+
+    assert_non_null(rig);
+    assert_int_equal(gp_keys_init(), GP_OK);
+    assert_int_equal(gp_secret_new(&rig->root), GP_OK);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(gp_secret_new(&rig->secrets[i]), GP_OK);
+        rig->ids[i] = gp_secret_id(rig->secrets[i]);
+        certify(rig, i, GP_ROLE_ALL);
+    }
+    rig->now = 100 * GP_SECOND;
+    rig->out = (gp_out_t){.actions = rig->actions,
+                          .capacity = GP_ACTIONS_MAX,
+                          .arena = rig->arena,
+                          .size = sizeof rig->arena};
+    *state = rig;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    rig_t *rig = *state;
+
+    for (int i = 0; i < 3; i++) {
+        gp_secret_free(rig->secrets[i]);
+    }
+    gp_secret_free(rig->root);
+    free(rig->peer);
+    free(rig);
+    return 0;
+}
+
+static void step(rig_t *rig, gp_event_t event)
+{
+    event.now = rig->now;
+    gp_out_reset(&rig->out);
+    gp_peer_ops.step(rig->peer, &event, &rig->out);
+    gp_peer_ops.check(rig->peer);
+}
+
+static gp_msg_t *draft(rig_t *rig, gp_msg_kind_t kind)
+{
+    memset(&rig->msg, 0, gp_msg_size(kind));
+    rig->msg.kind = kind;
+    return &rig->msg;
+}
+
+static void command(rig_t *rig, uint64_t token)
+{
+    step(rig, (gp_event_t){.type = GP_EVENT_COMMAND,
+                           .room = gp_msg_room(rig->msg.kind),
+                           .token = token,
+                           .ok = true,
+                           .msg = &rig->msg});
+}
+
+static void receive(rig_t *rig, const gp_id_t *from)
+{
+    step(rig, (gp_event_t){.type = GP_EVENT_MSG, .peer = *from, .msg = &rig->msg});
+}
+
+/* A peer as after a start of the agent; the other two are on its disk as members. */
+static void start(rig_t *rig, gp_slice_t cert)
+{
+    gp_peer_config_t *config = &rig->config;
+    gp_msg_group_state_t *record;
+    size_t n;
+
+    memset(config, 0, sizeof *config);
+    gp_group_defaults(&config->group);
+    config->election = gp_election_defaults();
+    gp_work_config_default(&config->work);
+    config->group.group = config->election.group = config->discovery.group = GROUP;
+    config->group.boot = config->discovery.incarnation = config->work.epoch = 1;
+    config->group.cert = cert;
+    config->discovery.members_max = GP_MEMBERS_MAX;
+    config->group.name = config->discovery.name = gp_text("n0");
+    config->discovery.region = gp_text("lab");
+    config->group.address = config->discovery.address = gp_text("tcp://127.0.0.1:1000");
+    n = gp_peer_ops.size(config);
+    assert_true(n > 0);
+    free(rig->peer);
+    rig->peer = malloc(n);
+    assert_non_null(rig->peer);
+    memset(rig->peer, 0x5a, n);
+    gp_peer_ops.init(rig->peer, config, rig->ids[0], 1);
+    record = &draft(rig, GP_MSG_GROUP_STATE)->u.group_state;
+    record->group = GROUP;
+    record->entries_count = 2;
+    for (int i = 1; i <= 2; i++) {
+        record->entries[i - 1] = (gp_record_member_t){.id = rig->ids[i],
+                                                      .incarnation = 1,
+                                                      .state = GP_MEMBER_ALIVE,
+                                                      .cause = GP_CAUSE_JOINED,
+                                                      .name = gp_text(i == 1 ? "n1" : "n2"),
+                                                      .address = gp_text("tcp://127.0.0.1:1001"),
+                                                      .cert = rig->cert[i]};
+    }
+    step(rig, (gp_event_t){.type = GP_EVENT_LOAD, .room = GP_ROOM_GROUP, .msg = &rig->msg});
+    step(rig, (gp_event_t){.type = GP_EVENT_START});
+}
+
+/* What the machine answers to a claim of this one; GP_OK: taken. */
+static gp_error_t claim(rig_t *rig, const gp_id_t *home)
+{
+    gp_msg_claim_t *msg = &draft(rig, GP_MSG_CLAIM)->u.claim;
+
+    msg->job = 7;
+    msg->incarnation = 1;
+    msg->lease_ms = 10000;
+    msg->args_count = 1;
+    msg->args[0].text = gp_text("true");
+    receive(rig, home);
+    for (uint32_t i = 0; i < rig->out.count; i++) {
+        if (rig->actions[i].msg != NULL && rig->actions[i].msg->kind == GP_MSG_CLAIMED) {
+            return (gp_error_t)rig->actions[i].msg->u.claimed.error;
+        }
+    }
+    fail_msg("it says nothing");
+    return GP_E_SYSTEM;
+}
+
+/* ---- roles ----------------------------------------------------------------------------------- */
+
+static void a_machine_has_the_roles_of_its_certificate(void **state)
+{
+    rig_t *rig = *state;
+
+    certify(rig, 0, GP_ROLE_MEMBER | GP_ROLE_SUBMIT);
+    start(rig, rig->cert[0]);
+    assert_int_equal(gp_work_roles(gp_peer_work(rig->peer)), GP_ROLE_MEMBER | GP_ROLE_SUBMIT);
+    assert_int_equal(claim(rig, &rig->ids[1]), GP_E_RUN_LEND);
+    certify(rig, 0, GP_ROLE_MEMBER | GP_ROLE_LEND);
+    draft(rig, GP_MSG_GROUP_CERT)->u.group_cert.cert = rig->cert[0]; /* a fresh one */
+    command(rig, 0);
+    assert_int_equal(gp_work_roles(gp_peer_work(rig->peer)), GP_ROLE_MEMBER | GP_ROLE_LEND);
+    assert_int_equal(claim(rig, &rig->ids[1]), GP_OK);
+}
+
+static void a_home_has_the_roles_of_its_certificate(void **state)
+{
+    rig_t *rig = *state;
+    const gp_id_t stranger = {.b = {9}};
+
+    certify(rig, 1, GP_ROLE_ALL & ~GP_ROLE_SUBMIT);
+    start(rig, rig->cert[0]);
+    assert_int_equal(claim(rig, &rig->ids[1]), GP_E_RUN_SUBMIT);
+    assert_int_equal(claim(rig, &rig->ids[2]), GP_OK);
+    assert_int_equal(claim(rig, &stranger), GP_E_RUN_SUBMIT);
+}
+
+static void somebody_elses_certificate_gives_no_roles(void **state)
+{
+    rig_t *rig = *state;
+
+    rig->cert[1] = rig->cert[2];
+    start(rig, rig->cert[0]);
+    assert_int_equal(claim(rig, &rig->ids[1]), GP_E_RUN_SUBMIT);
+    rig->cert[1] = gp_text("no certificate");
+    start(rig, rig->cert[0]);
+    assert_int_equal(claim(rig, &rig->ids[1]), GP_E_RUN_SUBMIT);
+    rig->cert[1] = (gp_slice_t){0};
+    start(rig, rig->cert[0]);
+    assert_int_equal(claim(rig, &rig->ids[1]), GP_E_RUN_SUBMIT);
+}
+
+static void without_certificates_all_may_everything(void **state)
+{
+    rig_t *rig = *state;
+    const gp_id_t stranger = {.b = {9}};
+
+    rig->cert[1] = (gp_slice_t){0};
+    start(rig, (gp_slice_t){0});
+    assert_int_equal(gp_work_roles(gp_peer_work(rig->peer)), GP_ROLE_ALL);
+    assert_int_equal(claim(rig, &rig->ids[1]), GP_OK);
+    assert_int_equal(claim(rig, &stranger), GP_OK);
+}
+
+#define RIGGED(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        RIGGED(a_machine_has_the_roles_of_its_certificate),
+        RIGGED(a_home_has_the_roles_of_its_certificate),
+        RIGGED(somebody_elses_certificate_gives_no_roles),
+        RIGGED(without_certificates_all_may_everything),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
