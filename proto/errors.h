@@ -83,6 +83,8 @@
     E(NAME, 52, 64, "a name must be 1 to 32 of a-z 0-9 - . and start with a letter or digit",      \
       "choose another name")                                                                       \
     E(REGION_UNKNOWN, 53, 3, "no such region", "see gridpeer status for the region's name")        \
+    E(INVITE_LIMIT, 54, 5, "this machine has as many open invitations as it may",                  \
+      "wait until one is used up or expires; one token can let many in: gridpeer invite --uses N") \
     /* the state directory */                                                                      \
     E(STATE_MISSING, 60, 69, "there is no agent here",                                             \
       "found a grid: gridpeer init REGION, or join one: gridpeer join REGION --token T")           \

@@ -89,7 +89,7 @@
 #define GP_STORE_QUEUE_BYTES 8388608 /* bytes of them together */
 #define GP_LOG_TEXT_MAX 256       /* bytes of one text of an entry in the activity log */
 #define GP_LOG_ENTRIES_MAX 100000 /* entries that the activity log may be told to keep */
-#define GP_INVITATIONS_MAX 4096   /* invitations that one machine has open */
+#define GP_INVITATIONS_MAX 256    /* invitations that one machine has open: far fewer than peers */
 #define GP_ADMISSIONS_MAX 65536   /* machines that one machine remembers to have admitted */
 #define GP_JOINS_MAX 64           /* machines that ask one machine for admission at once */
 

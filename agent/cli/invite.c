@@ -64,6 +64,6 @@ const gp_cli_command_t gp_cli_invite = {
     .details = "Works on a machine whose certificate has the role admit. Only the command goes to "
                "stdout, so it can be piped to where it is needed. A machine without the role "
                "lend is not used to run programs, one without submit may not run any. Whoever "
-               "holds the token can join "
-               "until it is used up or expires: keep it secret.",
+               "holds the token can join until it is used up or expires: keep it secret. A machine "
+               "has at most 256 open invitations; one that is used up or has expired makes room.",
 };

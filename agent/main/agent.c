@@ -465,6 +465,7 @@ static void start_peer(agent_t *agent)
 {
     start_beacon(agent);
     admit_known(agent);
+    agent_guests_admit(agent);
     gp_runner_start(agent->runner);
     if (agent->identity.root != NULL && !agent->has_led) {
         gp_msg_t *msg = gp_runner_draft(agent->runner, GP_MSG_ELECTION_FOUND);

@@ -6,9 +6,8 @@
 
 #include "agent/main/agent_state.h"
 
-#define RENEW_CHECK_S    60
-#define NEWEST_SERIALS   (2 * GP_MEMBERS_MAX)
-#define INVITATIONS_PAGE 100
+#define RENEW_CHECK_S  60
+#define NEWEST_SERIALS (2 * GP_MEMBERS_MAX)
 
 /* An ask on its way through the ledger. */
 typedef struct asking {
@@ -67,12 +66,12 @@ static void invited(void *context, const gp_invite_result_t *result)
 {
     inviting_t *inviting = context;
     agent_t *agent = inviting->agent;
-    if (result->error == GP_OK) {
-        gp_error_t error = gp_net_admit_guest(agent->net, &result->key, true);
-        (void)error; /* a full book is said to the joiner as an unreachable port */
+    gp_error_t error = result->error;
+    if (error == GP_OK) {
+        error = agent_guest_add(agent, &result->key, result->expires_ms);
     }
-    if (inviting->call != NULL && result->error != GP_OK) {
-        gp_http_call_error(inviting->call, result->error, NULL);
+    if (inviting->call != NULL && error != GP_OK) {
+        gp_http_call_error(inviting->call, error, result->why);
     } else if (inviting->call != NULL) {
         char expires[GP_DOCUMENT_TIME_TEXT];
         gp_document_time(result->expires_ms, expires);
@@ -147,29 +146,6 @@ void agent_invite(gp_http_call_t *call, void *context)
         return;
     }
     gp_http_call_wait(call, inviter_gone, inviting);
-}
-
-/* Invitations that were given in an earlier life of this agent still hold. */
-static void admit_guest(void *context, const gp_invitation_t *invitation)
-{
-    agent_t *agent = context;
-    agent->last_serial = invitation->serial;
-    agent->page++;
-    if (invitation->expires_ms > agent_wall()) {
-        gp_error_t error = gp_net_admit_guest(agent->net, &invitation->key, true);
-        (void)error; /* as above */
-    }
-}
-
-static gp_error_t admit_guests(agent_t *agent)
-{
-    gp_error_t error = GP_OK;
-    do {
-        agent->page = 0;
-        error = gp_ledger_invitations(agent->store, agent->last_serial, INVITATIONS_PAGE,
-                                      admit_guest, agent);
-    } while (error == GP_OK && agent->page == INVITATIONS_PAGE);
-    return error;
 }
 
 static void admit_again(void *context, const gp_admission_t *admission)
@@ -249,6 +225,9 @@ static void admitted(void *context, const gp_admit_result_t *result)
     keep_record(agent, asking, result);
     if (result->error == GP_OK) {
         introduce(asking, result);
+    }
+    if (result->used_up) {
+        gp_guests_used(&agent->guests, &asking->reply_to, agent_wall());
     }
     gp_admit_answer(result, &agent->identity, &msg);
     if (result->error == GP_OK) {
@@ -373,6 +352,7 @@ static void on_renew(evutil_socket_t fd, short what, void *context)
     agent_t *agent = context;
     (void)fd;
     (void)what;
+    agent_guests_sweep(agent);
     if (agent->renewed_n > 0) {
         take_certificate(agent, gp_slice(agent->renewed, agent->renewed_n));
         agent->renewed_n = 0;
@@ -397,11 +377,11 @@ gp_error_t agent_join_open(agent_t *agent, gp_fail_t *fail)
     }
     struct timeval period = {.tv_sec = RENEW_CHECK_S};
     evtimer_add(agent->renew, &period);
-    gp_error_t error = admit_guests(agent);
+    /* The group writes its members down a while after they joined: whom this machine admitted just
+     * before a crash is let in by the ledger, which was written first. */
+    gp_error_t error = gp_ledger_newest(agent->store, NEWEST_SERIALS, admit_again, agent);
     if (error == GP_OK) {
-        /* The group writes its members down a while after they joined: whom this machine admitted
-         * just before a crash is let in by the ledger, which was written first. */
-        error = gp_ledger_newest(agent->store, NEWEST_SERIALS, admit_again, agent);
+        error = agent_guests_read(agent);
     }
     return error == GP_OK ? GP_OK : gp_fail(fail, error, "the ledger of invitations");
 }

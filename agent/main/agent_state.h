@@ -9,6 +9,7 @@
 #include "agent/lab/beacon_run.h"
 #include "agent/main/agent.h"
 #include "agent/node/admit.h"
+#include "agent/node/guests_core.h"
 #include "agent/peer/peer.h"
 #include "agent/shell/runner.h"
 #include "agent/store/config.h"
@@ -74,8 +75,7 @@ typedef struct agent {
     bool changed;                       /* something that clients may wait for */
     gp_usec_t clock_told_at; /* last hint that clocks differ; 0: never */
     uint64_t refused[AGENT_ERRORS_MAX]; /* frames, by the error that they met */
-    uint64_t last_serial;               /* of the invitations read at start */
-    uint32_t page;
+    gp_guests_t guests;                 /* invitations that the transport lets in */
     uint32_t renew_failures;
     uint32_t renewed_n; /* a fresh certificate that came in, until it is taken */
     uint8_t renewed[GP_CERT_MAX];
@@ -120,6 +120,13 @@ void agent_letter(agent_t *agent, const gp_id_t *peer, const gp_msg_t *msg);
 bool agent_certified(void *context, gp_slice_t cert, const gp_id_t *id, gp_slice_t name);
 gp_error_t agent_join_open(agent_t *agent, gp_fail_t *fail);
 void agent_invite(gp_http_call_t *call, void *context);
+
+/* agent_guests.c: those of an earlier life are read before the store's worker starts, and let in
+ * once the members have been */
+gp_error_t agent_guests_read(agent_t *agent);
+void agent_guests_admit(agent_t *agent);
+gp_error_t agent_guest_add(agent_t *agent, const gp_id_t *key, gp_wall_ms_t until_ms);
+void agent_guests_sweep(agent_t *agent);
 
 /* agent_api.c */
 extern const gp_http_route_t agent_routes[];

@@ -138,6 +138,7 @@ static gp_error_t admit_new(gp_store_t *store, admit_job_t *job, gp_invitation_t
     }
     memcpy(job->result.cert, admission.cert, admission.cert_n);
     job->result.cert_n = admission.cert_n;
+    job->result.used_up = invitation->used == invitation->uses;
     gp_roles_text(cert.roles, roles, sizeof roles);
     (void)snprintf(detail, sizeof detail, "invitation %llu, use %u of %u, roles %s",
                    (unsigned long long)invitation->serial, (unsigned)invitation->used,

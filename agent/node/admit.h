@@ -36,12 +36,14 @@ typedef struct gp_invite_result {
     uint64_t serial;
     gp_id_t key; /* the one-time public key: the transport lets it in as a guest until expires_ms */
     gp_wall_ms_t expires_ms;
+    char why[GP_REASON_TEXT_MAX]; /* why there is no token, if the table does not say it all */
     char text[GP_TOKEN_TEXT_MAX]; /* the token: a secret; whoever printed it wipes it */
 } gp_invite_result_t;
 
 /*
  * Issues a token; it is in the ledger, durably, before it is returned. Blocks for the disk.
- * GP_E_JOIN_NOT_ISSUER, GP_E_CERT_ROLE, GP_E_USAGE, GP_E_ADDRESS, GP_E_BUSY, the disk's errors.
+ * GP_E_JOIN_NOT_ISSUER, GP_E_CERT_ROLE, GP_E_USAGE, GP_E_ADDRESS, GP_E_INVITE_LIMIT (all of
+ * GP_INVITATIONS_MAX are open), the disk's errors.
  */
 GP_MUST_CHECK gp_error_t gp_invite_now(gp_issuer_t *issuer, const gp_invite_params_t *params,
                                        gp_wall_ms_t now_ms, gp_invite_result_t *ret_result,
@@ -59,6 +61,7 @@ GP_MUST_CHECK gp_error_t gp_invite(gp_issuer_t *issuer, const gp_invite_params_t
 typedef struct gp_admit_result {
     gp_error_t error; /* GP_OK: cert is the certificate */
     bool again;       /* no use was counted: it had been admitted or renewed already */
+    bool used_up;     /* this was the last use of its invitation */
     gp_id_t node;     /* who asked */
     uint32_t cert_n;
     uint8_t cert[GP_CERT_MAX];

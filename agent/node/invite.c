@@ -49,6 +49,26 @@ static gp_error_t invite_check(const gp_issuer_facts_t *self, const gp_invite_pa
     return GP_OK;
 }
 
+static void find_first(void *context, const gp_invitation_t *invitation)
+{
+    gp_wall_ms_t *first_ms = context;
+    *first_ms = invitation->expires_ms < *first_ms ? invitation->expires_ms : *first_ms;
+}
+
+/* Says when there will be room. */
+static void limit_text(gp_store_t *store, invite_job_t *job)
+{
+    char time[GP_FAIL_TIME_TEXT];
+    gp_wall_ms_t first_ms = UINT64_MAX;
+    const gp_error_t error =
+        gp_ledger_invitations(store, 0, GP_INVITATIONS_MAX, find_first, &first_ms);
+    if (error == GP_OK) {
+        (void)snprintf(job->result.why, sizeof job->result.why,
+                       "%d of %d are open, and the next one expires at %s", GP_INVITATIONS_MAX,
+                       GP_INVITATIONS_MAX, gp_fail_time(first_ms, time));
+    }
+}
+
 static gp_error_t invite_run(gp_store_t *store, void *context)
 {
     invite_job_t *job = context;
@@ -80,6 +100,9 @@ static gp_error_t invite_run(gp_store_t *store, void *context)
                                   .uses = token.uses};
     memcpy(invitation.region, token.region, sizeof invitation.region);
     error = gp_ledger_invite(store, &invitation, self->now_ms);
+    if (error == GP_E_INVITE_LIMIT) {
+        limit_text(store, job);
+    }
     if (error != GP_OK) {
         return error;
     }
@@ -126,6 +149,9 @@ gp_error_t gp_invite_now(gp_issuer_t *issuer, const gp_invite_params_t *params, 
         return error;
     }
     error = gp_store_run_now(issuer->store, invite_run, job, fail);
+    if (job->result.why[0] != '\0') {
+        error = gp_fail(fail, error, "%s", job->result.why);
+    }
     if (error == GP_OK) {
         *ret_result = job->result;
     }

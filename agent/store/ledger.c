@@ -186,23 +186,23 @@ static gp_error_t invitation_remove(gp_store_t *store, const gp_invitation_t *in
     return row_remove(store, GP_SQL_INVITATION_REMOVE, invitation->serial, sum);
 }
 
-/* Removes one invitation that has expired. */
+/* Removes one invitation that has expired, else the oldest that is used up. */
 static gp_error_t invitation_make_room(gp_store_t *store, gp_wall_ms_t now_ms)
 {
-    gp_invitation_t expired;
-    sqlite3_stmt *row = gp_store_statement(store, GP_SQL_INVITATION_EXPIRED);
+    gp_invitation_t spent;
+    sqlite3_stmt *row = gp_store_statement(store, GP_SQL_INVITATION_SPENT);
     if (row == NULL) {
         return store->broken;
     }
     gp_store_bind_number(row, 1, now_ms);
     if (!gp_store_row(store, row)) {
-        return store->broken != GP_OK ? store->broken : GP_E_BUSY;
+        return store->broken != GP_OK ? store->broken : GP_E_INVITE_LIMIT;
     }
-    if (!invitation_row(row, &expired)) {
+    if (!invitation_row(row, &spent)) {
         return row_damaged(store, row);
     }
     (void)sqlite3_reset(row);
-    return invitation_remove(store, &expired);
+    return invitation_remove(store, &spent);
 }
 
 gp_error_t gp_ledger_invite(gp_store_t *store, const gp_invitation_t *invitation,

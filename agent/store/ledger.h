@@ -36,8 +36,8 @@ typedef struct gp_admission {
 uint64_t gp_ledger_serial(gp_store_t *store);
 
 /*
- * Writes an invitation, new or changed. Expired ones make room for a new one; GP_E_BUSY if all of
- * GP_INVITATIONS_MAX are open.
+ * Writes an invitation, new or changed. One that has expired or is used up makes room for a new
+ * one; GP_E_INVITE_LIMIT if all of GP_INVITATIONS_MAX are open.
  */
 GP_MUST_CHECK gp_error_t gp_ledger_invite(gp_store_t *store, const gp_invitation_t *invitation,
                                           gp_wall_ms_t now_ms);

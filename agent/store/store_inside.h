@@ -47,8 +47,9 @@ typedef struct gp_store_head {
                       "FROM invitations WHERE serial = ?1")                                        \
     S(INVITATION_ALL, "SELECT serial, key, region, roles, expires, uses, used, sum "               \
                       "FROM invitations WHERE serial > ?1 ORDER BY serial LIMIT ?2")               \
-    S(INVITATION_EXPIRED, "SELECT serial, key, region, roles, expires, uses, used, sum "           \
-                          "FROM invitations WHERE expires < ?1 ORDER BY expires LIMIT 1")          \
+    S(INVITATION_SPENT, "SELECT serial, key, region, roles, expires, uses, used, sum "             \
+                        "FROM invitations WHERE expires < ?1 OR used >= uses "                     \
+                        "ORDER BY expires < ?1 DESC, serial LIMIT 1")                              \
     S(INVITATION_REMOVE, "DELETE FROM invitations WHERE serial = ?1")                              \
     S(INVITATION_COUNT, "SELECT count(*) FROM invitations")                                        \
     S(ADMISSION_PUT, "INSERT INTO admissions(serial, invitation, node, name, at, expires, cert, "  \

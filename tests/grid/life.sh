@@ -195,6 +195,36 @@ t_leave() {
     seen "$ROOT/c/c" 'members=3&leader=quorum' || bad "c does not see the others: $(on c node list)"
 }
 
+t_many_invitations() {
+    # As many as may be open, and the one that prints them is killed: the grid finds together again.
+    local given=0 machine
+    while [ $given -lt 300 ]; do
+        get on a invite --json
+        [ "$RC" -eq 0 ] || break
+        given=$((given + 1))
+        js 'i["token"]' <<<"$OUT" >"$ROOT/token"
+    done
+    want 5 'as many open invitations as it may' '256 of 256 are open' 'expires at 20' 'gridpeer invite --uses N'
+    [ $given -gt 200 ] || bad "only $given invitations"
+    kill -9 "$(pid_of "$ROOT/a/a")"
+    serve a || bad "a does not come up: $(cat "$ROOT/a.log")"
+    for machine in a b c; do
+        seen "$ROOT/$machine/$machine" 'members=3&leader=quorum' || bad "$machine sees: $(on $machine node list)"
+    done
+    get on a invite
+    want 5
+    # An invitation from before still works, and once it is used up there is room for another one.
+    get on d join lab --token "$(cat "$ROOT/token")" --name d --listen "$LOCAL"
+    want 0
+    seen "$ROOT/d/d" 'members=4&leader=quorum' || bad "d sees: $(on d node list)"
+    get on e join lab --token "$(cat "$ROOT/token")" --name e --listen "$LOCAL"
+    want 3 'used up' 'gridpeer invite'
+    get on a invite
+    want 0
+    get on d leave
+    want 0
+}
+
 t_usage() {
     get "$G" nonsense
     want 64
@@ -244,7 +274,7 @@ t_alone() {
 }
 
 for name in init init_twice invite join documents same_facts find run ps_log stop start stop_leader \
-    sigterm leave usage ambiguous alone; do
+    sigterm leave many_invitations usage ambiguous alone; do
     try_case $name t_$name
 done
 finish

@@ -59,7 +59,9 @@ static void test_uses_are_counted(void **state)
     (void)state;
     const gp_invite_result_t token = test_invite(&founder, 2, GP_INVITE_ROLES, TEST_NOW);
     assert_int_equal(admitted("a", token.text), GP_OK);
-    assert_int_equal(admitted("b", token.text), GP_OK);
+    gp_join_t *last = joiner("b", token.text);
+    assert_true(test_admit(&founder, last, TEST_NOW).used_up);
+    joiner_free(last);
     gp_join_t *join = joiner("c", token.text);
     const gp_admit_result_t result = test_admit(&founder, join, TEST_NOW);
     assert_int_equal(result.error, GP_E_TOKEN_USED);
@@ -76,6 +78,7 @@ static void test_certificate_is_what_was_promised(void **state)
     const gp_admit_result_t result = test_admit(&founder, join, TEST_NOW + 5);
     assert_int_equal(result.error, GP_OK);
     assert_false(result.again);
+    assert_true(result.used_up);
     assert_int_equal(gp_cert_verify(gp_slice(result.cert, result.cert_n), &founder.identity.root_id,
                                     TEST_NOW + 5, &cert),
                      GP_OK);
@@ -265,6 +268,31 @@ static void test_invite_refuses_what_it_cannot_give(void **state)
     assert_error(gp_invite_now(&founder.issuer, &params, TEST_NOW, &result, &fail), GP_E_ADDRESS,
                  &fail);
     assert_int_equal(gp_store_stats(founder.store).commits, 2); /* founding; nothing since */
+}
+
+static void test_open_invitations_are_limited(void **state)
+{
+    gp_fail_t fail;
+    gp_invite_result_t result;
+    (void)state;
+    const gp_invite_params_t params = {
+        .uses = 1,
+        .valid_ms = GP_INVITE_VALID_MS,
+        .roles = GP_INVITE_ROLES,
+        .seed_count = 1,
+        .seeds = {{.address = "tcp://127.0.0.1:7001", .id = founder.identity.id}}};
+    const gp_invite_result_t first = test_invite(&founder, 1, GP_INVITE_ROLES, TEST_NOW);
+    for (int i = 1; i < GP_INVITATIONS_MAX; i++) {
+        (void)test_invite(&founder, 1, GP_INVITE_ROLES, TEST_NOW + 1000);
+    }
+    assert_error(gp_invite_now(&founder.issuer, &params, TEST_NOW, &result, &fail),
+                 GP_E_INVITE_LIMIT, &fail);
+    assert_non_null(strstr(fail.text, "256 of 256 are open"));
+    assert_non_null(strstr(fail.text, "expires at 2025-06-16 15:06:40 UTC"));
+    assert_int_equal(gp_error_exit(fail.code), GP_EXIT_REFUSED);
+    /* One that is used up makes room. */
+    assert_int_equal(admitted("a", first.text), GP_OK);
+    (void)test_invite(&founder, 1, GP_INVITE_ROLES, TEST_NOW);
 }
 
 /* ---- members that admit and renew --------------------------------------------------------------
@@ -582,6 +610,7 @@ int main(int argc, char **argv)
         T(test_stolen_or_altered_asks_are_refused),
         T(test_another_grids_token_is_refused_and_not_used),
         T(test_invite_refuses_what_it_cannot_give),
+        T(test_open_invitations_are_limited),
         T(test_a_member_with_the_role_admits),
         T(test_certificates_are_renewed),
         T(test_renewal_is_for_the_owner_and_in_time),

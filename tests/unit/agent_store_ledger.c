@@ -113,12 +113,39 @@ static void test_expired_invitations_make_room(void **state)
     gp_wall_ms_t now_ms = 1000;
     (void)state;
     run(fill_invitations, NULL);
-    assert_error(gp_store_run_now(store, one_more, &now_ms, &fail), GP_E_BUSY, &fail);
+    assert_error(gp_store_run_now(store, one_more, &now_ms, &fail), GP_E_INVITE_LIMIT, &fail);
     now_ms = 1001;
     run(one_more, &now_ms);
     assert_int_equal(gp_ledger_invitation(store, 1, &invitation), GP_E_TOKEN_UNKNOWN);
     assert_int_equal(gp_ledger_invitation(store, 2, &invitation), GP_OK);
-    assert_error(gp_store_run_now(store, one_more, &now_ms, &fail), GP_E_BUSY, &fail);
+    assert_error(gp_store_run_now(store, one_more, &now_ms, &fail), GP_E_INVITE_LIMIT, &fail);
+    reopen();
+}
+
+/* The second of those that fill_invitations wrote. */
+static gp_error_t use_up(gp_store_t *in, void *context)
+{
+    gp_invitation_t invitation;
+    (void)context;
+    assert_int_equal(gp_ledger_invitation(in, 2, &invitation), GP_OK);
+    invitation.used = invitation.uses;
+    return gp_ledger_invite(in, &invitation, 0);
+}
+
+static void test_what_is_used_up_makes_room_after_what_expired(void **state)
+{
+    gp_fail_t fail;
+    gp_invitation_t invitation;
+    gp_wall_ms_t now_ms = 1001;
+    (void)state;
+    run(fill_invitations, NULL);
+    run(use_up, NULL);
+    run(one_more, &now_ms);
+    assert_int_equal(gp_ledger_invitation(store, 1, &invitation), GP_E_TOKEN_UNKNOWN);
+    assert_int_equal(gp_ledger_invitation(store, 2, &invitation), GP_OK);
+    run(one_more, &now_ms);
+    assert_int_equal(gp_ledger_invitation(store, 2, &invitation), GP_E_TOKEN_UNKNOWN);
+    assert_error(gp_store_run_now(store, one_more, &now_ms, &fail), GP_E_INVITE_LIMIT, &fail);
     reopen();
 }
 
@@ -199,6 +226,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(test_invitations),
         T(test_expired_invitations_make_room),
+        T(test_what_is_used_up_makes_room_after_what_expired),
         T(test_admissions),
         T(test_serials_are_given_back_only_when_nothing_was_kept),
     };
