@@ -85,6 +85,8 @@
     E(REGION_UNKNOWN, 53, 3, "no such region", "see gridpeer status for the region's name")        \
     E(INVITE_LIMIT, 54, 5, "this machine has as many open invitations as it may",                  \
       "wait until one is used up or expires; one token can let many in: gridpeer invite --uses N") \
+    E(LEAVE_ROOT, 55, 5, "leaving would destroy the grid's root key, and others need it",          \
+      "only stop: gridpeer stop; or give the grid's key up: gridpeer leave --destroy-root")        \
     /* the state directory */                                                                      \
     E(STATE_MISSING, 60, 69, "there is no agent here",                                             \
       "found a grid: gridpeer init REGION, or join one: gridpeer join REGION --token T")           \

@@ -43,7 +43,8 @@ static int end_judge(gp_cli_t *cli, gp_http_reply_t *reply, const char *kind, in
     return GP_EXIT_DONE;
 }
 
-int gp_cli_agent_end(gp_cli_t *cli, const char *path, const char *kind, json_t **ret_document)
+int gp_cli_agent_end(gp_cli_t *cli, const char *path, json_t *body, const char *kind,
+                     json_t **ret_document)
 {
     gp_http_client_t *client = NULL;
     gp_http_reply_t reply;
@@ -58,11 +59,9 @@ int gp_cli_agent_end(gp_cli_t *cli, const char *path, const char *kind, json_t *
     /* Its own handle on the process, taken while it lives: a number could be reused. */
     pid_t pid = gp_http_client_pid(client);
     int pidfd = pid <= 0 || pid == getpid() ? -1 : (int)syscall(SYS_pidfd_open, pid, 0);
-    json_t *body = json_object();
     gp_http_ask_t request = {
         .method = "POST", .path = path, .body = body, .timeout_ms = cli->timeout_ms, .wake = -1};
     error = gp_http_client_ask(client, &request, &reply);
-    json_decref(body);
     gp_http_client_close(client);
     if (error == GP_OK) {
         code = end_judge(cli, &reply, kind, pidfd, ret_document);
@@ -79,7 +78,9 @@ int gp_cli_agent_end(gp_cli_t *cli, const char *path, const char *kind, json_t *
 static int stop_run(gp_cli_t *cli)
 {
     json_t *document = NULL;
-    int code = gp_cli_agent_end(cli, "/v1/stop", "stop", &document);
+    json_t *body = json_object();
+    int code = gp_cli_agent_end(cli, "/v1/stop", body, "stop", &document);
+    json_decref(body);
     if (code != GP_EXIT_DONE) {
         return code;
     }

@@ -7,9 +7,10 @@
 #include "agent/cli/command.h"
 
 /*
- * POSTs to `path`, expects a document of `kind`, and waits until the agent's process has ended. 0
- * and the document, which is the caller's, or an exit code.
+ * POSTs `body`, which is borrowed, to `path`, expects a document of `kind`, and waits until the
+ * agent's process has ended. 0 and the document, which is the caller's, or an exit code.
  */
-int gp_cli_agent_end(gp_cli_t *cli, const char *path, const char *kind, json_t **ret_document);
+int gp_cli_agent_end(gp_cli_t *cli, const char *path, json_t *body, const char *kind,
+                     json_t **ret_document);
 
 #endif

@@ -231,7 +231,8 @@ static void request_route(gp_http_server_t *server, gp_http_call_t *call)
         gp_http_call_refuse(call, 400, GP_E_HTTP, "the path or the query cannot be decoded");
     } else if (!body_read(call, words, sizeof words)) {
         gp_http_call_refuse(call, 400, GP_E_HTTP, words);
-    } else {
+    } else if (server->config.guard == NULL ||
+               server->config.guard(call, route, server->config.context)) {
         route->handle(call, server->config.context);
     }
 }

@@ -33,12 +33,16 @@ typedef struct gp_http_route {
     gp_http_handler_t *handle;
 } gp_http_route_t;
 
+/* Asked before a handler runs: true lets it, false has answered the call in its place. */
+typedef bool gp_http_guard_t(gp_http_call_t *call, const gp_http_route_t *route, void *context);
+
 typedef struct gp_http_config {
     struct event_base *base;
     const char *socket_path;
     const gp_http_route_t *routes; /* lives as long as the server */
     size_t route_count;
-    void *context; /* for handlers */
+    gp_http_guard_t *guard; /* NULL: whoever may talk may ask everything */
+    void *context;          /* for handlers and the guard */
 } gp_http_config_t;
 
 /* Who asks, as the kernel says. */

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "agent/main/agent_state.h"
+#include "agent/node/leave.h"
 
 struct deferred {
     deferred_t *next;
@@ -484,6 +485,7 @@ static gp_error_t open_http(agent_t *agent, gp_fail_t *fail)
                                .socket_path = path,
                                .routes = agent_routes,
                                .route_count = agent_route_count,
+                               .guard = agent_guard,
                                .context = agent};
     gp_error_t error = gp_http_server_new(&config, &agent->http);
     return error == GP_OK ? GP_OK : gp_fail(fail, error, "cannot serve the API on %s", path);
@@ -596,7 +598,8 @@ gp_error_t gp_agent_run(const gp_agent_options_t *options, gp_fail_t *fail)
     bool leaves = error == GP_OK && agent->leaves;
     close_all(agent);
     if (leaves) {
-        error = gp_state_remove(&agent->dir, fail);
+        bool was_root;
+        error = gp_leave(&agent->dir, &was_root, fail);
     } else {
         gp_state_close(&agent->dir);
     }

@@ -128,6 +128,9 @@ void agent_guests_admit(agent_t *agent);
 gp_error_t agent_guest_add(agent_t *agent, const gp_id_t *key, gp_wall_ms_t until_ms);
 void agent_guests_sweep(agent_t *agent);
 
+/* agent_leave.c: may this be asked now? */
+bool agent_guard(gp_http_call_t *call, const gp_http_route_t *route, void *context);
+
 /* agent_api.c */
 extern const gp_http_route_t agent_routes[];
 extern const size_t agent_route_count;

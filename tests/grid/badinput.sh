@@ -527,6 +527,8 @@ assert " 405 " in get(b"/v1/find"), get(b"/v1/find")
 for body in (b"nonsense", b"[]", b"{\"query\":1}", b"{\"query\":\"cpu >= 1\",\"other\":1}", b"[" * 10000):
     assert " 400 " in post(b"/v1/find", body) or " 422 " in post(b"/v1/find", body), (body[:40], post(b"/v1/find", body))
 assert " 413 " in post(b"/v1/find", b"x" * 300000) or post(b"/v1/find", b"x" * 300000) == ""
+assert " 400 " in post(b"/v1/leave", b"{\"destroy_root\":1}"), post(b"/v1/leave", b"{\"destroy_root\":1}")
+assert " 409 " in post(b"/v1/leave", b"{}"), post(b"/v1/leave", b"{}")
 ask(os.urandom(100000))
 ask(b"GET /" + b"a" * 100000 + b" HTTP/1.1\r\n\r\n")
 assert " 200 " in get(b"/v1/status")' "$ROOT/a/a/api.sock" 2>"$ROOT/api.err" || bad "$(tail -n 1 "$ROOT/api.err")"

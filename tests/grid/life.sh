@@ -261,20 +261,44 @@ t_ambiguous() {
     [ "$(tail -n 1 <<<"$OUT" | tr -d ' ')" = other ] || bad "$OUT"
 }
 
+t_root_key() {
+    # Whoever founded takes the root key along only if that is said, or if nobody needs it.
+    get on a leave
+    want 5 'root key' "$ROOT/a/a/root.key" 'gridpeer stop' 'gridpeer leave --destroy-root'
+    [ -e "$ROOT/a/a/root.key" ] || bad "refused, and the key is gone"
+    seen "$ROOT/b/b" 'node=a&state=alive' || bad "refused, and it said goodbye: $(on b node list)"
+    get on three join other --token "$(token two --node y)" --name z --listen "$LOCAL"
+    want 0
+    get on three stop
+    want 0
+    get on two leave --node y --json
+    want 5
+    js 'd["error"]["code"] == "E_LEAVE_ROOT"' <<<"$OUT" || bad "a machine that stopped may come back: $OUT"
+    serve three || bad "z does not come up: $(cat "$ROOT/three.log")"
+    seen "$ROOT/three/z" 'members=2&leader=quorum' || bad "z sees: $(on three node list)"
+    get on two leave --node y --destroy-root
+    want 0
+    [ ! -e "$ROOT/two/y" ] || bad "something stays: $(find "$ROOT/two/y")"
+    # The last one goes, too.
+    get on three leave
+    want 0
+    [ -z "$(ls -A "$ROOT/three")" ] || bad "something stays: $(find "$ROOT/three")"
+}
+
 t_alone() {
     local machine
-    for machine in a c; do
+    for machine in b c; do
         get on $machine leave
         want 0
     done
-    # The last one goes, too, and says so.
-    get on b leave
+    # The founder is alone, though it remembers the others: nobody needs the key any more.
+    get on a leave
     want 0
-    [ -z "$(ls -A "$ROOT/b")" ] || bad "something stays: $(find "$ROOT/b")"
+    [ -z "$(ls -A "$ROOT/a")" ] || bad "something stays: $(find "$ROOT/a")"
 }
 
 for name in init init_twice invite join documents same_facts find run ps_log stop start stop_leader \
-    sigterm leave many_invitations usage ambiguous alone; do
+    sigterm leave many_invitations usage ambiguous root_key alone; do
     try_case $name t_$name
 done
 finish

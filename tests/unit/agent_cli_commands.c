@@ -365,6 +365,9 @@ static void stop_and_leave_say_what_happened(void **state)
     assert_string_equal(stage->out, "n1 has stopped\n");
     assert_int_equal(stage_run(stage, "leave"), 0);
     assert_has(stage->out, "n1 has left the region lab; its role went to n2\n");
+    assert_true(json_is_false(json_object_get(stage->body, "destroy_root")));
+    assert_int_equal(stage_run(stage, "leave --destroy-root"), 0);
+    assert_true(json_is_true(json_object_get(stage->body, "destroy_root")));
     char answer[128];
     (void)snprintf(answer, sizeof answer, "{'error':{'number':%d,'detail':'2 jobs run'}}",
                    GP_E_RUN_REFUSED);

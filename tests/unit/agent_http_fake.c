@@ -58,6 +58,7 @@ void fake_start(fake_t *fake, const gp_http_route_t *routes, size_t count, void 
                                .socket_path = fake->path,
                                .routes = routes,
                                .route_count = count,
+                               .guard = fake->guard,
                                .context = context};
     gp_error_t error = gp_http_server_new(&config, &fake->server);
     assert(error == GP_OK);

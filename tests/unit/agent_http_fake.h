@@ -18,6 +18,7 @@ typedef struct fake {
     pthread_t thread;
     int stop[2]; /* a pipe: a byte ends the loop */
     bool running;
+    gp_http_guard_t *guard; /* of the server; NULL: none */
 } fake_t;
 
 /* Makes the directory. */

@@ -55,6 +55,32 @@ static void text_and_errors_are_answered(void **state)
     gp_http_reply_done(&reply);
 }
 
+/* Lets only the time be asked. */
+static bool text_is_refused(gp_http_call_t *call, const gp_http_route_t *route, void *context)
+{
+    (void)context;
+    if (strcmp(route->path, "/v1/text") != 0) {
+        return true;
+    }
+    gp_http_call_error(call, GP_E_RUN_REFUSED, "not now");
+    return false;
+}
+
+static void a_guard_answers_in_place_of_the_handler(void **state)
+{
+    world_t *world = *state;
+    fake_stop(&world->fake);
+    world->fake.guard = text_is_refused;
+    world_start(world);
+    gp_http_reply_t reply = world_ask(world, "GET", "/v1/text", NULL);
+    assert_int_equal(reply.status, 409);
+    assert_string_equal(world_error_text(&reply, "detail"), "not now");
+    gp_http_reply_done(&reply);
+    reply = world_ask(world, "GET", "/v1/now", NULL);
+    assert_int_equal(reply.status, 200);
+    gp_http_reply_done(&reply);
+}
+
 static void bad_requests_get_json_errors(void **state)
 {
     static const struct {
@@ -357,6 +383,7 @@ int main(void)
         TEST(a_document_is_answered),
         TEST(parameters_and_bodies_arrive),
         TEST(text_and_errors_are_answered),
+        TEST(a_guard_answers_in_place_of_the_handler),
         TEST(bad_requests_get_json_errors),
         TEST(bodies_that_are_not_json_are_refused),
         TEST(deep_json_is_refused),

@@ -225,6 +225,10 @@ static void test_leaving_removes_everything(void **state)
     const gp_found_params_t params = good();
     assert_error(gp_found(&params, &result, &fail), GP_OK, &fail);
     assert_error(gp_state_open(root, "n1", &dir, &fail), GP_OK, &fail);
+    assert_error(gp_leave_check(&dir, true, false, &fail), GP_OK, &fail);
+    assert_error(gp_leave_check(&dir, false, true, &fail), GP_OK, &fail);
+    assert_error(gp_leave_check(&dir, false, false, &fail), GP_E_LEAVE_ROOT, &fail);
+    assert_non_null(strstr(fail.text, "n1/root.key"));
     assert_error(gp_leave(&dir, &was_root, &fail), GP_OK, &fail);
     assert_true(was_root);
     assert_int_equal(test_entries(root), 0);
