@@ -53,6 +53,16 @@ typedef struct gp_cli_member {
     char directory[GP_CLI_PATH_MAX];  /* DIR/NAME */
 } gp_cli_member_t;
 
+typedef struct gp_cli_leave_ask {
+    gp_cli_place_t place;
+    bool destroy_root;
+} gp_cli_leave_ask_t;
+
+typedef struct gp_cli_left {
+    char region[GP_NAME_MAX + 1]; /* empty: not known */
+    bool was_root;                /* the grid's root key went, too */
+} gp_cli_left_t;
+
 typedef struct gp_cli_agent {
     gp_cli_place_t place;
     const char *listen; /* or NULL: as configured */
@@ -108,6 +118,10 @@ typedef struct gp_cli_backend {
     /* Joins a grid; nothing is started. On failure nothing stays on disk. */
     gp_error_t (*join)(const gp_cli_join_t *request, gp_cli_member_t *ret_member,
                        gp_cli_fault_t *fault);
+
+    /* Removes a machine whose agent does not run. On failure all stays on disk. */
+    gp_error_t (*leave)(const gp_cli_leave_ask_t *request, gp_cli_left_t *ret_left,
+                        gp_cli_fault_t *fault);
 
     /* Starts the agent in the background (through systemd where that is PID 1). The CLI waits then
      * until its API answers. */

@@ -99,6 +99,9 @@ int gp_cli_agent_find(gp_cli_t *cli);
 /* Fills cli->node with the only machine that was set up in cli->dir. 0 or an exit code. */
 int gp_cli_machine_find(gp_cli_t *cli);
 
+/* Fills cli->node with the only agent that runs, else with the only machine that was set up. */
+int gp_cli_leaver_find(gp_cli_t *cli);
+
 /* The name of a machine to set up: --name, --node or the host's. 0 or an exit code. */
 int gp_cli_name_read(gp_cli_t *cli, const char **ret_name);
 

@@ -1,6 +1,19 @@
 #include "agent/cli/stop.h"
+#include "agent/http/client.h"
 
-static int leave_run(gp_cli_t *cli)
+static const char come_back[] =
+    "To come back it needs a new token: gridpeer join REGION --token T\n";
+
+static bool agent_runs(gp_cli_t *cli)
+{
+    gp_http_client_t *client = NULL;
+    gp_error_t error = gp_http_client_open(cli->socket, &client);
+    gp_http_client_close(client);
+    return error != GP_E_NO_AGENT && error != GP_E_STATE_MISSING;
+}
+
+/* The agent says goodbye, and ends. */
+static int leave_by_agent(gp_cli_t *cli)
 {
     json_t *document = NULL;
     json_t *body = json_pack("{s:b}", "destroy_root", gp_cli_flag(&cli->args, "destroy-root"));
@@ -22,9 +35,47 @@ static int leave_run(gp_cli_t *cli)
         (void)fputs("; its role went to ", cli->out);
         gp_cli_put(cli->out, successor);
     }
-    (void)fputs("\nTo come back it needs a new token: gridpeer join REGION --token T\n", cli->out);
+    (void)fprintf(cli->out, "\n%s", come_back);
     json_decref(document);
     return GP_EXIT_DONE;
+}
+
+/* No agent runs, or none can: its certificate has expired, say. */
+static int leave_in_silence(gp_cli_t *cli)
+{
+    gp_cli_left_t left = {.was_root = false};
+    gp_cli_fault_t fault = {.detail = ""};
+    gp_cli_leave_ask_t request = {.place = {.dir = cli->dir, .node = cli->node},
+                                  .destroy_root = gp_cli_flag(&cli->args, "destroy-root")};
+    gp_error_t error = cli->backend->leave(&request, &left, &fault);
+    if (error != GP_OK) {
+        return gp_cli_fail(cli, error, NULL, "%s", fault.detail);
+    }
+    if (cli->json || cli->fields != NULL) {
+        json_t *item = json_pack("{s:s,s:s,s:s,s:b,s:b}", "name", cli->node, "state", "left",
+                                 "region", left.region, "told", false, "was_root", left.was_root);
+        return gp_cli_print(cli, gp_cli_document("leave", item), NULL, 0);
+    }
+    (void)fprintf(cli->out, "%s has left %s%s%s\n", cli->node,
+                  left.region[0] == '\0' ? "its grid" : "the region ", left.region,
+                  left.was_root ? "; the grid's root key is destroyed" : "");
+    (void)fputs("No agent ran, so its sub-Grid could not be told: there it counts as stopped or "
+                "failed, and its name may stay taken\n",
+                cli->out);
+    (void)fputs(come_back, cli->out);
+    return GP_EXIT_DONE;
+}
+
+static int leave_run(gp_cli_t *cli)
+{
+    int code = gp_cli_leaver_find(cli);
+    if (code == GP_EXIT_DONE) {
+        code = gp_cli_agent_find(cli);
+    }
+    if (code != GP_EXIT_DONE) {
+        return code;
+    }
+    return agent_runs(cli) ? leave_by_agent(cli) : leave_in_silence(cli);
 }
 
 static const gp_cli_option_t options[] = {
@@ -45,5 +96,7 @@ const gp_cli_command_t gp_cli_leave = {
         "gives up its certificate and ends. A machine that holds the grid's root key (where "
         "gridpeer init was typed) is refused while others are in the grid: without the key no "
         "machine can be given the role admit, and in the end nobody can join and no certificate "
-        "is renewed. --destroy-root says that this is meant; the last machine needs no such word.",
+        "is renewed. --destroy-root says that this is meant; the last machine needs no such word. "
+        "Where no agent runs, because its certificate has expired for example, the machine is "
+        "removed all the same, but its sub-Grid is not told.",
 };

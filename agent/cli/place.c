@@ -214,3 +214,12 @@ int gp_cli_machine_find(gp_cli_t *cli)
     cli->node = cli->node_text;
     return GP_EXIT_DONE;
 }
+
+int gp_cli_leaver_find(gp_cli_t *cli)
+{
+    agents_t agents;
+    if (cli->node == NULL && agents_look(cli, &agents) && agents.running > 0) {
+        return agent_only(cli);
+    }
+    return gp_cli_machine_find(cli);
+}

@@ -15,6 +15,7 @@
 #include "agent/main/agent.h"
 #include "agent/node/found.h"
 #include "agent/node/join.h"
+#include "agent/node/leave.h"
 #include "agent/shell/story.h"
 #include "agent/store/config.h"
 #include "overlay/net/address.h"
@@ -93,6 +94,23 @@ static gp_error_t backend_join(const gp_cli_join_t *request, gp_cli_member_t *re
     gp_error_t error = gp_join(&params, gp_exchange, &limit_ms, &result, &fail);
     if (error == GP_OK) {
         fill_member(&result, ret_member);
+    }
+    return told(error, &fail, fault);
+}
+
+static gp_error_t backend_leave(const gp_cli_leave_ask_t *request, gp_cli_left_t *ret_left,
+                                gp_cli_fault_t *fault)
+{
+    gp_fail_t fail = {0};
+    gp_leave_result_t result;
+    gp_leave_params_t params = {.root = request->place.dir,
+                                .name = request->place.node,
+                                .now_ms = wall_ms(),
+                                .destroy_root = request->destroy_root};
+    gp_error_t error = gp_leave_without_agent(&params, &result, &fail);
+    if (error == GP_OK) {
+        snprintf(ret_left->region, sizeof ret_left->region, "%s", result.region);
+        ret_left->was_root = result.was_root;
     }
     return told(error, &fail, fault);
 }
@@ -333,6 +351,7 @@ const gp_cli_backend_t gp_backend = {
     .listen_try = backend_listen_try,
     .found = backend_found,
     .join = backend_join,
+    .leave = backend_leave,
     .start_agent = backend_start_agent,
     .agent_main = backend_agent_main,
     .sim = backend_sim,

@@ -239,9 +239,9 @@ static gp_error_t cert_read(const gp_state_dir_t *dir, gp_identity_t *identity, 
             (void)gp_fail_time(identity->cert.not_after_ms, to);
         }
         return gp_fail(fail, error,
-                       "%s/" GP_FILE_CERT " is valid from %s to %s, and it is %s; to join again "
-                       "under this name, first gridpeer leave",
-                       dir->path, from, to, gp_fail_time(now_ms, now));
+                       "%s/" GP_FILE_CERT " is valid from %s to %s, and it is %s; to join again, "
+                       "first leave: gridpeer leave --node %s",
+                       dir->path, from, to, gp_fail_time(now_ms, now), dir->name);
     }
     if (error != GP_OK) {
         return gp_fail(fail, error,

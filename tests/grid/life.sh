@@ -252,13 +252,29 @@ t_ambiguous() {
     mkdir -m 700 "$ROOT/two"
     get on two init one --name x --listen "$LOCAL"
     want 0
-    get on two init other --name y --listen "$LOCAL"
+    get on two init other --name y --listen "$(free_address)"
     want 0
     get on two status
     want 64 '--node' x y
     get on two status --node y --fields region
     want 0
     [ "$(tail -n 1 <<<"$OUT" | tr -d ' ')" = other ] || bad "$OUT"
+}
+
+t_leave_in_silence() {
+    # Its agent does not run: it goes all the same, and says that nobody was told.
+    get on f join one --token "$(token two --node x)" --name f --listen "$LOCAL"
+    want 0
+    seen "$ROOT/two/x" 'node=f&state=alive' || bad "f did not join: $(on two node list --node x)"
+    get on f stop
+    want 0
+    get on f leave --json
+    want 0
+    js 'd["kind"] == "leave" and i["name"] == "f" and i["region"] == "one" and i["told"] is False' <<<"$OUT" || bad "$OUT"
+    [ -z "$(ls -A "$ROOT/f")" ] || bad "something stays: $(find "$ROOT/f")"
+    seen "$ROOT/two/x" 'node=f&state=left' || bad "$(on two node list --node x)"
+    get on f leave
+    want 69 'gridpeer init'
 }
 
 t_root_key() {
@@ -274,6 +290,13 @@ t_root_key() {
     get on two leave --node y --json
     want 5
     js 'd["error"]["code"] == "E_LEAVE_ROOT"' <<<"$OUT" || bad "a machine that stopped may come back: $OUT"
+    # Without an agent the rule is the same, by what is on the disk.
+    get on two stop --node y
+    want 0
+    get on two leave --node y
+    want 5 "$ROOT/two/y/root.key" 'gridpeer leave --destroy-root'
+    answers_y() { on two status --node y >/dev/null 2>&1; [ $? -ne 69 ]; }
+    serve two --node y && until_true 10 answers_y || bad "y does not come up: $(cat "$ROOT/two.log")"
     serve three || bad "z does not come up: $(cat "$ROOT/three.log")"
     seen "$ROOT/three/z" 'members=2&leader=quorum' || bad "z sees: $(on three node list)"
     get on two leave --node y --destroy-root
@@ -298,7 +321,7 @@ t_alone() {
 }
 
 for name in init init_twice invite join documents same_facts find run ps_log stop start stop_leader \
-    sigterm leave many_invitations usage ambiguous root_key alone; do
+    sigterm leave many_invitations usage ambiguous leave_in_silence root_key alone; do
     try_case $name t_$name
 done
 finish

@@ -375,6 +375,27 @@ static void stop_and_leave_say_what_happened(void **state)
     assert_int_equal(stage_run(stage, "leave"), 5);
 }
 
+static void a_machine_without_an_agent_leaves(void **state)
+{
+    stage_t *stage = *state;
+    assert_int_equal(stage_run(stage, "leave"), 0);
+    assert_string_equal(stage->backend, "leave n1");
+    assert_has(stage->out, "n1 has left the region lab\n");
+    assert_has(stage->out, "could not be told");
+    assert_has(stage->out, "gridpeer join REGION --token T\n");
+    assert_int_equal(stage_run(stage, "leave --destroy-root --json"), 0);
+    assert_string_equal(stage->backend, "leave n1 with the root key");
+    json_t *document = stage_document(stage);
+    const json_t *item = json_array_get(json_object_get(document, "items"), 0);
+    assert_true(json_is_false(json_object_get(item, "told")));
+    assert_true(json_is_true(json_object_get(item, "was_root")));
+    json_decref(document);
+    stage->backend_error = GP_E_LEAVE_ROOT;
+    assert_int_equal(stage_run(stage, "leave"), 5);
+    assert_has(stage->err, "what the backend says");
+    assert_has(stage->err, "gridpeer leave --destroy-root");
+}
+
 static void the_log_is_a_table(void **state)
 {
     stage_t *stage = *state;
@@ -589,6 +610,7 @@ int main(void)
         IDLE(agent_runs_the_only_machine),
         LIVE(jobs_are_listed_and_cancelled),
         LIVE(stop_and_leave_say_what_happened),
+        IDLE(a_machine_without_an_agent_leaves),
         LIVE(the_log_is_a_table),
         IDLE(config_prints_a_file),
         IDLE(sims_are_commanded),

@@ -228,6 +228,15 @@ static gp_error_t fake_listen_try(const char *listen, gp_cli_fault_t *fault)
     return playing->listen_error;
 }
 
+static gp_error_t fake_leave(const gp_cli_leave_ask_t *request, gp_cli_left_t *ret_left,
+                             gp_cli_fault_t *fault)
+{
+    (void)snprintf(playing->backend, sizeof playing->backend, "leave %s%s", request->place.node,
+                   request->destroy_root ? " with the root key" : "");
+    *ret_left = (gp_cli_left_t){.region = "lab", .was_root = request->destroy_root};
+    return backend_end(fault);
+}
+
 static gp_error_t fake_start_agent(const gp_cli_agent_t *request, gp_cli_fault_t *fault)
 {
     size_t used = strlen(playing->backend);
@@ -291,6 +300,7 @@ static const gp_cli_backend_t backend = {
     .listen_try = fake_listen_try,
     .found = fake_found,
     .join = fake_join,
+    .leave = fake_leave,
     .start_agent = fake_start_agent,
     .agent_main = fake_agent_main,
     .sim = fake_sim,
