@@ -184,7 +184,6 @@ static void discovery_step(void *core, const gp_event_t *event, gp_out_t *out)
     gp_discovery_t *d = core;
     assert(event->now >= d->now);
     d->now = event->now;
-    d->answered = false;
     if (event->type == GP_EVENT_COMMAND) {
         on_command(d, event, out);
     } else if (event->type == GP_EVENT_MSG) {

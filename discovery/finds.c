@@ -6,11 +6,8 @@
 #define RETRY_NEWS_MS  4 /* a new leader may learn a moment later than others that it leads */
 #define RETRY_MAX_MS   1000
 
-/* Starts this step's one ANSWER. */
-static gp_msg_answer_t *add_answer(gp_discovery_t *d, gp_out_t *out, uint64_t token)
+static gp_msg_answer_t *add_answer(gp_out_t *out, uint64_t token)
 {
-    assert(!d->answered);
-    d->answered = true;
     gp_msg_t *msg = gp_out_add(out, GP_ACTION_NOTICE, NULL, GP_MSG_ANSWER);
     gp_out_last(out)->token = token;
     return &msg->u.answer;
@@ -19,7 +16,7 @@ static gp_msg_answer_t *add_answer(gp_discovery_t *d, gp_out_t *out, uint64_t to
 static void answer_error(gp_discovery_t *d, gp_out_t *out, uint64_t token, gp_error_t error,
                          const gp_sentence_t *why)
 {
-    gp_msg_answer_t *answer = add_answer(d, out, token);
+    gp_msg_answer_t *answer = add_answer(out, token);
     answer->error = (uint16_t)error;
     answer->partial = true;
     answer->term = d->term;
@@ -130,7 +127,7 @@ void gp_finds_on_command(gp_discovery_t *d, uint64_t token, const gp_msg_discove
     const gp_question_t question = {.query = msg->query, .rank = msg->rank};
     gp_find_t *find = free_find(d);
     if (!gp_answer_compile(d, &question)) {
-        gp_msg_answer_t *answer = add_answer(d, out, token);
+        gp_msg_answer_t *answer = add_answer(out, token);
         answer->error = (uint16_t)d->error.error;
         answer->column = d->error.column;
         answer->text = gp_out_slice(out, gp_slice(d->error.text, d->error.text_n));
@@ -155,7 +152,7 @@ void gp_finds_on_found(gp_discovery_t *d, const gp_id_t *from, const gp_msg_foun
     for (uint32_t i = 0; i < GP_FINDS_MAX; i++) {
         gp_find_t *find = &d->finds[i];
         if (is_open(d, i) && find->query_id == msg->query_id && gp_id_equal(&find->asked, from)) {
-            gp_msg_answer_t *answer = add_answer(d, out, find->token);
+            gp_msg_answer_t *answer = add_answer(out, find->token);
             answer_from(answer, msg, out);
             answer->by = *from;
             close_find(d, find);
@@ -202,7 +199,7 @@ static void answer_here(gp_discovery_t *d, gp_find_t *find, gp_out_t *out)
     const gp_question_t question = question_of(find);
     found->query_id = find->query_id;
     gp_answer_fill(d, &question, out, found);
-    gp_msg_answer_t *answer = add_answer(d, out, find->token);
+    gp_msg_answer_t *answer = add_answer(out, find->token);
     answer_from(answer, found, out);
     answer->by = d->self;
     close_find(d, find);
@@ -241,9 +238,13 @@ static gp_find_t *first_due(gp_discovery_t *d)
     return first;
 }
 
+/*
+ * Answers are large: those that can wait come one in a batch, to whomever, however often the core
+ * is stepped for it. What an event asks for is answered at once, and events are one in a batch.
+ */
 void gp_finds_due(gp_discovery_t *d, gp_out_t *out)
 {
-    if (!d->answered) {
+    if (d->open != 0 && !gp_out_holds(out, GP_MSG_ANSWER) && !gp_out_holds(out, GP_MSG_FOUND)) {
         gp_find_t *find = first_due(d);
         if (find != NULL && gp_discovery_ready(d)) {
             answer_here(d, find, out);
@@ -296,8 +297,6 @@ void gp_finds_on_find(gp_discovery_t *d, const gp_id_t *from, const gp_msg_find_
     if (index == GP_NOBODY || msg->group != d->group || !gp_discovery_ready(d)) {
         return;
     }
-    assert(!d->answered);
-    d->answered = true;
     const gp_question_t question = {.query = msg->query,
                                     .rank = msg->rank,
                                     .want = msg->want,

@@ -113,7 +113,6 @@ typedef struct gp_discovery {
     uint64_t next_query_id;
     gp_find_t *finds; /* [GP_FINDS_MAX]; memory that most machines never touch */
 
-    bool answered; /* this step has its one answer: answers are large */
     gp_query_t *query;
     gp_rank_t rank;
     gp_query_error_t error;

@@ -81,6 +81,21 @@ void gp_out_plain(gp_out_t *out, gp_action_type_t type, const gp_id_t *peer, uin
     out_next(out, type, peer)->token = token;
 }
 
+bool gp_out_is_light(const gp_out_t *out)
+{
+    return out->count < GP_ACTIONS_SOFT && out->used < GP_ARENA_SOFT;
+}
+
+bool gp_out_holds(const gp_out_t *out, gp_msg_kind_t kind)
+{
+    for (uint32_t i = 0; i < out->count; i++) {
+        if (out->actions[i].msg != NULL && out->actions[i].msg->kind == kind) {
+            return true;
+        }
+    }
+    return false;
+}
+
 gp_action_t *gp_out_last(gp_out_t *out)
 {
     assert(out->count > 0);

@@ -100,6 +100,16 @@ gp_msg_t *gp_out_add(gp_out_t *out, gp_action_type_t type, const gp_id_t *peer, 
 /* Adds an action without a message (LINK, DIAL); token as the action says. */
 void gp_out_plain(gp_out_t *out, gp_action_type_t type, const gp_id_t *peer, uint64_t token);
 
+/*
+ * Less than GP_ACTIONS_SOFT and GP_ARENA_SOFT are used. What a core can do as well in its next step
+ * it adds only then: the rest of the sheet is for what cannot wait, of all rooms together. Several
+ * steps of one core may share a sheet, so a core's own count of a step bounds nothing.
+ */
+bool gp_out_is_light(const gp_out_t *out);
+
+/* A message of this kind is on the sheet already: for what is large, and comes once in a batch. */
+bool gp_out_holds(const gp_out_t *out, gp_msg_kind_t kind);
+
 /* The action added last, for its token or targets. */
 gp_action_t *gp_out_last(gp_out_t *out);
 

@@ -65,8 +65,10 @@
 #define GP_SIM_AGENTS_MAX 512  /* real agents of one sim on this machine */
 #define GP_SIM_NODES_MAX 100000 /* nodes of the simulator */
 
-#define GP_ACTIONS_MAX 512      /* actions of one step of a whole peer */
-#define GP_ARENA_BYTES 262144   /* bytes of messages produced by one step of a whole peer */
+#define GP_ACTIONS_MAX 2048     /* actions of one step of a whole peer */
+#define GP_ACTIONS_SOFT 256     /* of them; then what can wait is left for the next step */
+#define GP_ARENA_BYTES 1048576  /* bytes of messages produced by one step of a whole peer */
+#define GP_ARENA_SOFT 131072    /* of them; then what can wait is left for the next step */
 #define GP_PEER_QUEUE_MAX 256   /* frames of one class that wait for one peer in the transport */
 #define GP_PEER_QUEUE_BYTES 1048576 /* their bytes */
 #define GP_NET_QUEUE_BYTES 16777216 /* bytes of frames that wait for all peers together */

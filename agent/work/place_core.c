@@ -291,6 +291,9 @@ static void match_due(gp_work_t *work, home_job_t *job, gp_usec_t now, gp_out_t 
     if (now < job->due) {
         return;
     }
+    if (gp_out_holds(out, GP_MSG_JOB_FIND)) {
+        return; /* its answer may come in this very step, and is large: the next step asks */
+    }
     gp_home_close_find(work, job);
     if (work->finds_open >= WORK_FINDS_MAX) {
         job->due = now + FIND_QUEUE_POLL;

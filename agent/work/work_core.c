@@ -177,7 +177,7 @@ work_over_t *gp_work_over_slot(gp_work_t *work, uint32_t index)
 
 bool gp_work_has_room(const gp_work_t *work, const gp_out_t *out)
 {
-    return out->count - work->step_count < WORK_STEP_ACTIONS &&
+    return gp_out_is_light(out) && out->count - work->step_count < WORK_STEP_ACTIONS &&
            out->used - work->step_used < WORK_STEP_BYTES;
 }
 

@@ -108,11 +108,10 @@ static void receive(rig_t *rig, const gp_id_t *from)
     step(rig, (gp_event_t){.type = GP_EVENT_MSG, .peer = *from, .msg = &rig->msg});
 }
 
-/* A peer as after a start of the agent; the other two are on its disk as members. */
-static void start(rig_t *rig, gp_slice_t cert)
+/* A peer as before a start of the agent. */
+static void renew(rig_t *rig, gp_slice_t cert)
 {
     gp_peer_config_t *config = &rig->config;
-    gp_msg_group_state_t *record;
     size_t n;
 
     memset(config, 0, sizeof *config);
@@ -133,6 +132,14 @@ static void start(rig_t *rig, gp_slice_t cert)
     assert_non_null(rig->peer);
     memset(rig->peer, 0x5a, n);
     gp_peer_ops.init(rig->peer, config, rig->ids[0], 1);
+}
+
+/* ... and started: the other two are on its disk as members. */
+static void start(rig_t *rig, gp_slice_t cert)
+{
+    gp_msg_group_state_t *record;
+
+    renew(rig, cert);
     record = &draft(rig, GP_MSG_GROUP_STATE)->u.group_state;
     record->group = GROUP;
     record->entries_count = 2;
@@ -225,6 +232,102 @@ static void without_certificates_all_may_everything(void **state)
     assert_int_equal(claim(rig, &stranger), GP_OK);
 }
 
+/* ---- room on the sheet ----------------------------------------------------------------------- */
+
+#define MANY (GP_MEMBERS_MAX - 1) /* members beside this machine */
+
+static uint32_t count(const rig_t *rig, gp_msg_kind_t kind)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < rig->out.count; i++) {
+        n += rig->actions[i].msg != NULL && rig->actions[i].msg->kind == kind ? 1 : 0;
+    }
+    return n;
+}
+
+static void ask(rig_t *rig, uint64_t token, uint32_t timeout_ms)
+{
+    gp_msg_discovery_find_t *find = &draft(rig, GP_MSG_DISCOVERY_FIND)->u.discovery_find;
+
+    find->query = gp_text("cpu >= 1");
+    find->timeout_ms = timeout_ms;
+    command(rig, token);
+}
+
+/* Steps at this very time until nothing more is due; returns how many messages of a kind came. */
+static uint32_t settle(rig_t *rig, gp_msg_kind_t kind)
+{
+    uint32_t n = 0;
+
+    for (int i = 0; i < 1000 && gp_peer_ops.wake(rig->peer) <= rig->now; i++) {
+        step(rig, (gp_event_t){.type = GP_EVENT_WAKE});
+        n += count(rig, kind);
+    }
+    assert_true(gp_peer_ops.wake(rig->peer) > rig->now);
+    return n;
+}
+
+/* Each member that is told steps discovery again, which has answers due all the time. */
+static void many_members_and_many_answers_fit_one_step(void **state)
+{
+    rig_t *rig = *state;
+    gp_msg_group_state_t *record;
+
+    renew(rig, (gp_slice_t){0});
+    record = &draft(rig, GP_MSG_GROUP_STATE)->u.group_state;
+    record->group = GROUP;
+    record->entries_count = MANY;
+    for (uint8_t i = 0; i < MANY; i++) {
+        record->entries[i] = (gp_record_member_t){.id = {.b = {i, 1}},
+                                                  .incarnation = 1,
+                                                  .state = GP_MEMBER_ALIVE,
+                                                  .cause = GP_CAUSE_JOINED,
+                                                  .name = gp_text("n"),
+                                                  .address = gp_text("tcp://127.0.0.1:1001")};
+    }
+    step(rig, (gp_event_t){.type = GP_EVENT_LOAD, .room = GP_ROOM_GROUP, .msg = &rig->msg});
+    for (uint64_t token = 1; token <= GP_FINDS_MAX; token++) {
+        ask(rig, token, 1000);
+    }
+    rig->now += 2 * GP_SECOND;
+    step(rig, (gp_event_t){.type = GP_EVENT_START});
+    assert_int_equal(count(rig, GP_MSG_MEMBER), GP_MEMBERS_MAX);
+    assert_int_equal(count(rig, GP_MSG_ANSWER), 1);
+    assert_int_equal(settle(rig, GP_MSG_ANSWER), GP_FINDS_MAX - 1);
+}
+
+/* Each question of a job that finds all places taken is answered in the same step. */
+static void many_jobs_that_ask_in_vain_fit_one_step(void **state)
+{
+    rig_t *rig = *state;
+    uint32_t jobs = 60;
+
+    start(rig, (gp_slice_t){0});
+    for (uint64_t token = 1; token <= GP_FINDS_MAX; token++) {
+        ask(rig, token, 600000);
+    }
+    for (uint64_t token = 100; token < 100 + jobs; token++) {
+        gp_msg_work_run_t *run = &draft(rig, GP_MSG_WORK_RUN)->u.work_run;
+        uint64_t stored = 0;
+
+        run->args_count = 1;
+        run->args[0].text = gp_text("true");
+        command(rig, token);
+        for (uint32_t i = 0; i < rig->out.count; i++) {
+            stored = rig->actions[i].type == GP_ACTION_STORE ? rig->actions[i].token : stored;
+        }
+        assert_true(stored != 0);
+        step(rig, (gp_event_t){
+                      .type = GP_EVENT_STORED, .room = GP_ROOM_WORK, .token = stored, .ok = true});
+        (void)settle(rig, GP_MSG_JOB_FIND);
+    }
+    rig->now += GP_SECOND; /* all of them ask again */
+    step(rig, (gp_event_t){.type = GP_EVENT_WAKE});
+    assert_int_equal(count(rig, GP_MSG_JOB_FIND), 1);
+    assert_int_equal(settle(rig, GP_MSG_JOB_FIND), jobs - 1);
+}
+
 #define RIGGED(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -234,6 +337,8 @@ int main(void)
         RIGGED(a_home_has_the_roles_of_its_certificate),
         RIGGED(somebody_elses_certificate_gives_no_roles),
         RIGGED(without_certificates_all_may_everything),
+        RIGGED(many_members_and_many_answers_fit_one_step),
+        RIGGED(many_jobs_that_ask_in_vain_fit_one_step),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -426,6 +426,27 @@ static void a_stopping_agent_waits_only_so_long(void **state)
     assert_int_equal(desk_count(desk, GP_ACTION_NOTICE, GP_MSG_WORK_STOPPED), 0);
 }
 
+/* A part of the sheet is for what cannot wait, however many steps share it. */
+static void what_can_wait_is_left_for_a_sheet_with_room(void **state)
+{
+    desk_t *desk = *state;
+    gp_event_t wake = {.type = GP_EVENT_WAKE};
+    uint32_t before = GP_ACTIONS_SOFT;
+
+    (void)desk_running(desk);
+    desk->now += 3 * GP_SECOND;
+    wake.now = desk->now;
+    gp_out_reset(&desk->out);
+    for (uint32_t i = 0; i < before; i++) {
+        gp_out_plain(&desk->out, GP_ACTION_LINK, &desk->self, 1);
+    }
+    gp_work_ops.step(desk->core, &wake, &desk->out);
+    assert_int_equal(desk->out.count, before);
+    assert_true(gp_work_ops.wake(desk->core) <= desk->now);
+    desk_wake(desk, 0);
+    (void)desk_sent(desk, 1, GP_MSG_KEEP);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -449,6 +470,7 @@ int main(void)
         DESK(damaged_records_are_passed_over),
         DESK(a_stopping_agent_ends_its_jobs_and_says_so),
         DESK(a_stopping_agent_waits_only_so_long),
+        DESK(what_can_wait_is_left_for_a_sheet_with_room),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -50,7 +50,7 @@ static void test_mass_kill(void **state)
             assert_true(virtual_run_until(w, 5 * GP_SECOND, dead_known, 0));
             worst = w->now - from > worst ? w->now - from : worst;
             assert_int_equal(w->false_verdicts, 0);
-            assert_true(w->actions_max <= 256 && w->arena_max <= GP_ARENA_BYTES / 4);
+            assert_true(w->actions_max <= 256 && w->arena_max <= GP_ARENA_SOFT / 2);
             if (seed == 0) {
                 printf("greatest batch of %u: %u actions, %zu bytes\n", sizes[s], w->actions_max,
                        w->arena_max);

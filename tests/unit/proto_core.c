@@ -89,6 +89,30 @@ static void test_slices_are_copied(void **state)
     assert_int_equal(gp_out_slice(&out, (gp_slice_t){0}).n, 0);
 }
 
+static void test_it_tells_what_it_holds(void **state)
+{
+    (void)state;
+    assert_false(gp_out_holds(&out, GP_MSG_LEADER));
+    gp_out_plain(&out, GP_ACTION_LINK, &peer, 1);
+    gp_out_add(&out, GP_ACTION_NOTICE, NULL, GP_MSG_LEADER);
+    assert_true(gp_out_holds(&out, GP_MSG_LEADER));
+    assert_false(gp_out_holds(&out, GP_MSG_BEAT));
+}
+
+static void test_it_is_light_up_to_a_bound(void **state)
+{
+    (void)state;
+    assert_true(gp_out_is_light(&out));
+    out.count = GP_ACTIONS_SOFT - 1;
+    out.used = GP_ARENA_SOFT - 1;
+    assert_true(gp_out_is_light(&out));
+    out.count = GP_ACTIONS_SOFT;
+    assert_false(gp_out_is_light(&out));
+    out.count = 0;
+    out.used = GP_ARENA_SOFT;
+    assert_false(gp_out_is_light(&out));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -96,6 +120,8 @@ int main(void)
         cmocka_unit_test_setup(test_actions_keep_their_order_and_room, setup),
         cmocka_unit_test_setup(test_bytes_are_aligned_and_zeroed, setup),
         cmocka_unit_test_setup(test_slices_are_copied, setup),
+        cmocka_unit_test_setup(test_it_tells_what_it_holds, setup),
+        cmocka_unit_test_setup(test_it_is_light_up_to_a_bound, setup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
