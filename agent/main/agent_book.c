@@ -4,6 +4,8 @@
  * work, and nearly all of it for machines that never talk to this one. So a member that nobody
  * waits for is let in a moment later; one that is sent something, or whose leader this is, at once.
  * A machine that knocks meanwhile is held by the transport until its turn comes.
+ *
+ * Who was let in stays no longer than its certificate: a machine that nobody renews is out.
  */
 #include "agent/main/agent_state.h"
 
@@ -84,4 +86,57 @@ void agent_on_admit(evutil_socket_t fd, short what, void *context)
     if (agent->waiting_count > 0) {
         evtimer_add(agent->admit, &again);
     }
+}
+
+/* ---- certificates that have ended ------------------------------------------------------------ */
+
+static bool has_lapsed(const agent_t *agent, const gp_group_member_t *member)
+{
+    gp_cert_t cert;
+    return !gp_id_equal(&member->id, &agent->identity.id) &&
+           gp_cert_read(member->cert, &cert) == GP_OK &&
+           gp_member_lapsed(cert.not_after_ms, agent_wall());
+}
+
+static bool is_among(const gp_id_t *ids, uint32_t count, const gp_id_t *id)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (gp_id_equal(&ids[i], id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void keep_record(agent_t *agent, const gp_group_member_t *member)
+{
+    gp_log_entry_t entry = {
+        .at = agent_wall(),
+        .actor = gp_text("agent"),
+        .what = gp_text("expire"),
+        .object = gp_text(member->name),
+        .detail = gp_text("its certificate has ended: no word with it until it has a fresh one")};
+    gp_store_log(agent->store, &entry);
+}
+
+void agent_book_sweep(agent_t *agent)
+{
+    const void *group = agent_group(agent);
+    gp_id_t lapsed[GP_MEMBERS_MAX];
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < gp_group_count(group) && count < GP_MEMBERS_MAX; i++) {
+        const gp_group_member_t *member = gp_group_member_at(group, i);
+        bool was = is_among(agent->lapsed, agent->lapsed_count, &member->id);
+        if (has_lapsed(agent, member)) {
+            gp_net_forget(agent->net, &member->id);
+            lapsed[count++] = member->id;
+            if (!was) {
+                keep_record(agent, member);
+            }
+        } else if (was) {
+            agent_admit_soon(agent, &member->id); /* renewed, or a clock was set right */
+        }
+    }
+    memcpy(agent->lapsed, lapsed, count * sizeof lapsed[0]);
+    agent->lapsed_count = count;
 }

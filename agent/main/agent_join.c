@@ -353,6 +353,7 @@ static void on_renew(evutil_socket_t fd, short what, void *context)
     (void)fd;
     (void)what;
     agent_guests_sweep(agent);
+    agent_book_sweep(agent);
     if (agent->renewed_n > 0) {
         take_certificate(agent, gp_slice(agent->renewed, agent->renewed_n));
         agent->renewed_n = 0;

@@ -82,6 +82,8 @@ typedef struct agent {
     known_cert_t certs[AGENT_CERTS];
     gp_id_t waiting[AGENT_WAITING]; /* members that the transport does not know yet */
     uint32_t waiting_count;
+    gp_id_t lapsed[GP_MEMBERS_MAX]; /* members that were forgotten: their certificates ended */
+    uint32_t lapsed_count;
     question_t *questions;
     waiter_t *waiters;
     stream_t *streams;
@@ -107,11 +109,12 @@ const void *agent_election(const agent_t *agent);
 /* agent_effects.c */
 extern const gp_effects_t agent_effects;
 
-/* agent_book.c: at once; at once if it waits; when there is time */
+/* agent_book.c: at once; at once if it waits; when there is time; no longer */
 void agent_admit_member(agent_t *agent, const gp_id_t *id, const char *address, gp_slice_t cert);
 bool agent_vouched(void *context, const gp_id_t *id); /* what the group keeps of it is verified */
 void agent_admit_now(agent_t *agent, const gp_id_t *id);
 void agent_admit_soon(agent_t *agent, const gp_id_t *id);
+void agent_book_sweep(agent_t *agent); /* those whose certificates have ended */
 void agent_on_admit(evutil_socket_t fd, short what, void *context);
 
 /* agent_join.c */

@@ -87,3 +87,8 @@ gp_wall_ms_t gp_renew_at(gp_wall_ms_t not_before_ms, gp_wall_ms_t not_after_ms, 
     const uint64_t step = (life - first) / 8 < HOUR_MS ? (life - first) / 8 : HOUR_MS;
     return not_before_ms + first + step * (failures < 1000000 ? failures : 1000000);
 }
+
+bool gp_member_lapsed(gp_wall_ms_t not_after_ms, gp_wall_ms_t now_ms)
+{
+    return now_ms > not_after_ms && now_ms - not_after_ms > GP_CERT_GRACE_MS;
+}

@@ -63,4 +63,10 @@ gp_admit_verdict_t gp_renew_decide(const gp_renew_facts_t *facts, uint16_t *ret_
 gp_wall_ms_t gp_renew_at(gp_wall_ms_t not_before_ms, gp_wall_ms_t not_after_ms, uint64_t spread,
                          uint32_t failures);
 
+/*
+ * Has a member's certificate ended, so that it is talked to no more until it shows a fresh one? As
+ * gp_cert_verify counts, with GP_CERT_GRACE_MS for clocks that differ.
+ */
+bool gp_member_lapsed(gp_wall_ms_t not_after_ms, gp_wall_ms_t now_ms);
+
 #endif

@@ -181,6 +181,18 @@ static void test_when_to_renew(void **state)
                 UINT64_C(1) << 41);
 }
 
+static void test_a_certificate_binds_those_who_are_in(void **state)
+{
+    const uint64_t end = 1000 + 30 * DAY;
+    (void)state;
+    assert_false(gp_member_lapsed(end, 0));
+    assert_false(gp_member_lapsed(end, end));
+    assert_false(gp_member_lapsed(end, end + GP_CERT_GRACE_MS));
+    assert_true(gp_member_lapsed(end, end + GP_CERT_GRACE_MS + 1));
+    assert_true(gp_member_lapsed(0, UINT64_MAX));
+    assert_false(gp_member_lapsed(UINT64_MAX, UINT64_MAX));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -190,6 +202,7 @@ int main(void)
         cmocka_unit_test(test_renewal),
         cmocka_unit_test(test_role_admit_is_renewed_by_the_root),
         cmocka_unit_test(test_when_to_renew),
+        cmocka_unit_test(test_a_certificate_binds_those_who_are_in),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
