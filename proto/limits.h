@@ -94,5 +94,8 @@
 #define GP_INVITATIONS_MAX 256    /* invitations that one machine has open: far fewer than peers */
 #define GP_ADMISSIONS_MAX 65536   /* machines that one machine remembers to have admitted */
 #define GP_JOINS_MAX 64           /* machines that ask one machine for admission at once */
+#define GP_GUEST_ASKS_BURST 256   /* asks of one invitation's guests at once */
+#define GP_GUEST_ASKS_RATE 128    /* and a second, over time */
+#define GP_REFUSALS_LOGGED_MAX 10 /* refused asks that the activity log tells of in a minute */
 
 #endif

@@ -205,16 +205,34 @@ static void send_answer(agent_t *agent, const asking_t *asking, const gp_msg_t *
     (void)error; /* it asks again: the answer is the same, and no further use is counted */
 }
 
-static void keep_record(agent_t *agent, const asking_t *asking, const gp_admit_result_t *result)
+static void keep_record(agent_t *agent, const char *what, const char *object, const char *detail)
 {
     gp_log_entry_t entry = {.at = agent_wall(),
                             .actor = gp_text("agent"),
-                            .what = gp_text(result->error == GP_OK ? "admit" : "refuse"),
-                            .object = gp_text(asking->name),
-                            .detail =
-                                gp_text(result->error == GP_OK ? "admitted by invitation"
-                                                               : gp_error_text(result->error))};
+                            .what = gp_text(what),
+                            .object = gp_text(object),
+                            .detail = gp_text(detail)};
     gp_store_log(agent->store, &entry);
+}
+
+/* Whoever holds a token could fill the log: of many refusals some are told, and their number. */
+static void record_missed(agent_t *agent)
+{
+    char text[GP_LOG_TEXT_MAX];
+    uint64_t missed = gp_refusals_missed(&agent->refusals, agent_now());
+    if (missed > 0) {
+        snprintf(text, sizeof text, "%llu more refused asks for admission were not written here",
+                 (unsigned long long)missed);
+        keep_record(agent, "refuse", agent->dir.name, text);
+    }
+}
+
+static void record_refusal(agent_t *agent, const asking_t *asking, gp_error_t error)
+{
+    record_missed(agent);
+    if (gp_refusals_take(&agent->refusals, agent_now())) {
+        keep_record(agent, "refuse", asking->name, gp_error_text(error));
+    }
 }
 
 static void admitted(void *context, const gp_admit_result_t *result)
@@ -222,9 +240,10 @@ static void admitted(void *context, const gp_admit_result_t *result)
     asking_t *asking = context;
     agent_t *agent = asking->agent;
     static gp_msg_t msg; /* large; its slices point into the result and the group */
-    keep_record(agent, asking, result);
     if (result->error == GP_OK) {
-        introduce(asking, result);
+        introduce(asking, result); /* the ledger has written it into the log */
+    } else {
+        record_refusal(agent, asking, result->error);
     }
     if (result->used_up) {
         gp_guests_used(&agent->guests, &asking->reply_to, agent_wall());
@@ -256,6 +275,10 @@ void agent_guest_frame(agent_t *agent, const gp_id_t *key, gp_slice_t frame)
 {
     static gp_msg_t msg; /* large; used until gp_admit has copied what it needs */
     gp_envelope_t envelope;
+    if (!gp_guests_may_ask(&agent->guests, key, agent_now())) {
+        agent->refused[GP_E_MESSAGE_RATE]++; /* before a signature is verified */
+        return;
+    }
     if (gp_envelope_open(frame, &envelope) != GP_OK || !envelope.is_signed ||
         envelope.kind != GP_MSG_JOIN_ASK ||
         memcmp(envelope.grid.b, agent->identity.grid.b, sizeof envelope.grid.b) != 0 ||
@@ -354,6 +377,7 @@ static void on_renew(evutil_socket_t fd, short what, void *context)
     (void)what;
     agent_guests_sweep(agent);
     agent_book_sweep(agent);
+    record_missed(agent);
     if (agent->renewed_n > 0) {
         take_certificate(agent, gp_slice(agent->renewed, agent->renewed_n));
         agent->renewed_n = 0;

@@ -76,6 +76,7 @@ typedef struct agent {
     gp_usec_t clock_told_at; /* last hint that clocks differ; 0: never */
     uint64_t refused[AGENT_ERRORS_MAX]; /* frames, by the error that they met */
     gp_guests_t guests;                 /* invitations that the transport lets in */
+    gp_refusals_t refusals;             /* in the activity log */
     uint32_t renew_failures;
     uint32_t renewed_n; /* a fresh certificate that came in, until it is taken */
     uint8_t renewed[GP_CERT_MAX];

@@ -1,6 +1,7 @@
 #include "agent/node/admit_core.h"
 
 #define HOUR_MS 3600000
+#define MINUTE  (60 * GP_SECOND)
 
 gp_admit_verdict_t gp_admit_decide(const gp_admit_facts_t *facts, gp_error_t *ret_error)
 {
@@ -91,4 +92,40 @@ gp_wall_ms_t gp_renew_at(gp_wall_ms_t not_before_ms, gp_wall_ms_t not_after_ms, 
 bool gp_member_lapsed(gp_wall_ms_t not_after_ms, gp_wall_ms_t now_ms)
 {
     return now_ms > not_after_ms && now_ms - not_after_ms > GP_CERT_GRACE_MS;
+}
+
+bool gp_asks_take(gp_asks_t *asks, gp_usec_t now)
+{
+    /* A microsecond earns GP_GUEST_ASKS_RATE millionths of an ask. */
+    const uint64_t full = GP_GUEST_ASKS_BURST * GP_SECOND;
+    const uint64_t passed = now > asks->used_at ? now - asks->used_at : 0;
+    const uint64_t earned = passed > full / GP_GUEST_ASKS_RATE ? full : passed * GP_GUEST_ASKS_RATE;
+    asks->spent = earned < asks->spent ? asks->spent - earned : 0;
+    asks->used_at = now;
+    if (asks->spent + GP_SECOND > full) {
+        return false;
+    }
+    asks->spent += GP_SECOND;
+    return true;
+}
+
+bool gp_refusals_take(gp_refusals_t *refusals, gp_usec_t now)
+{
+    if (refusals->written == 0 || now - refusals->since >= MINUTE) {
+        refusals->since = now;
+        refusals->written = 0;
+    }
+    if (refusals->written == GP_REFUSALS_LOGGED_MAX) {
+        refusals->missed++;
+        return false;
+    }
+    refusals->written++;
+    return true;
+}
+
+uint64_t gp_refusals_missed(gp_refusals_t *refusals, gp_usec_t now)
+{
+    const uint64_t missed = now - refusals->since >= MINUTE ? refusals->missed : 0;
+    refusals->missed -= missed;
+    return missed;
 }

@@ -69,4 +69,29 @@ gp_wall_ms_t gp_renew_at(gp_wall_ms_t not_before_ms, gp_wall_ms_t not_after_ms, 
  */
 bool gp_member_lapsed(gp_wall_ms_t not_after_ms, gp_wall_ms_t now_ms);
 
+/*
+ * The asks of one invitation's guests: each costs a signature to verify and a look into the ledger,
+ * so those over the quota are dropped before. All zero: none has come.
+ */
+typedef struct gp_asks {
+    gp_usec_t used_at;
+    uint64_t spent; /* millionths of an ask */
+} gp_asks_t;
+
+/* One more ask: true, it may be looked at. GP_GUEST_ASKS_BURST at once, GP_GUEST_ASKS_RATE/s. */
+bool gp_asks_take(gp_asks_t *asks, gp_usec_t now);
+
+/* Refused asks in the activity log, GP_REFUSALS_LOGGED_MAX a minute. All zero: none yet. */
+typedef struct gp_refusals {
+    gp_usec_t since;  /* the minute's beginning */
+    uint32_t written; /* in it */
+    uint64_t missed;  /* not written; the log has still to tell how many */
+} gp_refusals_t;
+
+/* One more refusal: true, write it; else it is counted. */
+bool gp_refusals_take(gp_refusals_t *refusals, gp_usec_t now);
+
+/* How many were not written in a minute that is over; 0: none, or not yet. Told once. */
+uint64_t gp_refusals_missed(gp_refusals_t *refusals, gp_usec_t now);
+
 #endif

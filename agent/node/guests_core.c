@@ -48,3 +48,13 @@ bool gp_guests_sweep(gp_guests_t *guests, gp_wall_ms_t now_ms, gp_id_t *ret_gone
     }
     return false;
 }
+
+bool gp_guests_may_ask(gp_guests_t *guests, const gp_id_t *key, gp_usec_t now)
+{
+    for (uint32_t i = 0; i < guests->count; i++) {
+        if (gp_id_equal(&guests->keys[i].key, key)) {
+            return gp_asks_take(&guests->keys[i].asks, now);
+        }
+    }
+    return false;
+}

@@ -5,8 +5,7 @@
 #ifndef GP_AGENT_NODE_GUESTS_CORE_H
 #define GP_AGENT_NODE_GUESTS_CORE_H
 
-#include "proto/limits.h"
-#include "proto/types.h"
+#include "agent/node/admit_core.h"
 
 /*
  * After its last use a key stays so long: a machine whose answer was lost asks again and gets the
@@ -18,6 +17,7 @@ typedef struct gp_guest_key {
     gp_id_t key;
     gp_wall_ms_t until_ms;
     bool used; /* the invitation is used up */
+    gp_asks_t asks;
 } gp_guest_key_t;
 
 /* All zero: nobody. */
@@ -38,5 +38,8 @@ void gp_guests_used(gp_guests_t *guests, const gp_id_t *key, gp_wall_ms_t now_ms
 
 /* Takes out one key whose time is over; false: there is none. */
 bool gp_guests_sweep(gp_guests_t *guests, gp_wall_ms_t now_ms, gp_id_t *ret_gone);
+
+/* May a guest with this key be listened to, or does it ask too often? A stranger may not. */
+bool gp_guests_may_ask(gp_guests_t *guests, const gp_id_t *key, gp_usec_t now);
 
 #endif

@@ -193,6 +193,69 @@ static void test_a_certificate_binds_those_who_are_in(void **state)
     assert_false(gp_member_lapsed(UINT64_MAX, UINT64_MAX));
 }
 
+/* How many of `count` asks are let through, one every `gap`. */
+static uint32_t taken(gp_asks_t *asks, gp_usec_t *now, uint32_t count, gp_usec_t gap)
+{
+    uint32_t passed = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        *now += gap;
+        passed += gp_asks_take(asks, *now) ? 1 : 0;
+    }
+    return passed;
+}
+
+static void test_asks_have_a_quota(void **state)
+{
+    gp_asks_t asks = {.spent = 0};
+    gp_usec_t now = 77 * GP_SECOND;
+    (void)state;
+    /* Sixty machines with one token, each of them asking twice, within a second. */
+    assert_int_equal(taken(&asks, &now, 120, GP_SECOND / 120), 120);
+    now += 10 * GP_SECOND;
+    /* A flood: the burst, then the rate. */
+    assert_int_equal(taken(&asks, &now, 1000, 0), GP_GUEST_ASKS_BURST);
+    assert_in_range(taken(&asks, &now, 100000, 100), 10 * GP_GUEST_ASKS_RATE - 1,
+                    10 * GP_GUEST_ASKS_RATE + 1);
+    /* Within the rate for ever. */
+    now += GP_SECOND;
+    assert_int_equal(taken(&asks, &now, 10000, GP_SECOND / GP_GUEST_ASKS_RATE + 1), 10000);
+    /* However long it was quiet, no more than the burst; a clock that steps back earns nothing. */
+    now = UINT64_MAX - 1;
+    assert_int_equal(taken(&asks, &now, 1000, 0), GP_GUEST_ASKS_BURST);
+    now = 5;
+    assert_int_equal(taken(&asks, &now, 1000, 0), 0);
+    assert_int_equal(taken(&asks, &now, 1, GP_SECOND), 1);
+}
+
+static uint32_t written(gp_refusals_t *refusals, gp_usec_t now, uint32_t count)
+{
+    uint32_t lines = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        lines += gp_refusals_take(refusals, now) ? 1 : 0;
+    }
+    return lines;
+}
+
+static void test_refusals_do_not_fill_the_log(void **state)
+{
+    const gp_usec_t minute = 60 * GP_SECOND;
+    gp_refusals_t refusals = {.missed = 0};
+    gp_usec_t now = 1000;
+    (void)state;
+    assert_int_equal(gp_refusals_missed(&refusals, now), 0);
+    assert_int_equal(written(&refusals, now, 1000), GP_REFUSALS_LOGGED_MAX);
+    assert_int_equal(gp_refusals_missed(&refusals, now + minute - 1), 0);
+    assert_int_equal(written(&refusals, now + minute - 1, 5), 0);
+    assert_int_equal(gp_refusals_missed(&refusals, now + minute), 1005 - GP_REFUSALS_LOGGED_MAX);
+    assert_int_equal(gp_refusals_missed(&refusals, now + minute), 0); /* told once */
+    now += minute;
+    assert_int_equal(written(&refusals, now, 3), 3);
+    assert_int_equal(written(&refusals, now + 1, 100), GP_REFUSALS_LOGGED_MAX - 3);
+    assert_int_equal(gp_refusals_missed(&refusals, now + 2 * minute), 103 - GP_REFUSALS_LOGGED_MAX);
+    assert_int_equal(written(&refusals, now + 2 * minute, 1), 1);
+    assert_int_equal(gp_refusals_missed(&refusals, now + 9 * minute), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -203,6 +266,8 @@ int main(void)
         cmocka_unit_test(test_role_admit_is_renewed_by_the_root),
         cmocka_unit_test(test_when_to_renew),
         cmocka_unit_test(test_a_certificate_binds_those_who_are_in),
+        cmocka_unit_test(test_asks_have_a_quota),
+        cmocka_unit_test(test_refusals_do_not_fill_the_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

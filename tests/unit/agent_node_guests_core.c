@@ -90,12 +90,30 @@ static void test_a_full_table_drops_what_is_of_least_use(void **state)
     assert_int_equal(guests.count, GP_INVITATIONS_MAX);
 }
 
+static void test_each_invitation_has_a_quota_of_asks(void **state)
+{
+    const gp_id_t one = key_of(1);
+    const gp_id_t two = key_of(2);
+    const gp_id_t nobody = key_of(3);
+    (void)state;
+    add(1, HOUR);
+    add(2, HOUR);
+    for (int i = 0; i < GP_GUEST_ASKS_BURST; i++) {
+        assert_true(gp_guests_may_ask(&guests, &one, 1000));
+    }
+    assert_false(gp_guests_may_ask(&guests, &one, 1000));
+    assert_true(gp_guests_may_ask(&guests, &two, 1000)); /* one flood drowns nobody else */
+    assert_false(gp_guests_may_ask(&guests, &nobody, 1000));
+    assert_true(gp_guests_may_ask(&guests, &one, 1000 + GP_SECOND));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_a_key_goes_when_its_invitation_expires, set_up),
         cmocka_unit_test_setup(test_a_key_that_is_used_up_stays_for_those_who_ask_again, set_up),
         cmocka_unit_test_setup(test_a_full_table_drops_what_is_of_least_use, set_up),
+        cmocka_unit_test_setup(test_each_invitation_has_a_quota_of_asks, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
