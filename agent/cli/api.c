@@ -135,81 +135,8 @@ void gp_cli_json(gp_cli_t *cli, const json_t *document)
     (void)fflush(cli->out);
 }
 
-/* Fields that the user chose, in their order. */
-typedef struct choice {
-    const char *names[GP_CLI_COLUMNS_MAX];
-    size_t count;
-    char text[1024];
-} choice_t;
-
-static bool choice_split(const char *fields, choice_t *choice)
-{
-    if (!gp_text_copy(choice->text, sizeof choice->text, gp_text(fields))) {
-        return false;
-    }
-    choice->count = 0;
-    for (char *at = choice->text; at != NULL;) {
-        char *comma = strchr(at, ',');
-        if (comma != NULL) {
-            *comma = '\0';
-        }
-        if (at[0] != '\0') {
-            if (choice->count == GP_CLI_COLUMNS_MAX) {
-                return false;
-            }
-            choice->names[choice->count++] = at;
-        }
-        at = comma == NULL ? NULL : comma + 1;
-    }
-    return choice->count > 0;
-}
-
-/* Every field: those of the columns, then those that only items have. */
-static size_t fields_known(const json_t *items, const gp_cli_column_t *columns, size_t count,
-                           const char *names[GP_CLI_COLUMNS_MAX])
-{
-    size_t known = 0;
-    for (; known < count && known < GP_CLI_COLUMNS_MAX; known++) {
-        names[known] = columns[known].field;
-    }
-    for (size_t i = 0; i < json_array_size(items); i++) {
-        json_t *item = json_array_get(items, i);
-        for (void *at = json_object_iter(item); at != NULL; at = json_object_iter_next(item, at)) {
-            const char *name = json_object_iter_key(at);
-            size_t k = 0;
-            while (k < known && strcmp(names[k], name) != 0) {
-                k++;
-            }
-            if (k == known && known < GP_CLI_COLUMNS_MAX) {
-                names[known++] = name;
-            }
-        }
-    }
-    return known;
-}
-
-static int field_unknown(gp_cli_t *cli, const char *name, const char *const *names, size_t count)
-{
-    char list[512] = "";
-    size_t used = 0;
-    for (size_t i = 0; i < count && used < sizeof list; i++) {
-        int n = snprintf(list + used, sizeof list - used, "%s%s", i == 0 ? "" : ", ", names[i]);
-        used += n < 0 ? 0 : (size_t)n;
-    }
-    if (strcmp(name, "?") == 0) {
-        (void)fprintf(cli->out, "%s\n", list);
-        return GP_EXIT_DONE;
-    }
-    const char *nearest = gp_cli_nearest(name, names, count);
-    if (nearest != NULL) {
-        return gp_cli_usage(cli, "no field '%s': did you mean '%s'? There are: %s", name, nearest,
-                            list);
-    }
-    return gp_cli_usage(cli, "no field '%s'; there are: %s", name, list);
-}
-
 /* Leaves only the chosen fields in every item, in the chosen order. */
-static void items_reduce(json_t *document, const choice_t *choice)
+static void items_reduce(json_t *document, const gp_cli_names_t *choice)
 {
     json_t *items = json_object_get(document, "items");
     json_t *reduced = json_array();
@@ -237,8 +164,8 @@ static gp_cli_column_t column_of(const char *field, const gp_cli_column_t *colum
 }
 
 /* The columns to show: the chosen, or all that are not extra. */
-static size_t columns_pick(const gp_cli_column_t *columns, size_t count, const choice_t *choice,
-                           gp_cli_column_t shown[GP_CLI_COLUMNS_MAX])
+static size_t columns_pick(const gp_cli_column_t *columns, size_t count,
+                           const gp_cli_names_t *choice, gp_cli_column_t shown[GP_CLI_COLUMNS_MAX])
 {
     size_t n = 0;
     if (choice != NULL) {
@@ -255,30 +182,11 @@ static size_t columns_pick(const gp_cli_column_t *columns, size_t count, const c
     return n;
 }
 
-static int document_print(gp_cli_t *cli, json_t *document, const gp_cli_column_t *columns,
-                          size_t count)
+int gp_cli_print(gp_cli_t *cli, json_t *document, const gp_cli_column_t *columns, size_t count)
 {
-    choice_t choice;
     gp_cli_column_t shown[GP_CLI_COLUMNS_MAX];
-    const char *names[GP_CLI_COLUMNS_MAX];
-    const json_t *items = json_object_get(document, "items");
-    if (cli->fields != NULL) {
-        if (!choice_split(cli->fields, &choice)) {
-            return gp_cli_usage(cli, "--fields takes names with commas between them, not '%s'",
-                                cli->fields);
-        }
-        size_t known = fields_known(items, columns, count, names);
-        for (size_t i = 0; i < choice.count; i++) {
-            size_t k = 0;
-            while (k < known && strcmp(names[k], choice.names[i]) != 0) {
-                k++;
-            }
-            if (k == known) {
-                return field_unknown(cli, choice.names[i], names, known);
-            }
-        }
-    }
-    const choice_t *chosen = cli->fields == NULL ? NULL : &choice;
+    const gp_cli_names_t *chosen = cli->fields == NULL ? NULL : &cli->chosen;
+    int code = gp_cli_document_exit(document);
     if (cli->json) {
         if (chosen != NULL) {
             items_reduce(document, chosen);
@@ -286,14 +194,8 @@ static int document_print(gp_cli_t *cli, json_t *document, const gp_cli_column_t
         gp_cli_json(cli, document);
     } else {
         size_t n = columns_pick(columns, count, chosen, shown);
-        gp_cli_table(cli->out, items, shown, n);
+        gp_cli_table(cli->out, json_object_get(document, "items"), shown, n);
     }
-    return gp_cli_document_exit(document);
-}
-
-int gp_cli_print(gp_cli_t *cli, json_t *document, const gp_cli_column_t *columns, size_t count)
-{
-    int code = document_print(cli, document, columns, count);
     json_decref(document);
     return code;
 }

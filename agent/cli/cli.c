@@ -12,7 +12,8 @@
 
 const gp_cli_option_t gp_cli_common_options[] = {
     {"json", GP_CLI_FLAG, NULL, "print one JSON document", 0, 0},
-    {"fields", GP_CLI_TEXT, "A,B", "print only these fields; '?' lists them", 0, 0},
+    {"fields", GP_CLI_TEXT, "A,B", "print only these fields; '?' lists them and does nothing", 0,
+     0},
     {"timeout", GP_CLI_DURATION, "DURATION", "give up after this long: 500ms, 10s, 5m", 1,
      TIMEOUT_MAX_MS},
     {"dir", GP_CLI_TEXT, "DIR", "where agents keep their state (or GRIDPEER_DIR)", 0, 0},
@@ -162,7 +163,11 @@ static int command_run(gp_cli_t *cli, int argc, char **argv)
     }
     cli->fields = gp_cli_text(&cli->args, "fields", NULL);
     cli->timeout_ms = gp_cli_number(&cli->args, "timeout", command->timeout_ms);
-    int code = operands_check(cli);
+    int code = GP_EXIT_DONE;
+    if (!gp_cli_fields_read(cli, &code)) {
+        return code;
+    }
+    code = operands_check(cli);
     if (code == GP_EXIT_DONE) {
         code = gp_cli_place_read(cli);
     }

@@ -13,6 +13,13 @@
 
 typedef struct gp_cli_command gp_cli_command_t;
 
+/* Names of fields; they lie in `text` or live as long as the program. */
+typedef struct gp_cli_names {
+    const char *names[GP_CLI_COLUMNS_MAX];
+    size_t count;
+    char text[1024];
+} gp_cli_names_t;
+
 typedef struct gp_cli {
     const gp_cli_backend_t *backend;
     const gp_cli_command_t *command;
@@ -21,7 +28,8 @@ typedef struct gp_cli {
     gp_cli_args_t args;
     bool json;
     uint64_t timeout_ms;
-    const char *fields; /* --fields, or NULL */
+    const char *fields;    /* --fields, or NULL */
+    gp_cli_names_t chosen; /* its names, in their order */
     const char *dir;
     const char *node; /* as asked for; NULL: the only one that runs */
     char dir_text[GP_CLI_PATH_MAX];
@@ -108,6 +116,20 @@ int gp_cli_name_read(gp_cli_t *cli, const char **ret_name);
 /* The command that starts the agent in cli->dir, to type next. */
 void gp_cli_start_command(const gp_cli_t *cli, const char *node, char *text, size_t size);
 
+/* ---- fields.c -----------------------------------------------------------------------------------
+ */
+
+/*
+ * Reads --fields. True: the command may go on, with cli->chosen. False: all that was to be done is
+ * done (the fields were listed, or a wrong one was told), and *ret_code is the exit code.
+ */
+bool gp_cli_fields_read(gp_cli_t *cli, int *ret_code);
+
+/* The fields of the command's document; false if it prints none. */
+bool gp_cli_fields_known(const gp_cli_t *cli, gp_cli_names_t *names);
+
+bool gp_cli_names_have(const gp_cli_names_t *names, const char *name);
+
 /* ---- api.c --------------------------------------------------------------------------------------
  */
 
@@ -138,8 +160,8 @@ uint64_t gp_cli_clock_ms(void);
 void gp_cli_json(gp_cli_t *cli, const json_t *document);
 
 /*
- * Prints a document: as JSON, or its items as a table; --fields chooses among them. Takes the
- * document over. Returns gp_cli_document_exit or a usage error.
+ * Prints a document: as JSON, or its items as a table, with the chosen fields only. Takes the
+ * document over. Returns gp_cli_document_exit.
  */
 int gp_cli_print(gp_cli_t *cli, json_t *document, const gp_cli_column_t *columns, size_t count);
 

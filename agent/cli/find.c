@@ -26,26 +26,24 @@ static const gp_cli_column_t attribute_columns[] = {
 /* ---- asking ------------------------------------------------------------------------------------
  */
 
-static bool is_own_field(const char *name, size_t n)
+static bool is_own_field(const char *name)
 {
     for (size_t i = 0; i < COLUMN_COUNT; i++) {
-        if (strlen(columns[i].field) == n && memcmp(columns[i].field, name, n) == 0) {
+        if (strcmp(columns[i].field, name) == 0) {
             return true;
         }
     }
-    return n == 1 && name[0] == '?';
+    return false;
 }
 
 /* The attributes among the fields that the user asked for. */
-static json_t *want_list(const char *fields)
+static json_t *want_list(const gp_cli_names_t *fields)
 {
     json_t *want = json_array();
-    while (*fields != '\0') {
-        size_t n = strcspn(fields, ",");
-        if (n > 0 && !is_own_field(fields, n)) {
-            (void)json_array_append_new(want, json_stringn(fields, n));
+    for (size_t i = 0; i < fields->count; i++) {
+        if (!is_own_field(fields->names[i])) {
+            (void)json_array_append_new(want, json_string(fields->names[i]));
         }
-        fields += n + (fields[n] == ',' ? 1 : 0);
     }
     return want;
 }
@@ -61,7 +59,7 @@ static json_t *find_body(gp_cli_t *cli, const char *query)
         (void)json_object_set_new(body, "rank", json_string(rank));
     }
     if (body != NULL && cli->fields != NULL) {
-        (void)json_object_set_new(body, "want", want_list(cli->fields));
+        (void)json_object_set_new(body, "want", want_list(&cli->chosen));
     }
     return body;
 }
@@ -230,7 +228,7 @@ static int find_run(gp_cli_t *cli)
     bool explain = gp_cli_flag(&cli->args, "explain") && !cli->json;
     json_t *kept = json_incref(document);
     code = gp_cli_print(cli, document, built, columns_build(document, built));
-    if (explain && code != GP_EXIT_USAGE) {
+    if (explain) {
         (void)fputc('\n', cli->out);
         explain_print(cli->out, kept);
     }

@@ -117,12 +117,12 @@ static int status_run(gp_cli_t *cli)
     const json_t *item = json_array_get(json_object_get(document, "items"), 0);
     int health = status_exit(item);
     if (cli->json || cli->fields != NULL) {
-        code = gp_cli_print(cli, document, columns, sizeof columns / sizeof columns[0]);
+        (void)gp_cli_print(cli, document, columns, sizeof columns / sizeof columns[0]);
     } else {
         status_print(cli, item);
         json_decref(document);
     }
-    return code == GP_EXIT_USAGE ? code : health;
+    return health;
 }
 
 const gp_cli_command_t gp_cli_status = {

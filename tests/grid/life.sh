@@ -73,6 +73,18 @@ t_documents() {
     js 'd["kind"] == "find" and '"($has_fields)"'("name","id","region","subgrid","rtt_us")' <<<"$OUT" || bad "find: $OUT"
 }
 
+t_fields() {
+    # What is listed is what the documents have.
+    local command listed
+    for command in status 'node list' ps log config; do
+        # shellcheck disable=SC2086
+        listed=$(on b $command --fields '?')
+        # shellcheck disable=SC2086
+        get on b $command --json
+        js "not d['items'] or set(i) == set('$listed'.split(', '))" <<<"$OUT" || bad "$command: not $listed: $OUT"
+    done
+}
+
 t_same_facts() {
     # The table and the document say the same.
     [ "$(field b id)" = "$(on b status --json | js 'i["id"][:8]')" ] ||
@@ -83,6 +95,19 @@ t_same_facts() {
     [ "$(wc -l <<<"$OUT")" -eq 4 ] || bad "not a line a machine: $OUT"
     get on b node list --fields state,nonsense
     want 64 nonsense
+    # Listing the fields does nothing else.
+    get on b stop --fields '?'
+    want 0
+    [ "$OUT" = "name, state" ] || bad "$OUT"
+    get on b stop --fields nonsense
+    want 64 nonsense
+    get on b run --fields '?' -- touch "$ROOT/listed"
+    want 0
+    get on new init other --name x --fields '?'
+    want 0
+    [ ! -e "$ROOT/listed" ] && [ ! -e "$ROOT/new" ] || bad "it ran, or founded"
+    get on b status
+    want 0
     if on b node list | grep -q $'\e'; then bad "colour in a pipe"; fi
 }
 
@@ -320,7 +345,7 @@ t_alone() {
     [ -z "$(ls -A "$ROOT/a")" ] || bad "something stays: $(find "$ROOT/a")"
 }
 
-for name in init init_twice invite join documents same_facts find run ps_log stop start stop_leader \
+for name in init init_twice invite join documents same_facts find run ps_log fields stop start stop_leader \
     sigterm leave many_invitations usage ambiguous leave_in_silence root_key alone; do
     try_case $name t_$name
 done

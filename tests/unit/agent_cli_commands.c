@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/cli/command.h"
 #include "agent_cli_stage.h"
 #include "proto_cmocka.h"
 
@@ -123,10 +124,35 @@ static void fields_reduce_json_too(void **state)
                            "{\"state\":\"unavailable\",\"name\":\"n2\"}]");
     assert_int_equal(stage_run(stage, "node list --fields ?"), 0);
     assert_string_equal(stage->out,
-                        "name, id, state, role, region, subgrid, address, age_ms, why\n");
+                        "name, id, state, role, region, subgrid, address, age_ms, why, score, "
+                        "rtt_us\n");
     assert_int_equal(stage_run(stage, "node list --fields nmae"), 64);
     assert_has(stage->err, "no field 'nmae': did you mean 'name'? There are: name, id, state");
     assert_int_equal(stage_run(stage, "node list --fields ,"), 64);
+}
+
+/* Nothing is founded, stopped, started or asked: a wrong or a curious --fields comes first. */
+static void fields_are_listed_before_anything_is_done(void **state)
+{
+    stage_t *stage = *state;
+    for (size_t i = 0; i < gp_cli_command_count; i++) {
+        char line[128];
+        bool silent = gp_cli_commands[i] == &gp_cli_agent;
+        (void)snprintf(line, sizeof line, "%s --fields ?", gp_cli_commands[i]->words);
+        assert_int_equal(stage_run(stage, line), silent ? 64 : 0);
+        assert_has(silent ? stage->err : stage->out, silent ? "agent prints no document" : ", ");
+        (void)snprintf(line, sizeof line, "%s --fields nonsense", gp_cli_commands[i]->words);
+        assert_int_equal(stage_run(stage, line), 64);
+        assert_string_equal(stage->out, "");
+        assert_string_equal(stage->asked, "");
+        assert_string_equal(stage->backend, "");
+    }
+    assert_int_equal(stage_run(stage, "find --fields name,?"), 0);
+    assert_has(stage->out, "name, id, region, subgrid, rtt_us, version, arch, ");
+    assert_int_equal(stage_run(stage, "find --attributes --fields ?"), 0);
+    assert_string_equal(stage->out, "name, type, example, help\n");
+    assert_int_equal(stage_run(stage, "stop --json --fields ?"), 0);
+    assert_has(stage->out, "\"items\":[{\"field\":\"name\"},{\"field\":\"state\"}]");
 }
 
 static void nodes_are_sorted_as_people_count(void **state)
@@ -593,6 +619,7 @@ int main(void)
         LIVE(nodes_are_a_table),
         LIVE(json_has_the_facts_of_the_table),
         LIVE(fields_reduce_json_too),
+        LIVE(fields_are_listed_before_anything_is_done),
         LIVE(nodes_are_sorted_as_people_count),
         LIVE(a_partial_answer_exits_with_4),
         LIVE(find_asks_and_shows_units),
