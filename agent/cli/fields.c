@@ -22,8 +22,8 @@ static const struct {
     {"join", "name,id,grid,region,address,state_dir,started"},
     {"leave", "name,state,region,successor"},
     {"stop", "name,state"},
-    {"status", "name,id,state,role,region,subgrid,leader,term,mandate,members,alive,voters,"
-               "why,address"},
+    {"status", "name,id,state,role,region,subgrid,leader,term,mandate,members,alive,stopped,"
+               "missing,voters,health,why,address,uptime_ms"},
     {"node list", "name,id,state,role,region,subgrid,address,age_ms,why,score,rtt_us"},
     {"find", "name,id,region,subgrid,rtt_us"},
     {"find --attributes", "name,type,example,help"},

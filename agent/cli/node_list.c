@@ -52,7 +52,11 @@ static int node_list_run(gp_cli_t *cli)
         return code;
     }
     items_sort(document);
-    return gp_cli_print(cli, document, columns, sizeof columns / sizeof columns[0]);
+    code = gp_cli_print(cli, document, columns, sizeof columns / sizeof columns[0]);
+    if (code == GP_EXIT_UNKNOWN) {
+        gp_cli_note(cli, "not all is known: see WHY, and gridpeer status");
+    }
+    return code;
 }
 
 const gp_cli_command_t gp_cli_node_list = {
@@ -63,6 +67,10 @@ const gp_cli_command_t gp_cli_node_list = {
     .operands = "",
     .timeout_ms = 5000,
     .example = "gridpeer node list --fields name,state,why",
-    .details = "STATE is alive, suspect, unavailable, unknown or left; WHY tells the cause; AGE is "
-               "the time since this fact was last confirmed. Exit code 4 if the answer is partial.",
+    .details =
+        "STATE is alive, suspect, unavailable, unknown or left; WHY tells the cause; AGE is "
+        "the time since this fact was last confirmed. ROLE is super-peer, standby (it votes) "
+        "or member; a caretaker is no super-peer, and WHY names it. Exit code 4: not all is "
+        "known, since no majority is on this side or some machine is unknown; 0 else, also "
+        "with machines that are unavailable: gridpeer status exits with 2 then.",
 };

@@ -2,14 +2,18 @@
 
 #include <string.h>
 
+#define MISSING_SHOWN 8 /* machines; node list has all */
+
 static const gp_cli_column_t columns[] = {
     {"name", "NAME", GP_CELL_TEXT, false},       {"id", "ID", GP_CELL_SHORT, false},
     {"state", "STATE", GP_CELL_TEXT, false},     {"role", "ROLE", GP_CELL_TEXT, false},
     {"region", "REGION", GP_CELL_TEXT, false},   {"subgrid", "SUBGRID", GP_CELL_TEXT, false},
     {"leader", "LEADER", GP_CELL_TEXT, false},   {"term", "TERM", GP_CELL_TEXT, false},
     {"mandate", "MANDATE", GP_CELL_TEXT, false}, {"members", "MEMBERS", GP_CELL_TEXT, false},
+    {"alive", "ALIVE", GP_CELL_TEXT, false},     {"stopped", "STOPPED", GP_CELL_TEXT, false},
+    {"missing", "MISSING", GP_CELL_TEXT, false}, {"voters", "VOTERS", GP_CELL_TEXT, true},
     {"health", "HEALTH", GP_CELL_TEXT, false},   {"why", "WHY", GP_CELL_TEXT, false},
-    {"uptime_ms", "UP", GP_CELL_AGE_MS, true},
+    {"address", "ADDRESS", GP_CELL_TEXT, true},  {"uptime_ms", "UP", GP_CELL_AGE_MS, true},
 };
 
 static const char *text_of(const json_t *item, const char *field, const char *otherwise)
@@ -18,18 +22,18 @@ static const char *text_of(const json_t *item, const char *field, const char *ot
     return text == NULL || text[0] == '\0' ? otherwise : text;
 }
 
-/* The exit code: what the agent says of its health, else what its mandate allows. */
 static int status_exit(const json_t *item)
 {
     static const struct {
-        const char *word;
+        const char *health;
         int code;
-    } codes[] = {{"ok", GP_EXIT_DONE},        {"degraded", GP_EXIT_DEGRADED},
-                 {"failed", GP_EXIT_INVALID}, {"unknown", GP_EXIT_UNKNOWN},
-                 {"quorum", GP_EXIT_DONE},    {"caretaker", GP_EXIT_DEGRADED}};
-    const char *word = text_of(item, "health", text_of(item, "mandate", "none"));
+    } codes[] = {{"ok", GP_EXIT_DONE},
+                 {"degraded", GP_EXIT_DEGRADED},
+                 {"failed", GP_EXIT_INVALID},
+                 {"unknown", GP_EXIT_UNKNOWN}};
+    const char *health = text_of(item, "health", "unknown");
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
-        if (strcmp(codes[i].word, word) == 0) {
+        if (strcmp(codes[i].health, health) == 0) {
             return codes[i].code;
         }
     }
@@ -59,14 +63,33 @@ static void leader_print(gp_cli_t *cli, const json_t *item)
                                                  : "a caretaker: this side has no majority");
 }
 
+/* "9, 6 of them alive, 1 stopped; missing: n3 (unavailable), n4 (unknown) and 1 more" */
 static void members_print(gp_cli_t *cli, const json_t *item)
 {
-    json_t *alive = json_object_get(item, "alive");
+    const char *name = NULL;
+    json_t *state = NULL;
+    size_t said = 0;
+    json_t *missing = json_object_get(item, "missing");
+    json_int_t stopped = json_integer_value(json_object_get(item, "stopped"));
     title_print(cli, "members");
-    (void)fprintf(cli->out, "%lld",
-                  (long long)json_integer_value(json_object_get(item, "members")));
-    if (json_is_integer(alive)) {
-        (void)fprintf(cli->out, ", %lld of them alive", (long long)json_integer_value(alive));
+    (void)fprintf(cli->out, "%lld, %lld of them alive",
+                  (long long)json_integer_value(json_object_get(item, "members")),
+                  (long long)json_integer_value(json_object_get(item, "alive")));
+    if (stopped > 0) {
+        (void)fprintf(cli->out, ", %lld stopped", (long long)stopped);
+    }
+    json_object_foreach(missing, name, state)
+    {
+        const char *word = json_string_value(state);
+        if (said == MISSING_SHOWN) {
+            (void)fprintf(cli->out, " and %zu more", json_object_size(missing) - said);
+            break;
+        }
+        (void)fputs(said++ == 0 ? "; missing: " : ", ", cli->out);
+        gp_cli_put(cli->out, name);
+        (void)fputs(" (", cli->out);
+        gp_cli_put(cli->out, word == NULL ? "unknown" : word);
+        (void)fputc(')', cli->out);
     }
     (void)fputc('\n', cli->out);
 }
@@ -103,7 +126,6 @@ static void status_print(gp_cli_t *cli, const json_t *item)
     line_print(cli, "address", json_object_get(item, "address"), GP_CELL_TEXT);
     line_print(cli, "id", json_object_get(item, "id"), GP_CELL_TEXT);
     line_print(cli, "up", json_object_get(item, "uptime_ms"), GP_CELL_AGE_MS);
-    line_print(cli, "version", json_object_get(item, "version"), GP_CELL_TEXT);
 }
 
 static int status_run(gp_cli_t *cli)
@@ -133,7 +155,9 @@ const gp_cli_command_t gp_cli_status = {
     .timeout_ms = 5000,
     .example = "gridpeer status",
     .details =
-        "Answered by this machine's own agent, also without a super-peer or a majority. Exit "
-        "code 0: healthy; 2: degraded (a caretaker leads, or machines are missing); 3: "
+        "Answered by this machine's own agent, also without a super-peer or a majority. Machines "
+        "that left for good are no members; missing are those that are suspect, unavailable or "
+        "unknown, not those whose agent was stopped in good order: gridpeer node list says why. "
+        "Exit code 0: healthy; 2: degraded (a caretaker leads, or machines are missing); 3: "
         "failed; 4: unknown (nobody leads).",
 };

@@ -589,6 +589,7 @@ gp_error_t gp_agent_run(const gp_agent_options_t *options, gp_fail_t *fail)
     if (agent == NULL) {
         return gp_fail(fail, GP_E_MEMORY, "no agent");
     }
+    agent->started = agent_now();
     gp_error_t error = open_all(agent, options, fail);
     if (error == GP_OK) {
         start_peer(agent);

@@ -24,12 +24,13 @@ static json_t *id_text(const gp_id_t *id)
 
 /* ---- what this machine knows ----------------------------------------------------------------- */
 
+/* A caretaker is no super-peer: it keeps its role, and the mandate says what it may do. */
 static const char *role_of(const agent_t *agent, const gp_id_t *id)
 {
     const void *election = agent_election(agent);
     gp_id_t leader = gp_election_leader(election);
     gp_record_voter_t voters[GP_VOTERS_MAX];
-    if (gp_id_equal(&leader, id)) {
+    if (gp_id_equal(&leader, id) && gp_election_right(election) == GP_RIGHT_QUORUM) {
         return "super-peer";
     }
     uint32_t count = gp_election_voters(election, voters);
@@ -72,14 +73,60 @@ static const char *why_partial(const agent_t *agent)
     return "nobody leads the sub-Grid now";
 }
 
-static uint32_t count_alive(const agent_t *agent)
+/* How the members are; who left for good is none. */
+typedef struct census {
+    int members;
+    int alive;
+    int stopped;           /* in good order: not missing */
+    int missing;           /* suspect, unavailable or unknown */
+    json_t *missing_names; /* name: state */
+} census_t;
+
+static census_t take_census(const agent_t *agent)
 {
     const void *group = agent_group(agent);
-    uint32_t alive = 0;
+    census_t census = {.missing_names = json_object()};
     for (uint32_t i = 0; i < gp_group_count(group); i++) {
-        alive += gp_group_member_at(group, i)->state == GP_MEMBER_ALIVE ? 1 : 0;
+        const gp_group_member_t *member = gp_group_member_at(group, i);
+        bool left = member->state == GP_MEMBER_LEFT;
+        if (left && member->cause == GP_CAUSE_LEFT) {
+            continue;
+        }
+        census.members++;
+        if (member->state == GP_MEMBER_ALIVE) {
+            census.alive++;
+        } else if (left) {
+            census.stopped++;
+        } else {
+            census.missing++;
+            json_object_set_new(census.missing_names, member->name,
+                                json_string(gp_member_state_name(member->state)));
+        }
     }
-    return alive;
+    return census;
+}
+
+static const char *health_of(const agent_t *agent, const census_t *census)
+{
+    switch (gp_election_right(agent_election(agent))) {
+    case GP_RIGHT_QUORUM:
+        return census->missing == 0 ? "ok" : "degraded";
+    case GP_RIGHT_CARETAKER:
+        return "degraded";
+    case GP_RIGHT_NONE:
+        break;
+    }
+    return "unknown";
+}
+
+/* Why its health is not ok; "" if it is. */
+static const char *why_health(const agent_t *agent, const census_t *census)
+{
+    const char *partial = why_partial(agent);
+    if (partial[0] != '\0' || census->missing == 0) {
+        return partial;
+    }
+    return census->missing == 1 ? "a machine is missing" : "machines are missing";
 }
 
 static void subgrid_text(const agent_t *agent, char text[20])
@@ -95,32 +142,55 @@ static void get_status(gp_http_call_t *call, void *context)
     gp_id_t leader = gp_election_leader(election);
     char subgrid[20];
     subgrid_text(agent, subgrid);
+    census_t census = take_census(agent);
     bool partial = gp_election_right(election) != GP_RIGHT_QUORUM;
     json_t *document = gp_document_new("status", agent_wall(), partial);
     json_t *item = json_pack(
-        "{s:s,s:o,s:s,s:s,s:s,s:s,s:s,s:I,s:s,s:i,s:i,s:o,s:s,s:s}", "name", agent->dir.name, "id",
-        id_text(self), "state", agent->stopping ? "leaving" : "alive", "role", role_of(agent, self),
-        "region", agent->identity.region, "subgrid", subgrid, "leader",
-        gp_id_is_none(&leader) ? "" : agent_name_of(agent, &leader), "term",
+        "{s:s,s:o,s:s,s:s,s:s,s:s,s:s,s:I,s:s,s:i,s:i,s:i,s:o,s:o,s:s,s:s,s:s,s:I}", "name",
+        agent->dir.name, "id", id_text(self), "state", agent->stopping ? "leaving" : "alive",
+        "role", role_of(agent, self), "region", agent->identity.region, "subgrid", subgrid,
+        "leader", gp_id_is_none(&leader) ? "" : agent_name_of(agent, &leader), "term",
         (json_int_t)gp_election_term(election), "mandate", mandate_of(agent), "members",
-        (int)gp_group_count(agent_group(agent)), "alive", (int)count_alive(agent), "voters",
-        voter_names(agent), "address", agent->address, "why", why_partial(agent));
+        census.members, "alive", census.alive, "stopped", census.stopped, "missing",
+        census.missing_names, "voters", voter_names(agent), "health", health_of(agent, &census),
+        "why", why_health(agent, &census), "address", agent->address, "uptime_ms",
+        (json_int_t)((agent_now() - agent->started) / 1000));
     gp_document_add(document, item);
     gp_http_call_answer(call, document);
 }
 
-/* The cause in words, with those who saw it. */
+/* Why a member is as it is, in words. */
+static const char *cause_text(const gp_group_member_t *member)
+{
+    bool untold = member->cause == GP_CAUSE_JOINED || member->cause == GP_CAUSE_NONE;
+    if (member->state != GP_MEMBER_UNKNOWN || !untold) {
+        return gp_cause_text(member->cause);
+    }
+    return (member->flags & GP_FLAG_SEEN) == 0
+               ? "it was admitted, but no sign of life of its agent has been seen yet"
+               : "no sign of life since the super-peer took over: it may be alive or not";
+}
+
+void agent_why(agent_t *agent, const gp_group_member_t *member, char text[AGENT_WHY_MAX])
+{
+    const void *election = agent_election(agent);
+    gp_id_t leader = gp_election_leader(election);
+    size_t used = (size_t)snprintf(text, AGENT_WHY_MAX, "%s", cause_text(member));
+    for (uint8_t i = 0; i < member->observer_count && used < AGENT_WHY_MAX; i++) {
+        used += (size_t)snprintf(text + used, AGENT_WHY_MAX - used, "%s%s",
+                                 i == 0 ? ", seen by " : " and ",
+                                 agent_name_of(agent, &member->observers[i]));
+    }
+    bool caretaker = gp_election_right(election) == GP_RIGHT_CARETAKER;
+    if (caretaker && gp_id_equal(&leader, &member->id) && used < AGENT_WHY_MAX) {
+        (void)snprintf(text + used, AGENT_WHY_MAX - used, "; caretaker of this side");
+    }
+}
+
 static json_t *why_of(agent_t *agent, const gp_group_member_t *member)
 {
-    char text[200];
-    int n = snprintf(text, sizeof text, "%s", gp_cause_text(member->cause));
-    for (uint8_t i = 0; i < member->observer_count; i++) {
-        n += snprintf(text + n, sizeof text - (size_t)n, "%s%s", i == 0 ? ", seen by " : " and ",
-                      agent_name_of(agent, &member->observers[i]));
-        if ((size_t)n >= sizeof text) {
-            break;
-        }
-    }
+    char text[AGENT_WHY_MAX];
+    agent_why(agent, member, text);
     return gp_document_text(gp_text(text));
 }
 
@@ -148,11 +218,15 @@ static json_t *node_item(agent_t *agent, const gp_group_member_t *member)
                      "score", (int)member->score, "rtt_us", (json_int_t)member->rtt_us);
 }
 
+/* Partial as a find is: without a majority's word, or with a machine of which nobody knows. */
 static void get_nodes(gp_http_call_t *call, void *context)
 {
     agent_t *agent = context;
     const void *group = agent_group(agent);
     bool partial = gp_election_right(agent_election(agent)) != GP_RIGHT_QUORUM;
+    for (uint32_t i = 0; i < gp_group_count(group); i++) {
+        partial = partial || gp_group_member_at(group, i)->state == GP_MEMBER_UNKNOWN;
+    }
     json_t *document = gp_document_new("node-list", agent_wall(), partial);
     for (uint32_t i = 0; i < gp_group_count(group); i++) {
         gp_document_add(document, node_item(agent, gp_group_member_at(group, i)));

@@ -26,6 +26,8 @@
 #define AGENT_FLUSH_MS   20   /* for goodbyes that are on their way */
 #define AGENT_ERRORS_MAX 128  /* error codes that are counted one by one */
 
+#define AGENT_WHY_MAX 200 /* bytes of why a member is as it is, terminated */
+
 #define AGENT_CERTS     256 /* certificates known again by their bytes */
 #define AGENT_SUM_BYTES 32
 #define AGENT_WAITING   (2 * GP_MEMBERS_MAX)
@@ -64,6 +66,7 @@ typedef struct agent {
     struct event *admit;
     struct event *signals[2];
     gp_usec_t wake_at;
+    gp_usec_t started; /* when this process began to be the agent */
     uint64_t boot;
     uint64_t requests; /* numbers of what users ask */
     bool has_led;      /* an ELECTION_STATE was on the disk */
@@ -139,6 +142,7 @@ bool agent_guard(gp_http_call_t *call, const gp_http_route_t *route, void *conte
 extern const gp_http_route_t agent_routes[];
 extern const size_t agent_route_count;
 void agent_answer(agent_t *agent, uint64_t token, const gp_msg_answer_t *answer);
+void agent_why(agent_t *agent, const gp_group_member_t *member, char text[AGENT_WHY_MAX]);
 
 /* agent_jobs.c */
 void agent_run(gp_http_call_t *call, void *context);

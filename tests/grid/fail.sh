@@ -268,7 +268,12 @@ t_pair() {
     want 4
     js 'd["partial"] is True and d["mandate"] == "caretaker" and [x["name"] for x in d["items"]] == ["b"]' <<<"$OUT" || bad "$OUT"
     get on b node list --json
-    js '[x["state"] for x in d["items"] if x["name"] == "a"] == ["unknown"]' <<<"$OUT" || bad "$OUT"
+    want 4
+    js '[x["state"] for x in d["items"] if x["name"] == "a"] == ["unknown"]
+        and all("admitted" not in x["why"] for x in d["items"] if x["name"] == "a")
+        and [x["name"] for x in d["items"] if "caretaker of this side" in x["why"]] == ["b"]
+        and "super-peer" not in [x["role"] for x in d["items"]]' <<<"$OUT" || bad "$OUT"
+    js '[x["role"] for x in d["items"] if x["name"] == "b"] == ["'"$(field b role)"'"]' <<<"$OUT" || bad "$OUT"
     # It may start work of its own.
     get on b run --quiet -- echo alone
     want 0

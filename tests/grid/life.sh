@@ -210,6 +210,7 @@ t_leave() {
     [ -z "$(ls -A "$ROOT/c")" ] || bad "something stays: $(find "$ROOT/c")"
     left() { on a node list --json | js '[x["state"] for x in d["items"] if x["name"] == "c"] in ([], ["left"])'; }
     until_true 5 left >/dev/null || bad "$(on a node list)"
+    [ "$(field a members)" = 2 ] || bad "who left is still counted: $(on a status)"
     get on c status
     want 69 'gridpeer join'
     get on c join lab --token "$(cat "$ROOT/token")" --name c --listen "$LOCAL"

@@ -247,6 +247,38 @@ t_executor_dies() {
     want 0
 }
 
+t_missing() {
+    # A machine that is missing is told, with its state; one that was stopped is not missing.
+    get at n1 status
+    want 0
+    get sim kill n3
+    want 0
+    seen "$DIR/n1" 'node=n3&state=unavailable&leader=quorum' || bad "n3 is not missed: $(at n1 node list)"
+    get at n1 status
+    want 2
+    grep -q 'members  3, 2 of them alive; missing: n3 (unavailable)' <<<"$OUT" || bad "$OUT"
+    get at n1 status --json
+    want 2
+    js 'i["missing"] == {"n3": "unavailable"} and i["health"] == "degraded" and i["why"] != "" and i["members"] == 3
+        and 0 < i["uptime_ms"] < 3600000' <<<"$OUT" || bad "$OUT"
+    get at n1 node list
+    want 0
+    get sim start n3
+    want 0
+    seen "$DIR/n1" 'members=3&leader=quorum' || bad "n3 does not come back"
+    get at n1 status
+    want 0
+    get at n3 stop
+    want 0
+    seen "$DIR/n1" 'node=n3&state=left' || bad "$(at n1 node list)"
+    get at n1 status
+    want 0
+    grep -q 'members  3, 2 of them alive, 1 stopped$' <<<"$OUT" || bad "$OUT"
+    get sim start n3
+    want 0
+    seen "$DIR/n1" 'members=3&leader=quorum' || bad "n3 does not come back"
+}
+
 t_executor_frozen() {
     # It can't be told to stop; the lease ends the program, and the home says what became of it.
     GRIDPEER_DIR=$DIR GRIDPEER_NODE=n1 "$G" run --on n3 -- sh -c "$ONCE" sh "$ROOT/froze" "$ROOT/again" 2>"$ROOT/froze.err" &
@@ -327,7 +359,7 @@ assert lines[-1]["schema"] == "gridpeer/v1" and lines[-1]["kind"] == "job"' <<<"
 }
 
 for name in up streams where_it_runs exit_codes signals not_found not_executable usage where json many big_output \
-    slow_reader reader_goes interrupt interrupt_deaf cli_killed cancel timeout executor_dies executor_frozen \
+    slow_reader reader_goes interrupt interrupt_deaf cli_killed cancel timeout missing executor_dies executor_frozen \
     home_dies executor_stops; do
     try_case $name t_$name
 done

@@ -19,9 +19,11 @@ static void status_is_a_summary(void **state)
     assert_string_equal(stage->out,
                         "n1: super-peer in sub-Grid 00000000000000ff of region lab, alive\n"
                         "  leader   n1 (this machine), term 4, by the mandate of a majority\n"
-                        "  members  9, 8 of them alive\n"
+                        "  members  9, 8 of them alive, 1 stopped\n"
+                        "  health   ok\n"
                         "  address  tcp://127.0.0.1:4000\n"
-                        "  id       abcdefghijklmnopqrstuvwxyz234567abcdefghijklmnopqrst\n");
+                        "  id       abcdefghijklmnopqrstuvwxyz234567abcdefghijklmnopqrst\n"
+                        "  up       1 min 1 s\n");
     assert_string_equal(stage->err, "");
 }
 
@@ -32,15 +34,20 @@ static void status_tells_health_by_its_exit_code(void **state)
         int code;
         const char *words;
     } cases[] = {
-        {"'leader':'n2','mandate':'caretaker','why':'no majority here'", 2,
+        {"'leader':'n2','mandate':'caretaker','health':'degraded','why':'no majority here'", 2,
          "n2, term 3, a caretaker: this side has no majority\n"},
-        {"'leader':'','mandate':'none','why':'nobody leads the sub-Grid now'", 4,
+        {"'leader':'','mandate':'none','health':'unknown','why':'nobody leads the sub-Grid now'", 4,
          "nobody, term 3\n"},
-        {"'leader':'n2','mandate':'quorum','health':'degraded','why':'n3 is unavailable'", 2,
-         "  why      n3 is unavailable\n"},
+        {"'leader':'n2','mandate':'quorum','health':'degraded','members':3,'alive':1,'missing':{"
+         "'n3':'unavailable','n4':'unknown'}",
+         2, "  members  3, 1 of them alive; missing: n3 (unavailable), n4 (unknown)\n"},
+        {"'leader':'n2','mandate':'quorum','health':'degraded','members':9,'alive':0,'missing':{"
+         "'a':'suspect','b':'suspect','c':'suspect','d':'suspect','e':'suspect','f':'suspect',"
+         "'g':'suspect','h':'suspect','i':'suspect'}",
+         2, "h (suspect) and 1 more\n"},
         {"'leader':'n2','mandate':'quorum','health':'failed'", 3, "  health   failed\n"},
         {"'leader':'n2','mandate':'quorum','health':'ok'", 0, "  health   ok\n"},
-        {"'leader':'n2','mandate':'quorum','health':'unknown'", 4, "  health   unknown\n"},
+        {"'leader':'n2','mandate':'quorum'", 4, "n2, term 3"},
     };
     stage_t *stage = *state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -171,6 +178,7 @@ static void a_partial_answer_exits_with_4(void **state)
                     "[{'name':'n1'}]}";
     assert_int_equal(stage_run(stage, "node list"), 4);
     assert_has(stage->out, "n1");
+    assert_has(stage->err, "not all is known: see WHY, and gridpeer status");
 }
 
 /* ---- find ------------------------------------------------------------------------------------ */

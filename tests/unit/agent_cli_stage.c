@@ -22,7 +22,8 @@ static const struct {
      "{'schema':'gridpeer/v1','kind':'status','as_of':'2024-05-01T12:00:00.000Z','partial':false,"
      "'items':[{'name':'n1','id':'abcdefghijklmnopqrstuvwxyz234567abcdefghijklmnopqrst','state':"
      "'alive','role':'super-peer','region':'lab','subgrid':'00000000000000ff','leader':'n1','term':"
-     "4,'mandate':'quorum','members':9,'alive':8,'address':'tcp://127.0.0.1:4000','why':''}]}"},
+     "4,'mandate':'quorum','members':9,'alive':8,'stopped':1,'missing':{},'voters':['n1'],"
+     "'health':'ok','why':'','address':'tcp://127.0.0.1:4000','uptime_ms':61000}]}"},
     {"GET /v1/nodes",
      "{'schema':'gridpeer/v1','kind':'node-list','as_of':'2024-05-01T12:00:00.000Z','partial':"
      "false,'items':[{'name':'n1','id':'abcdefghijkl','state':'alive','role':'super-peer','region'"
