@@ -186,3 +186,38 @@ const char *gp_type_example(gp_type_t type)
     assert(false && "a type of the table");
     return "";
 }
+
+/* Texts: what fits one attribute is nonsense for another. */
+static const char *const examples[GP_ATTR_COUNT] = {
+    [GP_ATTR_NAME] = "n1",
+    [GP_ATTR_REGION] = "lab",
+    [GP_ATTR_VERSION] = "0.1.0",
+    [GP_ATTR_ARCH] = "x86_64",
+    [GP_ATTR_OS_ID] = "debian",
+    [GP_ATTR_OS_VERSION] = "12",
+    [GP_ATTR_KERNEL] = "6.1",
+    [GP_ATTR_LIBC] = "2.36",
+    [GP_ATTR_CPU_MODEL] = "'EPYC 7763'",
+    [GP_ATTR_CPU_FLAGS] = "avx2",
+    [GP_ATTR_DISK_KIND] = "ssd",
+    [GP_ATTR_DISK_FS] = "ext4",
+    [GP_ATTR_GPU_MODEL] = "A100",
+    [GP_ATTR_VIRT] = "kvm",
+    [GP_ATTR_CONTAINER] = "docker",
+    [GP_ATTR_HAS] = "python3",
+    [GP_ATTR_ISOLATE] = "seccomp",
+    [GP_ATTR_ENFORCE_MEM] = "hard",
+    [GP_ATTR_ENFORCE_CPU] = "hard",
+    [GP_ATTR_ENFORCE_DISK] = "hard",
+    [GP_ATTR_ENFORCE_PIDS] = "hard",
+    [GP_ATTR_POWER] = "ac",
+    [GP_ATTR_TAG] = "'rack=r3'",
+};
+
+const char *gp_attribute_example(uint32_t number)
+{
+    const gp_attribute_t *attribute = gp_attribute(number);
+    assert(attribute != NULL);
+    const char *own = examples[number];
+    return own != NULL ? own : gp_type_example((gp_type_t)attribute->type);
+}

@@ -162,6 +162,9 @@ const char *gp_type_text(gp_type_t type);
 /* A value of the type as a user would write it: "8GiB". */
 const char *gp_type_example(gp_type_t type);
 
+/* A value that this attribute may have: "debian" for os.id. */
+const char *gp_attribute_example(uint32_t number);
+
 /* Numbers: everything that is not text. */
 static inline bool gp_type_is_number(gp_type_t type)
 {

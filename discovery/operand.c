@@ -29,7 +29,8 @@ static void fail_operator(gp_parser_t *parser, const gp_subject_t *subject, cons
         gp_sentence_add(why, ": write for example ");
         gp_sentence_slice(why, subject->name);
         gp_sentence_add(why, operator);
-        gp_sentence_add(why, gp_type_example(subject->type));
+        bool label = subject->attr == GP_ATTR_TAG && subject->type == GP_TYPE_WORD;
+        gp_sentence_add(why, label ? "r3" : gp_attribute_example(subject->attr));
     }
 }
 

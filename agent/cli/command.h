@@ -83,7 +83,7 @@ void gp_cli_man(FILE *out, const char *version);
 __attribute__((format(printf, 4, 5))) int gp_cli_fail(gp_cli_t *cli, gp_error_t error,
                                                       const char *action, const char *detail, ...);
 
-/* The same for an error that the API told; with a query, its column is shown. */
+/* The same for an error that the API told; with a query (or --rank), its column is shown. */
 int gp_cli_fail_told(gp_cli_t *cli, const json_t *error, const char *query);
 
 /* A wrong command line: exit 64, pointing at the command's help. */
@@ -91,6 +91,10 @@ __attribute__((format(printf, 2, 3))) int gp_cli_usage(gp_cli_t *cli, const char
 
 /* Progress and remarks: on stderr, after "gridpeer: ". */
 __attribute__((format(printf, 2, 3))) void gp_cli_note(gp_cli_t *cli, const char *text, ...);
+
+/* A query as one word for a shell; what is too long for one is cut. */
+#define GP_CLI_QUOTED_MAX (4 * GP_QUERY_MAX + 16)
+void gp_cli_quote(const char *text, char quoted[GP_CLI_QUOTED_MAX]);
 
 /* Text of others, with control characters escaped. */
 void gp_cli_put(FILE *out, const char *text);

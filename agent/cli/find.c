@@ -172,7 +172,15 @@ static int nobody(gp_cli_t *cli, const json_t *document, const char *query)
     bool json = cli->json;
     cli->json = false; /* the document is out already: the words go to stderr only */
     bool partial = gp_cli_document_exit(document) != GP_EXIT_DONE;
-    int code = gp_cli_fail(cli, partial ? GP_E_PARTIAL : GP_E_NO_MATCH, NULL,
+    char quoted[GP_CLI_QUOTED_MAX];
+    char next[GP_CLI_QUOTED_MAX + 64];
+    gp_cli_quote(query, quoted);
+    bool explained = gp_cli_flag(&cli->args, "explain");
+    (void)snprintf(next, sizeof next,
+                   explained ? "ask for less than: gridpeer find %s"
+                             : "see which condition excludes them: gridpeer find %s --explain",
+                   quoted);
+    int code = gp_cli_fail(cli, partial ? GP_E_PARTIAL : GP_E_NO_MATCH, partial ? NULL : next,
                            "none of the %lld machines that were asked fits '%s'",
                            (long long)considered, query);
     cli->json = json;
@@ -190,7 +198,7 @@ static int attributes_run(gp_cli_t *cli)
             (void)json_array_append_new(json_object_get(document, "items"),
                                         json_pack("{s:s, s:s, s:s, s:s}", "name", attribute->name,
                                                   "type", gp_type_text(type), "example",
-                                                  gp_type_example(type), "help", attribute->doc));
+                                                  gp_attribute_example(i), "help", attribute->doc));
         }
     }
     return gp_cli_print(cli, document, attribute_columns,
@@ -241,7 +249,7 @@ static int find_run(gp_cli_t *cli)
 
 static const gp_cli_option_t options[] = {
     {"limit", GP_CLI_NUMBER, "N", "at most so many machines; default 10", 1, GP_HITS_MAX},
-    {"rank", GP_CLI_TEXT, "EXPRESSION", "best first by this: 'mem.free', 'cpu - load'", 0, 0},
+    {"rank", GP_CLI_TEXT, "ORDER", "best first: 'ATTRIBUTE [asc|desc], ...'", 0, 0},
     {"explain", GP_CLI_FLAG, NULL, "tell how many machines each condition excludes", 0, 0},
     {"attributes", GP_CLI_FLAG, NULL, "list what can be asked, with units", 0, 0},
 };
@@ -260,7 +268,10 @@ const gp_cli_command_t gp_cli_find = {
         "A query compares attributes with values that have units, joined by and, or, not and "
         "parentheses; put it in quotes. An attribute that a machine does not set never matches. "
         "Without a query every machine fits. The table shows the attributes that the query names; "
-        "--fields chooses others. Exit code 1: no machine fits; 4: not every machine answered. "
+        "--fields chooses others. --rank 'cpu.free desc, load.1' takes attributes with commas "
+        "between them; without asc or desc what is better comes first (most memory, least load); "
+        "it does not calculate. The default is 'mem.free desc, cpu.free desc'. Exit code 1: no "
+        "machine fits; 4: not every machine answered. "
         "What "
         "is found is a hint: a machine decides itself what it runs.",
 };

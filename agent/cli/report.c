@@ -30,6 +30,22 @@ void gp_cli_put(FILE *out, const char *text)
     }
 }
 
+void gp_cli_quote(const char *text, char quoted[GP_CLI_QUOTED_MAX])
+{
+    size_t used = 0;
+    quoted[used++] = '\'';
+    for (; *text != '\0' && used + 6 < GP_CLI_QUOTED_MAX; text++) {
+        if (*text == '\'') {
+            memcpy(quoted + used, "'\\''", 4);
+            used += 4;
+        } else {
+            quoted[used++] = *text;
+        }
+    }
+    quoted[used++] = '\'';
+    quoted[used] = '\0';
+}
+
 json_t *gp_cli_document(const char *kind, json_t *item)
 {
     json_t *document = gp_document_new(kind, wall_ms(), false);
@@ -40,6 +56,24 @@ json_t *gp_cli_document(const char *kind, json_t *item)
     return document;
 }
 
+/* Shows the query, or the rank if the error is in that, with a caret under the wrong column. */
+static void column_show(gp_cli_t *cli, const json_t *error, const char *query)
+{
+    json_int_t column = json_integer_value(json_object_get(error, "column"));
+    const char *of = json_string_value(json_object_get(error, "of"));
+    int shift = 0;
+    if (of != NULL && strcmp(of, "rank") == 0) {
+        query = gp_cli_text(&cli->args, of, NULL);
+        shift = (int)strlen("--rank ");
+    }
+    if (query == NULL || column <= 0 || column > (json_int_t)strlen(query) + 1) {
+        return;
+    }
+    (void)fputs(shift > 0 ? "  --rank " : "  ", cli->err);
+    gp_cli_put(cli->err, query);
+    (void)fprintf(cli->err, "\n  %*s\n", (int)column + shift, "^");
+}
+
 /* Says it in words, and as a document under --json. */
 static int error_say(gp_cli_t *cli, const json_t *error, const char *query)
 {
@@ -47,7 +81,6 @@ static int error_say(gp_cli_t *cli, const json_t *error, const char *query)
     const char *detail = json_string_value(json_object_get(error, "detail"));
     const char *action = json_string_value(json_object_get(error, "action"));
     json_int_t code = json_integer_value(json_object_get(error, "exit"));
-    json_int_t column = json_integer_value(json_object_get(error, "column"));
     (void)fputs("gridpeer: ", cli->err);
     gp_cli_put(cli->err, text == NULL ? "the agent told an error without words" : text);
     if (detail != NULL && detail[0] != '\0') {
@@ -55,11 +88,7 @@ static int error_say(gp_cli_t *cli, const json_t *error, const char *query)
         gp_cli_put(cli->err, detail);
     }
     (void)fputc('\n', cli->err);
-    if (query != NULL && column > 0 && column <= (json_int_t)strlen(query) + 1) {
-        (void)fputs("  ", cli->err);
-        gp_cli_put(cli->err, query);
-        (void)fprintf(cli->err, "\n  %*s\n", (int)column, "^");
-    }
+    column_show(cli, error, query);
     if (action != NULL && action[0] != '\0') {
         (void)fputs("  next: ", cli->err);
         gp_cli_put(cli->err, action);

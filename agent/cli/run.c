@@ -273,6 +273,19 @@ static gp_error_t end_error(const char *reason)
     return GP_OK;
 }
 
+/* What to type next: the error's own (NULL), or more to the point. */
+static const char *end_action(gp_cli_t *cli, gp_error_t error, char *next, size_t size)
+{
+    char quoted[GP_CLI_QUOTED_MAX];
+    if (error != GP_E_NO_MATCH) {
+        return NULL;
+    }
+    gp_cli_quote(gp_cli_text(&cli->args, "where", ""), quoted);
+    (void)snprintf(next, size, "see which condition excludes them: gridpeer find %s --explain",
+                   quoted);
+    return next;
+}
+
 /* The end in words, where the program's own exit code does not say it all. Returns the exit code.
  */
 static int end_say(run_t *run)
@@ -288,9 +301,11 @@ static int end_say(run_t *run)
     gp_error_t error = end_error(reason);
     if (error != GP_OK) {
         bool json = cli->json;
+        char next[GP_CLI_QUOTED_MAX + 64];
         cli->json = false; /* the last document is the job's */
-        int exit_code = gp_cli_fail(cli, error, NULL, "job %s on %s: %s%s%s", job_of(run), node,
-                                    reason, text[0] == '\0' ? "" : ": ", text);
+        int exit_code = gp_cli_fail(cli, error, end_action(cli, error, next, sizeof next),
+                                    "job %s on %s: %s%s%s", job_of(run), node, reason,
+                                    text[0] == '\0' ? "" : ": ", text);
         cli->json = json;
         return exit_code;
     }
@@ -485,7 +500,7 @@ static int run_run(gp_cli_t *cli)
 
 static const gp_cli_option_t options[] = {
     {"where", GP_CLI_TEXT, "QUERY", "on a machine that fits: see gridpeer find --help", 0, 0},
-    {"rank", GP_CLI_TEXT, "EXPRESSION", "prefer machines by this", 0, 0},
+    {"rank", GP_CLI_TEXT, "ORDER", "prefer machines by this: 'ATTRIBUTE [asc|desc], ...'", 0, 0},
     {"on", GP_CLI_TEXT, "NODE", "on this machine and no other", 0, 0},
     {"env", GP_CLI_LIST, "NAME=VALUE", "set in its environment; may be repeated", 0, 0},
     {"name", GP_CLI_TEXT, "NAME", "what to call the job", 0, 0},

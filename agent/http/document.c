@@ -60,6 +60,11 @@ json_t *gp_document_error(const gp_document_fault_t *fault)
         json_decref(error);
         error = NULL;
     }
+    if (error != NULL && fault->of != NULL &&
+        json_object_set_new(error, "of", json_string(fault->of)) != 0) {
+        json_decref(error);
+        error = NULL;
+    }
     return json_pack("{s:o}", "error", error);
 }
 

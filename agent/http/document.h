@@ -2,7 +2,7 @@
  * The documents of the API: one shape for every answer, one for every error.
  *
  *   {"schema":"gridpeer/v1","kind":K,"as_of":"2024-05-01T12:00:00.000Z","partial":false,"items":[]}
- *   {"error":{"code":"E_...","text":...,"detail":...,"action":...,"exit":N}}
+ *   {"error":{"code":"E_...","text":...,"detail":...,"action":...,"exit":N,"column":N?,"of":...?}}
  *
  * The CLI prints the first as it is under --json, so what a table shows is what a program reads.
  * Memory is jansson's: who holds a reference owns it; functions say where they take one over. All
@@ -25,7 +25,8 @@
 typedef struct gp_document_fault {
     gp_error_t error;
     const char *detail; /* to what it happened and why; may be NULL */
-    uint32_t column;    /* where in a query, from 1; 0: nowhere */
+    uint32_t column;    /* where in a query or a rank, from 1; 0: nowhere */
+    const char *of;     /* which field of the request the column is in; NULL: not said */
 } gp_document_fault_t;
 
 /* A document without items. `as_of`: when its facts were true. */

@@ -285,6 +285,9 @@ static void post_find(gp_http_call_t *call, void *context)
         gp_http_call_error(call, GP_E_QUERY_LIMIT, NULL);
         return;
     }
+    if (!agent_check_query(call, "query", query, rank)) {
+        return;
+    }
     question_t *question = calloc(1, sizeof *question);
     if (question == NULL) {
         gp_http_call_error(call, GP_E_MEMORY, NULL);

@@ -218,20 +218,26 @@ static bool take_machine(agent_t *agent, gp_http_call_t *call, const char *name,
     return true;
 }
 
-/* A query that nobody can read is the user's error, told before anything is recorded. */
-static bool check_query(gp_http_call_t *call, const char *where, const char *rank)
+/*
+ * A query (in the request's field `name`) or rank that nobody can read is the user's error, told
+ * before anything is recorded or asked.
+ */
+bool agent_check_query(gp_http_call_t *call, const char *name, const char *query, const char *rank)
 {
-    static gp_query_t query; /* large */
+    static gp_query_t compiled; /* large */
     gp_rank_t order;
     gp_query_error_t wrong;
-    gp_error_t error = gp_query_compile(gp_text(where), &query, &wrong);
+    gp_error_t error = gp_query_compile(gp_text(query), &compiled, &wrong);
+    const char *of = name;
     if (error == GP_OK) {
         error = gp_rank_compile(gp_text(rank), &order, &wrong);
+        of = "rank";
     }
     if (error != GP_OK) {
         char detail[sizeof wrong.text + 1];
         (void)gp_text_copy(detail, sizeof detail, gp_slice(wrong.text, wrong.text_n));
-        gp_document_fault_t fault = {.error = error, .detail = detail, .column = wrong.column};
+        gp_document_fault_t fault = {
+            .error = error, .detail = detail, .column = wrong.column, .of = of};
         gp_http_call_fail(call, &fault);
     }
     return error == GP_OK;
@@ -252,7 +258,7 @@ void agent_run(gp_http_call_t *call, void *context)
         gp_http_call_error(call, GP_E_HTTP, agent->stopping ? "the agent stops" : "no command");
         return;
     }
-    if (!check_query(call, where, rank)) {
+    if (!agent_check_query(call, "where", where, rank)) {
         return;
     }
     if ((gp_work_roles(gp_peer_work(gp_runner_core(agent->runner))) & GP_ROLE_SUBMIT) == 0) {

@@ -145,6 +145,7 @@ void agent_answer(agent_t *agent, uint64_t token, const gp_msg_answer_t *answer)
 void agent_why(agent_t *agent, const gp_group_member_t *member, char text[AGENT_WHY_MAX]);
 
 /* agent_jobs.c */
+bool agent_check_query(gp_http_call_t *call, const char *name, const char *query, const char *rank);
 void agent_run(gp_http_call_t *call, void *context);
 void agent_jobs_list(gp_http_call_t *call, void *context);
 void agent_job_cancel(gp_http_call_t *call, void *context);

@@ -380,8 +380,17 @@ t_queries() {
     want 64
     get on a find "cpu >= 1$(printf ' and cpu >= 1%.0s' $(seq 300))"
     want 64
+    # The caret points into the rank, and the option is named.
     get on a find 'cpu >= 1' --rank nonsense
-    want 64 nonsense
+    want 64 '  --rank nonsense'
+    grep -qE '^ {9}\^' <<<"$ERR" || bad "$ERR"
+    get on a find --rank 'cpu - load.1' --json
+    want 64 '--rank cpu - load.1'
+    js 'd["error"]["of"] == "rank" and d["error"]["column"] == 5' <<<"$OUT" || bad "$OUT"
+    get on a find --rank 'cpu desc, load.1'
+    want 0
+    get on a find 'cpu >= 100000' --explain
+    want 1 "gridpeer find 'cpu >= 100000'"
     get on a find 'cpu >= 1' --limit 0
     want 64
     get on a find 'cpu >= 1' --fields nonsense
@@ -395,7 +404,7 @@ t_run_queries() {
     get on a run --where '(cpu >= 1' -- touch "$ROOT/ran"
     want 64
     get on a run --where 'cpu >= 1' --rank 'cpu +' -- touch "$ROOT/ran"
-    want 64
+    want 64 '--rank cpu +'
     [ ! -e "$ROOT/ran" ] || bad "it ran"
 }
 

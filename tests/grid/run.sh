@@ -123,7 +123,7 @@ t_where() {
     want 0
     [ "$OUT" = yes ] || bad "$OUT"
     get run --where 'cpu >= 100000 and mem.free >= 1MiB' -- touch "$ROOT/never-run"
-    want 1 'no machine matches' 'cpu >= 100000'
+    want 1 'no machine matches' "gridpeer find 'cpu >= 100000 and mem.free >= 1MiB' --explain"
     [ ! -e "$ROOT/never-run" ] || bad "it ran"
 }
 

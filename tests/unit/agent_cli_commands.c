@@ -224,7 +224,9 @@ static void find_without_a_match_exits_with_1(void **state)
     assert_string_equal(stage->err,
                         "gridpeer: no machine matches: none of the 12 machines that were asked "
                         "fits 'gpu >= 1'\n  next: see which condition excludes them: gridpeer find "
-                        "--explain\n");
+                        "'gpu >= 1' --explain\n");
+    assert_int_equal(stage_run(stage, "find virt+==+'kvm' --explain"), 1);
+    assert_has(stage->err, "  next: ask for less than: gridpeer find 'virt == '\\''kvm'\\'''\n");
     assert_int_equal(stage_run(stage, "find gpu+>=+1 --json"), 1);
     json_t *document = stage_document(stage);
     assert_int_equal(json_integer_value(json_object_get(document, "considered")), 12);
@@ -244,6 +246,17 @@ static void find_points_at_the_wrong_column(void **state)
                                     "  cpu >= 4 and memfree >= 1GiB\n"
                                     "               ^\n"
                                     "  next: see gridpeer find --attributes\n");
+    (void)snprintf(answer, sizeof answer,
+                   "{'error':{'number':%d,'detail':'expected asc','column':5,'of':'rank'}}",
+                   GP_E_QUERY_SYNTAX);
+    assert_int_equal(stage_run(stage, "find cpu+>=+4 --rank cpu+-+load"), 64);
+    assert_has(stage->err, ": expected asc\n"
+                           "  --rank cpu - load\n"
+                           "             ^\n");
+    assert_int_equal(stage_run(stage, "run --rank cpu+-+load -- true"), 64);
+    assert_has(stage->err, "  --rank cpu - load\n             ^\n");
+    assert_int_equal(stage_run(stage, "find --rank cpu+-+load --json"), 64);
+    assert_has(stage->out, "\"column\":5,\"of\":\"rank\"");
 }
 
 static void attributes_need_no_agent(void **state)
@@ -252,6 +265,7 @@ static void attributes_need_no_agent(void **state)
     assert_int_equal(stage_run(stage, "find --attributes"), 0);
     assert_has(stage->out, "mem.free");
     assert_has(stage->out, "ATTRIBUTE");
+    assert_has(stage->out, "os.id         a word          debian");
     assert_int_equal(stage_run(stage, "find --attributes --json"), 0);
     json_t *document = stage_document(stage);
     assert_true(json_array_size(json_object_get(document, "items")) > 40);

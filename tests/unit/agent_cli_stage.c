@@ -130,7 +130,8 @@ static void handle(gp_http_call_t *call, stage_t *stage, const char *asked)
         gp_document_fault_t fault = {
             .error = (gp_error_t)json_integer_value(json_object_get(error, "number")),
             .detail = json_string_value(json_object_get(error, "detail")),
-            .column = (uint32_t)json_integer_value(json_object_get(error, "column"))};
+            .column = (uint32_t)json_integer_value(json_object_get(error, "column")),
+            .of = json_string_value(json_object_get(error, "of"))};
         gp_http_call_fail(call, &fault);
         json_decref(document);
     } else if (strcmp(asked, "POST /v1/run") == 0) {

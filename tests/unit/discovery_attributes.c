@@ -72,7 +72,7 @@ static void test_every_attribute_is_complete(void **state)
     assert_null(gp_attribute(0));
 }
 
-/* The example of a type must be a value of that type: it is what errors tell people to write. */
+/* An example must be a value of its attribute: it is what errors tell people to write. */
 static void test_examples_compile(void **state)
 {
     static gp_query_t query;
@@ -82,11 +82,14 @@ static void test_examples_compile(void **state)
         const gp_attribute_t *a = gp_attribute(i);
         char text[128];
         const char *operator= a->type == GP_TYPE_WORDS ? "has" : "==";
-        (void)snprintf(text, sizeof text, "%s %s %s", a->name, operator, gp_type_example(a->type));
+        (void)snprintf(text, sizeof text, "%s %s %s", a->name, operator, gp_attribute_example(i));
         if (gp_query_compile(gp_text(text), &query, &error) != GP_OK) {
             fail_msg("%s: %s", text, error.text);
         }
     }
+    assert_string_equal(gp_attribute_example(GP_ATTR_NAME), "n1");
+    assert_string_equal(gp_attribute_example(GP_ATTR_POWER), "ac");
+    assert_string_equal(gp_attribute_example(GP_ATTR_MEM), gp_type_example(GP_TYPE_BYTES));
 }
 
 static void test_find(void **state)
