@@ -30,7 +30,7 @@ static const struct {
     {"run", "job,name,state,reason,code,node,incarnation,text,wall_us,cpu_us,peak_bytes"},
     {"ps", "job,name,state,reason,node,attempt,incarnation,progress,text,output"},
     {"cancel", "job,state"},
-    {"log", "seq,at,actor,what,object,detail"},
+    {"log", "seq,hash,at,actor,what,object,detail"},
     {"config", "section,key,value,default,source,range,help"},
     {"sim up", node_fields},
     {"sim down", node_fields},

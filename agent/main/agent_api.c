@@ -1,4 +1,5 @@
 /* The HTTP API: what is asked becomes a command of the peer, what is known becomes JSON. */
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -431,6 +432,7 @@ static void post_leave(gp_http_call_t *call, void *context)
 typedef struct reading {
     gp_http_call_t *call;
     json_t *document;
+    bool newest; /* rather than those after `after` */
     uint64_t after;
     uint32_t limit;
 } reading_t;
@@ -439,17 +441,28 @@ static void add_entry(void *context, const gp_log_entry_t *entry)
 {
     reading_t *reading = context;
     char at[GP_DOCUMENT_TIME_TEXT];
+    char hash[2 * 64 + 1] = "";
     gp_document_time(entry->at, at);
-    gp_document_add(
-        reading->document,
-        json_pack("{s:I,s:s,s:o,s:o,s:o,s:o}", "seq", (json_int_t)entry->seq, "at", at, "actor",
-                  gp_document_text(entry->actor), "what", gp_document_text(entry->what), "object",
-                  gp_document_text(entry->object), "detail", gp_document_text(entry->detail)));
+    if (entry->hash.n <= 64) {
+        (void)sodium_bin2hex(hash, sizeof hash, entry->hash.p, entry->hash.n);
+    }
+    gp_document_add(reading->document,
+                    json_pack("{s:I,s:s,s:o,s:o,s:o,s:o,s:s}", "seq", (json_int_t)entry->seq, "at",
+                              at, "actor", gp_document_text(entry->actor), "what",
+                              gp_document_text(entry->what), "object",
+                              gp_document_text(entry->object), "detail",
+                              gp_document_text(entry->detail), "hash", hash));
 }
 
 static gp_error_t read_log(gp_store_t *store, void *context)
 {
     reading_t *reading = context;
+    gp_log_span_t span = gp_store_log_span(store);
+    if (reading->newest) {
+        reading->after = span.last > reading->limit ? span.last - reading->limit : 0;
+    }
+    json_object_set_new(reading->document, "first", json_integer((json_int_t)span.first));
+    json_object_set_new(reading->document, "last", json_integer((json_int_t)span.last));
     return gp_store_log_read(store, reading->after, reading->limit, add_entry, reading);
 }
 
@@ -485,6 +498,7 @@ static void get_activity(gp_http_call_t *call, void *context)
     }
     reading->call = call;
     reading->document = gp_document_new("activity", agent_wall(), false);
+    reading->newest = after == NULL;
     reading->after = after == NULL ? 0 : strtoull(after, NULL, 10);
     reading->limit = limit == NULL ? 100 : (uint32_t)strtoul(limit, NULL, 10);
     gp_http_call_wait(call, reader_gone, reading);

@@ -140,7 +140,7 @@ static bool tell_answer(story_t *story, const gp_msg_answer_t *answer)
 
 static bool tell_job(story_t *story, const gp_msg_job_t *job)
 {
-    say(story, "job %llu is %s", (unsigned long long)(job->job & 0xfffff),
+    say(story, "job %llu is %s", (unsigned long long)job->job,
         gp_job_state_name((gp_job_state_t)job->state));
     if (!gp_id_is_none(&job->executor)) {
         say(story, " on %s", named(story, &job->executor));

@@ -127,6 +127,7 @@ typedef struct gp_log_entry {
     gp_slice_t what;  /* a verb: "invite", "admit", "leave" */
     gp_slice_t object;
     gp_slice_t detail;
+    gp_slice_t hash; /* given by the store: BLAKE2b-256 of the hash before it and of the entry */
 } gp_log_entry_t;
 
 /* Adds an entry; it becomes durable with the writes around it. Nobody is told. */
@@ -145,6 +146,14 @@ void gp_store_log_keep(gp_store_t *store, uint32_t entries);
 typedef void gp_log_each_fn(void *context, const gp_log_entry_t *entry);
 GP_MUST_CHECK gp_error_t gp_store_log_read(gp_store_t *store, uint64_t seq, uint32_t limit,
                                            gp_log_each_fn *each, void *context);
+
+/* Inside a `run` or before start: the oldest entry kept, and the newest, which is before it if none
+ * is. */
+typedef struct gp_log_span {
+    uint64_t first;
+    uint64_t last;
+} gp_log_span_t;
+gp_log_span_t gp_store_log_span(const gp_store_t *store);
 
 /*
  * Inside a `run` or before start: follows the chain of hashes from end to end. GP_E_STATE_DAMAGED

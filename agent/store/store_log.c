@@ -23,7 +23,8 @@ static gp_log_entry_t entry_row(sqlite3_stmt *statement)
                             .actor = gp_store_blob(statement, 2),
                             .what = gp_store_blob(statement, 3),
                             .object = gp_store_blob(statement, 4),
-                            .detail = gp_store_blob(statement, 5)};
+                            .detail = gp_store_blob(statement, 5),
+                            .hash = gp_store_blob(statement, 6)};
 }
 
 /* Removes the oldest entries, an eighth at a time, and keeps the hash before the first that stays.
@@ -95,6 +96,11 @@ void gp_store_log_keep(gp_store_t *store, uint32_t entries)
     store->log_keep = entries;
 }
 
+gp_log_span_t gp_store_log_span(const gp_store_t *store)
+{
+    return (gp_log_span_t){.first = store->head.log_first, .last = store->head.log_next - 1};
+}
+
 gp_error_t gp_store_log_read(gp_store_t *store, uint64_t seq, uint32_t limit, gp_log_each_fn *each,
                              void *context)
 {
@@ -126,8 +132,7 @@ gp_error_t gp_store_log_verify(gp_store_t *store, uint64_t *ret_seq)
         uint8_t hash[GP_STORE_HASH];
         const gp_log_entry_t entry = entry_row(statement);
         entry_hash(before, &entry, hash);
-        if (entry.seq != next ||
-            !gp_slice_equal(gp_store_blob(statement, 6), gp_slice(hash, sizeof hash))) {
+        if (entry.seq != next || !gp_slice_equal(entry.hash, gp_slice(hash, sizeof hash))) {
             (void)sqlite3_reset(statement);
             *ret_seq = next;
             return GP_E_STATE_DAMAGED;

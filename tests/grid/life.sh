@@ -148,7 +148,18 @@ t_ps_log() {
         and [x["seq"] for x in d["items"]] == list(range(1, len(d["items"]) + 1))' <<<"$OUT" || bad "log: $OUT"
     get on b log --after 1 --limit 1 --json
     want 0
-    js 'len(d["items"]) == 1 and i["seq"] == 2' <<<"$OUT" || bad "log --after: $OUT"
+    js 'len(d["items"]) == 1 and i["seq"] == 2 and len(i["hash"]) == 64' <<<"$OUT" || bad "log --after: $OUT"
+    # The newest come without --after, in order, and what is left out is told.
+    get on b log --limit 2 --json
+    want 0
+    js '[x["seq"] for x in d["items"]] == [d["last"] - 1, d["last"]] and d["first"] == 1' <<<"$OUT" || bad "log --limit: $OUT"
+    get on b log --limit 2
+    want 0 'older entries: gridpeer log --after'
+    [ "$(head -n 1 <<<"$OUT" | cut -d ' ' -f 1)" = SEQ ] || bad "no sequence: $OUT"
+    # Its jobs have the numbers of ps.
+    local job
+    job=$(on b ps --json | js 'i["job"]')
+    on b log | grep -q "job $job is " || bad "job $job is not in: $(on b log)"
 }
 
 t_stop() {

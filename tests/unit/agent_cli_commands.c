@@ -446,10 +446,25 @@ static void a_machine_without_an_agent_leaves(void **state)
 
 static void the_log_is_a_table(void **state)
 {
+    static const char table[] =
+        "SEQ  HASH      TIME                      WHO   WHAT   OBJECT  DETAIL\n"
+        "108  01234567  2024-05-01T11:00:00.000Z  root  start  n1      -\n";
     stage_t *stage = *state;
     assert_int_equal(stage_run(stage, "log --limit 5 --after 2"), 0);
-    assert_string_equal(stage->out, "TIME                      WHO   WHAT   OBJECT  DETAIL\n"
-                                    "2024-05-01T11:00:00.000Z  root  start  n1      -\n");
+    assert_string_equal(stage->query, "5 2");
+    assert_string_equal(stage->out, table);
+    assert_string_equal(stage->err, "");
+    assert_int_equal(stage_run(stage, "log"), 0);
+    assert_string_equal(stage->query, "100 -");
+    assert_string_equal(stage->out, table);
+    assert_string_equal(stage->err,
+                        "gridpeer: 105 older entries: gridpeer log --after 7 --limit 100\n");
+    stage->answer = "{'schema':'gridpeer/v1','kind':'activity','as_of':'','partial':false,'items':["
+                    "{'seq':5}],'first':3,'last':9}";
+    assert_int_equal(stage_run(stage, "log --after 4 --limit 1"), 0);
+    assert_string_equal(stage->err, "gridpeer: 4 newer entries: gridpeer log --after 5\n");
+    assert_int_equal(stage_run(stage, "log --json"), 0);
+    assert_string_equal(stage->err, "");
 }
 
 static void config_prints_a_file(void **state)

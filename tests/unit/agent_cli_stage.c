@@ -55,8 +55,8 @@ static const struct {
      "'items':[{'name':'n1','state':'leaving'}]}"},
     {"GET /v1/activity",
      "{'schema':'gridpeer/v1','kind':'activity','as_of':'2024-05-01T12:00:00.000Z','partial':"
-     "false,'items':[{'seq':1,'at':'2024-05-01T11:00:00.000Z','actor':'root','what':'start',"
-     "'object':'n1','detail':''}]}"},
+     "false,'items':[{'seq':108,'at':'2024-05-01T11:00:00.000Z','actor':'root','what':'start',"
+     "'object':'n1','detail':'','hash':'01234567'}],'first':3,'last':108}"},
 };
 
 /* JSON with ' for ". */
@@ -155,7 +155,17 @@ HANDLER(handle_run, "POST /v1/run")
 HANDLER(handle_jobs, "GET /v1/jobs")
 HANDLER(handle_leave, "POST /v1/leave")
 HANDLER(handle_stop, "POST /v1/stop")
-HANDLER(handle_activity, "GET /v1/activity")
+
+/* What was asked is told with the query. */
+static void handle_activity(gp_http_call_t *call, void *context)
+{
+    stage_t *stage = context;
+    const char *limit = gp_http_call_query(call, "limit");
+    const char *after = gp_http_call_query(call, "after");
+    (void)snprintf(stage->query, sizeof stage->query, "%s %s", limit == NULL ? "-" : limit,
+                   after == NULL ? "-" : after);
+    handle(call, context, "GET /v1/activity");
+}
 
 static void handle_cancel(gp_http_call_t *call, void *context)
 {

@@ -17,6 +17,7 @@ typedef struct stage {
     int code;
     /* what the fake agent was asked last, and what it answers */
     char asked[256];       /* "POST /v1/find" */
+    char query[64];        /* of the log: limit and after, "-" if not given */
     json_t *body;          /* the last request's */
     const char *answer;    /* JSON of a document or an error; NULL: the command's own canned one */
     const char *lines[16]; /* of a stream, as JSON */

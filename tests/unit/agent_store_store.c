@@ -291,6 +291,7 @@ static void count_entry(void *context, const gp_log_entry_t *entry)
 {
     uint32_t *count = context;
     assert_true(gp_slice_equal(entry->object, gp_text("n1")));
+    assert_int_equal(entry->hash.n, 32);
     (*count)++;
 }
 
@@ -423,6 +424,8 @@ static void test_log_is_chained_and_bounded(void **state)
     gp_store_stop(store);
     const uint32_t kept = entries(store);
     assert_in_range(kept, 1000, 1125);
+    const gp_log_span_t span = gp_store_log_span(store);
+    assert_int_equal(span.last - span.first + 1, kept);
     assert_int_equal(gp_store_log_verify(store, &wrong), GP_OK);
     gp_store_close(store);
     store = store_open();
