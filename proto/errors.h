@@ -159,7 +159,12 @@
     E(CONFIG, 124, 64, "the configuration file is wrong", "correct the line that is named")        \
     E(HTTP, 125, 1, "a bad request to the API", "see the API page")                                \
     E(MEMORY, 126, 1, "out of memory", "free memory, then start again: gridpeer agent")            \
-    E(SYSTEM, 127, 1, "the operating system refused", "see the reason that is named")
+    E(SYSTEM, 127, 1, "the operating system refused", "see the reason that is named")              \
+    /* simulated grids on this machine */                                                          \
+    E(SIM_EXISTS, 130, 5, "a simulated grid is up here already",                                   \
+      "end it: gridpeer sim down, or use another --dir")                                           \
+    E(SIM_OTHER, 131, 5, "sim commands touch only what gridpeer sim up made",                      \
+      "see what it made: gridpeer sim status")
 
 typedef enum gp_error {
     GP_OK = 0,

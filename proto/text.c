@@ -368,3 +368,27 @@ gp_error_t gp_duration_parse(const char *text, uint64_t *ret_ms)
     }
     return GP_E_USAGE;
 }
+
+const char *gp_text_quote(const char *text, char *to, size_t size)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "/._-+,@:";
+    assert(size >= 4);
+    if (text[0] != '\0' && text[strspn(text, plain)] == '\0') {
+        (void)gp_text_copy(to, size, gp_text(text));
+        return to;
+    }
+    size_t used = 0;
+    to[used++] = '\'';
+    for (const char *at = text; *at != '\0' && used + 6 < size; at++) {
+        if (*at == '\'') {
+            memcpy(to + used, "'\\''", 4);
+            used += 4;
+        } else {
+            to[used++] = *at;
+        }
+    }
+    to[used++] = '\'';
+    to[used] = '\0';
+    return to;
+}

@@ -45,6 +45,9 @@ bool gp_text_copy(char *to, size_t size, gp_slice_t from);
 /* The same for terminals: control characters and bytes that are not UTF-8 are escaped as \xNN. */
 bool gp_text_escape(char *to, size_t size, gp_slice_t from);
 
+/* Writes text so that it can be pasted into a shell: in quotes where needed. Returns `to`. */
+const char *gp_text_quote(const char *text, char *to, size_t size);
+
 /* "24h", "90s", "5m", "1500ms", "7d" to milliseconds: one number, one unit. GP_E_USAGE. */
 GP_MUST_CHECK gp_error_t gp_duration_parse(const char *text, uint64_t *ret_ms);
 

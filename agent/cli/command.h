@@ -46,6 +46,7 @@ struct gp_cli_command {
     uint32_t words_min;
     uint32_t words_max;
     bool rest; /* takes -- PROGRAM ARGUMENT... */
+    bool sims; /* works on simulated machines: they have a default directory of their own */
     const gp_cli_option_t *options;
     size_t option_count;
     uint64_t timeout_ms; /* default of --timeout; 0: none */
@@ -116,6 +117,12 @@ int gp_cli_leaver_find(gp_cli_t *cli);
 
 /* The name of a machine to set up: --name, --node or the host's. 0 or an exit code. */
 int gp_cli_name_read(gp_cli_t *cli, const char **ret_name);
+
+/*
+ * A command of gridpeer to type next, as it must be typed for cli->dir: with --dir, unless that is
+ * where the command looks by itself.
+ */
+void gp_cli_next(const gp_cli_t *cli, const char *command, char *text, size_t size);
 
 /* The command that starts the agent in cli->dir, to type next. */
 void gp_cli_start_command(const gp_cli_t *cli, const char *node, char *text, size_t size);

@@ -202,11 +202,13 @@ void gp_cli_man(FILE *out, const char *version)
         roff_put(out, exits[i].meaning);
         (void)fputc('\n', out);
     }
-    (void)fprintf(out, ".PP\n\\fBgridpeer run\\fR passes on the exit code of its program: 128+n if "
-                       "signal n ended it.\n.SH ENVIRONMENT\n"
-                       ".TP\nGRIDPEER_DIR\nwhere agents keep their state, one folder each; default "
-                       "/var/lib/gridpeer for root, else $XDG_STATE_HOME/gridpeer or "
-                       "~/.local/state/gridpeer\n"
-                       ".TP\nGRIDPEER_NODE\nwhich agent of this machine commands are for; needed "
-                       "only if several run\n");
+    (void)fprintf(out,
+                  ".PP\n\\fBgridpeer run\\fR passes on the exit code of its program: 128+n if "
+                  "signal n ended it.\n.SH ENVIRONMENT\n"
+                  ".TP\nGRIDPEER_DIR\nwhere agents keep their state, one folder each; default "
+                  "/var/lib/gridpeer for root, else $XDG_STATE_HOME/gridpeer or "
+                  "~/.local/state/gridpeer; what gridpeer sim up makes lives beside it, in the "
+                  "directory of that name with \\-sim behind it\n"
+                  ".TP\nGRIDPEER_NODE\nwhich agent of this machine commands are for; needed "
+                  "only if several run\n");
 }

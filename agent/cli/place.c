@@ -14,18 +14,25 @@
 /* ---- where -------------------------------------------------------------------------------------
  */
 
-/* The default: /var/lib/gridpeer for root, else as the XDG base directory specification says. */
-static bool dir_default(gp_cli_t *cli)
+/* What `sim up` makes stays away from the machines that `init` and `join` set up. */
+#define SIMS "-sim"
+
+/*
+ * The default: /var/lib/gridpeer for root, else as the XDG base directory specification says; with
+ * SIMS behind it for simulated machines.
+ */
+static bool dir_default(gp_cli_t *cli, const char *suffix)
 {
     const char *state = getenv("XDG_STATE_HOME");
     const char *home = getenv("HOME");
     int n = -1;
     if (geteuid() == 0) {
-        n = snprintf(cli->dir_text, sizeof cli->dir_text, "/var/lib/gridpeer");
+        n = snprintf(cli->dir_text, sizeof cli->dir_text, "/var/lib/gridpeer%s", suffix);
     } else if (state != NULL && state[0] == '/') {
-        n = snprintf(cli->dir_text, sizeof cli->dir_text, "%s/gridpeer", state);
+        n = snprintf(cli->dir_text, sizeof cli->dir_text, "%s/gridpeer%s", state, suffix);
     } else if (home != NULL && home[0] == '/') {
-        n = snprintf(cli->dir_text, sizeof cli->dir_text, "%s/.local/state/gridpeer", home);
+        n = snprintf(cli->dir_text, sizeof cli->dir_text, "%s/.local/state/gridpeer%s", home,
+                     suffix);
     }
     return n > 0 && (size_t)n < sizeof cli->dir_text;
 }
@@ -36,7 +43,7 @@ int gp_cli_place_read(gp_cli_t *cli)
     const char *node = gp_cli_text(&cli->args, "node", getenv("GRIDPEER_NODE"));
     if (dir != NULL && dir[0] != '\0') {
         cli->dir = dir;
-    } else if (dir_default(cli)) {
+    } else if (dir_default(cli, cli->command->sims ? SIMS : "")) {
         cli->dir = cli->dir_text;
     } else {
         return gp_cli_usage(cli, "neither --dir, GRIDPEER_DIR, XDG_STATE_HOME nor HOME is set");
@@ -51,11 +58,19 @@ int gp_cli_place_read(gp_cli_t *cli)
     return GP_EXIT_DONE;
 }
 
+void gp_cli_next(const gp_cli_t *cli, const char *command, char *text, size_t size)
+{
+    char quoted[2 * GP_CLI_PATH_MAX];
+    bool standard = cli->dir == cli->dir_text;
+    (void)snprintf(text, size, "gridpeer %s%s%s", command, standard ? "" : " --dir ",
+                   standard ? "" : gp_text_quote(cli->dir, quoted, sizeof quoted));
+}
+
 void gp_cli_start_command(const gp_cli_t *cli, const char *node, char *text, size_t size)
 {
-    bool standard = cli->dir == cli->dir_text;
-    (void)snprintf(text, size, "start it: gridpeer agent%s%s --node %s", standard ? "" : " --dir ",
-                   standard ? "" : cli->dir, node);
+    char command[3 * GP_CLI_PATH_MAX];
+    gp_cli_next(cli, "agent", command, sizeof command);
+    (void)snprintf(text, size, "start it: %s --node %s", command, node);
 }
 
 int gp_cli_name_read(gp_cli_t *cli, const char **ret_name)
@@ -149,6 +164,27 @@ static bool agents_look(gp_cli_t *cli, agents_t *ret_agents)
     return true;
 }
 
+/* Nothing was set up: does the user mean what `sim up` made? */
+static int nobody_here(gp_cli_t *cli)
+{
+    char quoted[2 * GP_CLI_PATH_MAX];
+    char action[3 * GP_CLI_PATH_MAX];
+    gp_cli_t sims = {.dir = sims.dir_text};
+    agents_t agents = {0};
+    if (cli->dir == cli->dir_text && dir_default(&sims, SIMS)) {
+        (void)agents_look(&sims, &agents);
+    }
+    if (agents.known == 0) {
+        return gp_cli_fail(cli, GP_E_STATE_MISSING, NULL, "%s holds no machine", cli->dir);
+    }
+    (void)snprintf(action, sizeof action,
+                   "for the machines of gridpeer sim up: export GRIDPEER_DIR=%s GRIDPEER_NODE=%s; "
+                   "else found a grid: gridpeer init REGION, or join one: gridpeer join REGION "
+                   "--token T",
+                   gp_text_quote(sims.dir, quoted, sizeof quoted), agents.some);
+    return gp_cli_fail(cli, GP_E_STATE_MISSING, action, "%s holds no machine", cli->dir);
+}
+
 /* The only agent that runs. */
 static int agent_only(gp_cli_t *cli)
 {
@@ -168,7 +204,7 @@ static int agent_only(gp_cli_t *cli)
         return GP_EXIT_DONE;
     }
     if (agents.known == 0) {
-        return gp_cli_fail(cli, GP_E_STATE_MISSING, NULL, "%s holds no machine", cli->dir);
+        return nobody_here(cli);
     }
     gp_cli_start_command(cli, agents.some, start, sizeof start);
     if (agents.known == 1) {
@@ -204,7 +240,7 @@ int gp_cli_machine_find(gp_cli_t *cli)
         return gp_cli_fail(cli, error, NULL, "%s: %s", cli->dir, strerror(errno));
     }
     if (agents.known == 0) {
-        return gp_cli_fail(cli, GP_E_STATE_MISSING, NULL, "%s holds no machine", cli->dir);
+        return nobody_here(cli);
     }
     if (agents.known > 1) {
         return gp_cli_fail(cli, GP_E_STATE_AMBIGUOUS, NULL, "%u in %s: %s%s", agents.known,

@@ -12,15 +12,55 @@ static const gp_cli_column_t columns[] = {
 /* ---- real agents -------------------------------------------------------------------------------
  */
 
-/* "agreed_ms" and "leader" of a document, in words. */
+/* "agreed_ms" and "leader" of a document, in words, and how to talk to the agents. */
 static void agreement_note(gp_cli_t *cli, const json_t *document)
 {
+    char quoted[2 * GP_CLI_PATH_MAX];
     const json_t *agreed = json_object_get(document, "agreed_ms");
     const char *leader = json_string_value(json_object_get(document, "leader"));
     if (json_is_integer(agreed) && leader != NULL) {
         gp_cli_note(cli, "all agree after %lld ms: %s leads", (long long)json_integer_value(agreed),
                     leader);
     }
+    gp_cli_note(cli, "to talk to them: export GRIDPEER_DIR=%s GRIDPEER_NODE=n1",
+                gp_text_quote(cli->dir, quoted, sizeof quoted));
+}
+
+/* Machines that sim up did not make: they stay as they are, and the user is told. */
+static void others_note(gp_cli_t *cli, const json_t *document)
+{
+    const json_t *others = json_object_get(document, "others");
+    for (size_t i = 0; i < json_array_size(others); i++) {
+        gp_cli_note(cli, "%s in %s was left alone: gridpeer sim up did not make it",
+                    json_string_value(json_array_get(others, i)), cli->dir);
+    }
+}
+
+/* What to type next where the table's advice is not for sims. */
+static int sim_fail(gp_cli_t *cli, const gp_cli_sim_t *request, gp_error_t error,
+                    const char *detail)
+{
+    char action[4 * GP_CLI_PATH_MAX];
+    char down[3 * GP_CLI_PATH_MAX];
+    switch (error) {
+    case GP_E_SIM_EXISTS:
+        gp_cli_next(cli, "sim down", down, sizeof down);
+        (void)snprintf(action, sizeof action, "%s, or use another --dir", down);
+        break;
+    case GP_E_SIM_OTHER:
+    case GP_E_NODE_UNKNOWN:
+        gp_cli_next(cli, "sim status", action, sizeof action);
+        break;
+    default:
+        return gp_cli_fail(cli, error, NULL, "%s", detail);
+    }
+    if (error == GP_E_SIM_OTHER && request->verb == GP_CLI_SIM_UP) {
+        (void)snprintf(action, sizeof action,
+                       "give the simulated grid a directory of its own: gridpeer sim up %u --dir "
+                       "DIR",
+                       request->count);
+    }
+    return gp_cli_fail(cli, error, action, "%s", detail);
 }
 
 static int sim_ask(gp_cli_t *cli, gp_cli_sim_t *request)
@@ -31,10 +71,13 @@ static int sim_ask(gp_cli_t *cli, gp_cli_sim_t *request)
     request->timeout_ms = cli->timeout_ms;
     gp_error_t error = cli->backend->sim(request, &document, &fault);
     if (error != GP_OK) {
-        return gp_cli_fail(cli, error, NULL, "%s", fault.detail);
+        return sim_fail(cli, request, error, fault.detail);
     }
     if (request->verb == GP_CLI_SIM_UP) {
         agreement_note(cli, document);
+    }
+    if (request->verb == GP_CLI_SIM_DOWN) {
+        others_note(cli, document);
     }
     if (request->verb == GP_CLI_SIM_DOWN && !cli->json && cli->fields == NULL) {
         (void)fprintf(cli->out, "%zu agents in %s are down, and what they kept is removed\n",
@@ -214,6 +257,7 @@ static const gp_cli_option_t run_options[] = {
 const gp_cli_command_t gp_cli_sim_up = {
     .words = "sim up",
     .run = sim_up_run,
+    .sims = true,
     .summary = "Start real agents n1, n2, ... on this machine",
     .operands = "N",
     .words_min = 1,
@@ -221,24 +265,33 @@ const gp_cli_command_t gp_cli_sim_up = {
     .options = up_options,
     .option_count = 1,
     .timeout_ms = 60000,
-    .example = "gridpeer sim up 5 && gridpeer node list --node n1",
-    .details = "Each has its own process, port and state directory in --dir, and they talk over "
-               "loopback only. The command returns when all agree on their members and their "
-               "super-peer. With another --dir a second grid can run beside it.",
+    .example = "gridpeer sim up 5 --dir /tmp/five && gridpeer node list --dir /tmp/five --node n1",
+    .details =
+        "Each has its own process, port and state directory in --dir, and they talk over loopback "
+        "only. The command returns when all agree on their members and their super-peer, and says "
+        "how other commands find them: by --dir and --node, or GRIDPEER_DIR and GRIDPEER_NODE. "
+        "Without --dir they live beside the machines of init and join, in a directory whose name "
+        "ends in -sim. A directory that holds other machines is refused; with another --dir a "
+        "second grid can run beside the first.",
 };
 
 const gp_cli_command_t gp_cli_sim_down = {
     .words = "sim down",
     .run = sim_down_run,
+    .sims = true,
     .summary = "Stop them and remove what they kept",
     .operands = "",
     .timeout_ms = 60000,
     .example = "gridpeer sim down",
+    .details = "Only what sim up made is ended and removed: every other machine in the directory "
+               "is left alone, and named. Exit code 5: there are only such. To end those: gridpeer "
+               "stop, or gridpeer leave.",
 };
 
 const gp_cli_command_t gp_cli_sim_status = {
     .words = "sim status",
     .run = sim_status_run,
+    .sims = true,
     .summary = "List them with process, port and directory",
     .operands = "",
     .timeout_ms = 5000,
@@ -248,6 +301,7 @@ const gp_cli_command_t gp_cli_sim_status = {
 const gp_cli_command_t gp_cli_sim_kill = {
     .words = "sim kill",
     .run = sim_kill_run,
+    .sims = true,
     .summary = "Kill some with SIGKILL, as a crash would",
     .operands = "NAME...",
     .words_min = 1,
@@ -259,6 +313,7 @@ const gp_cli_command_t gp_cli_sim_kill = {
 const gp_cli_command_t gp_cli_sim_freeze = {
     .words = "sim freeze",
     .run = sim_freeze_run,
+    .sims = true,
     .summary = "Freeze some with SIGSTOP, as a hang would",
     .operands = "NAME...",
     .words_min = 1,
@@ -271,6 +326,7 @@ const gp_cli_command_t gp_cli_sim_thaw = {
     .words = "sim thaw",
     .alias = "sim unfreeze",
     .run = sim_thaw_run,
+    .sims = true,
     .summary = "Let frozen ones go on",
     .operands = "NAME...",
     .words_min = 1,
@@ -282,6 +338,7 @@ const gp_cli_command_t gp_cli_sim_thaw = {
 const gp_cli_command_t gp_cli_sim_start = {
     .words = "sim start",
     .run = sim_start_run,
+    .sims = true,
     .summary = "Start killed ones again, with the state they had",
     .operands = "NAME...",
     .words_min = 1,

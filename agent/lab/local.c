@@ -23,7 +23,7 @@
 #include "agent/node/join.h"
 #include "agent/store/state_dir.h"
 
-#define JOINERS 8
+#define JOINERS   8
 #define LISTEN    "tcp://127.0.0.1:0"
 #define READY_ENV "GRIDPEER_READY_FD"
 #define START_MS  10000
@@ -54,8 +54,74 @@ static gp_wall_ms_t wall_ms(void)
     return (gp_wall_ms_t)now.tv_sec * 1000 + (gp_wall_ms_t)now.tv_nsec / 1000000;
 }
 
-/* ---- processes
- * ------------------------------------------------------------------------------------- */
+/* ---- which machines there are ---------------------------------------------------------------- */
+
+/* Large: not on a stack. */
+typedef struct machines {
+    gp_state_list_t sims;   /* made here; by number */
+    gp_state_list_t others; /* not made here, so that nothing here may touch them */
+} machines_t;
+
+static int by_number(const void *a, const void *b)
+{
+    const char *x = a, *y = b;
+    long i = strtol(x + 1, NULL, 10), k = strtol(y + 1, NULL, 10);
+    return i != k ? (i < k ? -1 : 1) : strcmp(x, y);
+}
+
+/* *ret_machines is the caller's: free(). */
+static gp_error_t look(const gp_local_t *local, machines_t **ret_machines, gp_fail_t *fail)
+{
+    machines_t *machines = calloc(1, sizeof *machines);
+    gp_state_list_t *all = calloc(1, sizeof *all);
+    gp_error_t error = machines == NULL || all == NULL
+                           ? gp_fail(fail, GP_E_MEMORY, "no memory for the list of machines")
+                           : gp_state_list(local->dir, all, fail);
+    if (error != GP_OK) {
+        free(machines);
+        free(all);
+        return error;
+    }
+    for (uint32_t i = 0; i < all->count; i++) {
+        gp_state_list_t *list =
+            gp_state_is_sim(local->dir, all->names[i]) ? &machines->sims : &machines->others;
+        memcpy(list->names[list->count++], all->names[i], sizeof all->names[i]);
+    }
+    free(all);
+    qsort(machines->sims.names, machines->sims.count, sizeof machines->sims.names[0], by_number);
+    *ret_machines = machines;
+    return GP_OK;
+}
+
+static bool is_listed(const gp_state_list_t *list, const char *name)
+{
+    for (uint32_t i = 0; i < list->count; i++) {
+        if (strcmp(list->names[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* All are simulated machines of DIR; looked at before the first of them is touched. */
+static gp_error_t names_check(const gp_local_t *local, const char *const *names, uint32_t count,
+                              gp_fail_t *fail)
+{
+    machines_t *machines = NULL;
+    gp_error_t error = look(local, &machines, fail);
+    for (uint32_t i = 0; error == GP_OK && i < count; i++) {
+        if (is_listed(&machines->others, names[i])) {
+            error =
+                gp_fail(fail, GP_E_SIM_OTHER, "%s in %s is another machine", names[i], local->dir);
+        } else if (!is_listed(&machines->sims, names[i])) {
+            error = gp_fail(fail, GP_E_NODE_UNKNOWN, "there is no %s in %s", names[i], local->dir);
+        }
+    }
+    free(machines);
+    return error;
+}
+
+/* ---- processes ------------------------------------------------------------------------------- */
 
 static char **environment_with(const char *ready, char **room, size_t size)
 {
@@ -174,8 +240,7 @@ gp_error_t gp_local_spawn(const gp_local_t *local, const char *name, gp_fail_t *
     return spawn_on(local, name, "", fail);
 }
 
-/* ---- asking
- * ---------------------------------------------------------------------------------------- */
+/* ---- asking ---------------------------------------------------------------------------------- */
 
 static gp_error_t ask(const gp_local_t *local, const char *name, const gp_http_ask_t *what,
                       json_t **ret_document)
@@ -227,16 +292,18 @@ static gp_error_t invite(const gp_local_t *local, uint32_t uses, char token[GP_T
     return GP_OK;
 }
 
-/* ---- coming up
- * --------------------------------------------------------------------------------------- */
+/* ---- coming up ------------------------------------------------------------------------------- */
 
 static gp_error_t found_first(const gp_local_t *local, const char *region, gp_fail_t *fail)
 {
-    gp_found_params_t params = {
-        .root = local->dir, .name = "n1", .region = region, .listen = LISTEN, .now_ms = wall_ms()};
+    gp_found_params_t params = {.root = local->dir,
+                                .name = "n1",
+                                .region = region,
+                                .listen = LISTEN,
+                                .now_ms = wall_ms(),
+                                .sim = true};
     gp_setup_result_t result;
-    gp_error_t error = gp_found(&params, &result, fail);
-    return error == GP_OK ? gp_local_spawn(local, "n1", fail) : error;
+    return gp_found(&params, &result, fail);
 }
 
 static gp_error_t join_one(const gp_local_t *local, const char *name, const char *region,
@@ -247,7 +314,8 @@ static gp_error_t join_one(const gp_local_t *local, const char *name, const char
                                .region = region,
                                .token = token,
                                .listen = LISTEN,
-                               .now_ms = wall_ms()};
+                               .now_ms = wall_ms(),
+                               .sim = true};
     gp_setup_result_t result;
     return gp_join(&params, gp_exchange, NULL, &result, fail);
 }
@@ -373,17 +441,51 @@ static gp_error_t wait_for_all(const gp_local_t *local, uint32_t count,
 
 static gp_error_t refuse_if_used(const gp_local_t *local, gp_fail_t *fail)
 {
-    gp_state_list_t *list = calloc(1, sizeof *list);
-    if (list == NULL) {
-        return gp_fail(fail, GP_E_MEMORY, "no memory for the list of agents");
+    machines_t *machines = NULL;
+    gp_error_t error = look(local, &machines, fail);
+    if (error == GP_OK && machines->others.count > 0) {
+        error = gp_fail(fail, GP_E_SIM_OTHER, "%s holds %s, another machine", local->dir,
+                        machines->others.names[0]);
+    } else if (error == GP_OK && machines->sims.count > 0) {
+        error = gp_fail(fail, GP_E_SIM_EXISTS, "%s holds %u simulated machines", local->dir,
+                        machines->sims.count);
     }
-    gp_error_t error = gp_state_list(local->dir, list, fail);
-    if (error == GP_OK && list->count > 0) {
-        error = gp_fail(fail, GP_E_STATE_EXISTS,
-                        "%s holds %s already: end it with gridpeer sim down, or use another --dir",
-                        local->dir, list->names[0]);
+    free(machines);
+    return error;
+}
+
+/* All of them come up, or none stays. */
+static gp_error_t up_all(const gp_local_t *local, uint32_t count, const char *region,
+                         char leader[GP_NAME_MAX + 1], gp_fail_t *fail)
+{
+    /* Until the first is founded there is nothing of ours: somebody else may just be founding. */
+    gp_error_t error = found_first(local, region, fail);
+    if (error != GP_OK) {
+        return error;
     }
-    free(list);
+    start_t *starts = calloc(count, sizeof *starts);
+    if (starts == NULL) {
+        error = gp_fail(fail, GP_E_MEMORY, "no memory for %u agents", count);
+    }
+    for (uint32_t i = 0; error == GP_OK && i < count; i++) {
+        starts[i].ready_fd = -1;
+    }
+    if (error == GP_OK) {
+        error = gp_local_spawn(local, "n1", fail);
+    }
+    if (error == GP_OK) {
+        error = join_all(local, count, region, starts, fail);
+    }
+    if (error == GP_OK) {
+        error = wait_for_all(local, count, leader, fail);
+    }
+    free(starts);
+    if (error != GP_OK) {
+        json_t *document = NULL;
+        gp_error_t ignored = gp_local_down(local, &document, NULL);
+        (void)ignored; /* the first failure is the one to tell */
+        json_decref(document);
+    }
     return error;
 }
 
@@ -397,30 +499,12 @@ gp_error_t gp_local_up(const gp_local_t *local, uint32_t count, const char *regi
     if (error != GP_OK) {
         return error;
     }
-    start_t *starts = calloc(count, sizeof *starts);
-    if (starts == NULL) {
-        return gp_fail(fail, GP_E_MEMORY, "no memory for %u agents", count);
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        starts[i].ready_fd = -1;
-    }
-    error = found_first(local, region, fail);
-    if (error == GP_OK) {
-        error = join_all(local, count, region, starts, fail);
-    }
-    if (error == GP_OK) {
-        error = wait_for_all(local, count, leader, fail);
-    }
+    error = up_all(local, count, region, leader, fail);
     uint64_t agreed = now_ms() - began;
-    free(starts);
     if (error == GP_OK) {
         error = gp_local_status(local, ret_document, fail);
     }
     if (error != GP_OK) {
-        json_t *document = NULL;
-        gp_error_t ignored = gp_local_down(local, &document, NULL);
-        (void)ignored; /* the first failure is the one to tell */
-        json_decref(document);
         return error;
     }
     json_object_set_new(*ret_document, "agreed_ms", json_integer((json_int_t)agreed));
@@ -428,8 +512,7 @@ gp_error_t gp_local_up(const gp_local_t *local, uint32_t count, const char *regi
     return GP_OK;
 }
 
-/* ---- what is there
- * ------------------------------------------------------------------------------------ */
+/* ---- what is there --------------------------------------------------------------------------- */
 
 static long port_of(const gp_local_t *local, const char *name)
 {
@@ -476,40 +559,31 @@ static json_t *item_of(const gp_local_t *local, const char *name)
                      "alive", alive ? 1 : 0, "state", state);
 }
 
-static int by_number(const void *a, const void *b)
-{
-    const char *x = a, *y = b;
-    long i = strtol(x + 1, NULL, 10), k = strtol(y + 1, NULL, 10);
-    return i != k ? (i < k ? -1 : 1) : strcmp(x, y);
-}
-
 gp_error_t gp_local_status(const gp_local_t *local, json_t **ret_document, gp_fail_t *fail)
 {
-    gp_state_list_t *list = calloc(1, sizeof *list);
+    machines_t *machines = NULL;
+    gp_error_t error = look(local, &machines, fail);
+    if (error != GP_OK) {
+        return error;
+    }
     json_t *document = gp_document_new("sim", wall_ms(), false);
-    if (list == NULL || document == NULL) {
-        free(list);
+    json_t *others = json_array();
+    for (uint32_t i = 0; i < machines->sims.count; i++) {
+        gp_document_add(document, item_of(local, machines->sims.names[i]));
+    }
+    for (uint32_t i = 0; i < machines->others.count; i++) {
+        json_array_append_new(others, json_string(machines->others.names[i]));
+    }
+    free(machines);
+    if (document == NULL || json_object_set_new(document, "others", others) != 0) {
         json_decref(document);
         return gp_fail(fail, GP_E_MEMORY, "no memory for the list of agents");
-    }
-    gp_error_t error = gp_state_list(local->dir, list, fail);
-    if (error == GP_OK) {
-        qsort(list->names, list->count, sizeof list->names[0], by_number);
-    }
-    for (uint32_t i = 0; error == GP_OK && i < list->count; i++) {
-        gp_document_add(document, item_of(local, list->names[i]));
-    }
-    free(list);
-    if (error != GP_OK) {
-        json_decref(document);
-        return error;
     }
     *ret_document = document;
     return GP_OK;
 }
 
-/* ---- ending
- * ------------------------------------------------------------------------------------------- */
+/* ---- ending ---------------------------------------------------------------------------------- */
 
 /* The process that holds the directory's lock: nobody else can be meant. */
 static int open_agent(const gp_local_t *local, const char *name)
@@ -521,7 +595,8 @@ static int open_agent(const gp_local_t *local, const char *name)
     int fd = pidfd_open((pid_t)pid, 0);
     /* Still the holder of the lock? Then the descriptor is its, and not a later process's. */
     long again = 0;
-    if (fd >= 0 && (!gp_state_in_use(local->dir, name, &again) || again != pid)) {
+    if (fd >= 0 && (!gp_state_in_use(local->dir, name, &again) || again != pid ||
+                    !gp_state_is_sim(local->dir, name))) {
         close(fd);
         return -1;
     }
@@ -552,14 +627,27 @@ static gp_error_t remove_state(const gp_local_t *local, const char *name, gp_fai
 {
     gp_state_dir_t dir;
     gp_error_t error = gp_state_open(local->dir, name, &dir, fail);
-    return error == GP_OK ? gp_state_remove(&dir, fail) : error;
+    if (error != GP_OK) {
+        return error;
+    }
+    /* Looked at again with the lock in hand: what is removed here is gone for good. */
+    if (!gp_file_exists(gp_state_folder(&dir), GP_FILE_SIM)) {
+        gp_state_close(&dir);
+        return gp_fail(fail, GP_E_SIM_OTHER, "%s in %s is another machine", name, local->dir);
+    }
+    return gp_state_remove(&dir, fail);
 }
 
 gp_error_t gp_local_down(const gp_local_t *local, json_t **ret_document, gp_fail_t *fail)
 {
     gp_error_t error = gp_local_status(local, ret_document, fail);
     const json_t *items = error == GP_OK ? json_object_get(*ret_document, "items") : NULL;
+    const json_t *others = error == GP_OK ? json_object_get(*ret_document, "others") : NULL;
     size_t count = json_array_size(items);
+    if (count == 0 && json_array_size(others) > 0) {
+        error = gp_fail(fail, GP_E_SIM_OTHER, "%s holds no simulated machine, but %s", local->dir,
+                        json_string_value(json_array_get(others, 0)));
+    }
     /* All at once: first in good order, so that programs that they run end too, then by force. */
     uint64_t end = now_ms() + STOP_MS;
     for (int round = 0; round < 2; round++) {
@@ -588,6 +676,10 @@ gp_error_t gp_local_down(const gp_local_t *local, json_t **ret_document, gp_fail
 gp_error_t gp_local_signal(const gp_local_t *local, const char *const *names, uint32_t count,
                            int number, gp_fail_t *fail)
 {
+    gp_error_t error = names_check(local, names, count, fail);
+    if (error != GP_OK) {
+        return error;
+    }
     for (uint32_t i = 0; i < count; i++) {
         int fd = open_agent(local, names[i]);
         if (fd < 0) {
@@ -632,12 +724,12 @@ static void ask_address(const gp_local_t *local, const char *other, const char *
 static void last_address(const gp_local_t *local, const char *name,
                          char address[GP_ADDRESS_MAX + 1])
 {
-    gp_state_list_t *list = calloc(1, sizeof *list);
+    machines_t *machines = NULL;
     address[0] = '\0';
-    if (list == NULL || gp_state_list(local->dir, list, NULL) != GP_OK) {
-        free(list);
+    if (look(local, &machines, NULL) != GP_OK) {
         return;
     }
+    const gp_state_list_t *list = &machines->sims;
     for (uint32_t i = 0; i < list->count && address[0] == '\0'; i++) {
         long pid = 0;
         if (gp_state_in_use(local->dir, list->names[i], &pid) &&
@@ -645,12 +737,16 @@ static void last_address(const gp_local_t *local, const char *name,
             ask_address(local, list->names[i], name, address);
         }
     }
-    free(list);
+    free(machines);
 }
 
 gp_error_t gp_local_start(const gp_local_t *local, const char *const *names, uint32_t count,
                           gp_fail_t *fail)
 {
+    gp_error_t error = names_check(local, names, count, fail);
+    if (error != GP_OK) {
+        return error;
+    }
     for (uint32_t i = 0; i < count; i++) {
         long pid = 0;
         if (gp_state_in_use(local->dir, names[i], &pid)) {
@@ -659,7 +755,7 @@ gp_error_t gp_local_start(const gp_local_t *local, const char *const *names, uin
         }
         char address[GP_ADDRESS_MAX + 1];
         last_address(local, names[i], address);
-        gp_error_t error = spawn_on(local, names[i], address, fail);
+        error = spawn_on(local, names[i], address, fail);
         if (error != GP_OK && address[0] != '\0') {
             error = spawn_on(local, names[i], "", fail); /* somebody took the port meanwhile */
         }

@@ -2,9 +2,10 @@
  * Real agents on this machine: `gridpeer sim up N` and what belongs to it.
  *
  * Each agent is a process of its own with its own state directory DIR/nK and port, on loopback
- * only; the first founds a grid, the others join it by a token, as machines do. An agent is found
- * again by the lock of its directory, which names the process that holds it, so a later command
- * ends only what belongs to DIR.
+ * only; the first founds a grid, the others join it by a token, as machines do. What is made here
+ * bears a mark (gp_state_mark_sim), and nothing without it is listed, signalled, started or
+ * removed. An agent is found again by the lock of its directory, which names the process that holds
+ * it, so a later command ends only what belongs to DIR.
  */
 #ifndef GP_AGENT_LAB_LOCAL_H
 #define GP_AGENT_LAB_LOCAL_H
@@ -25,12 +26,16 @@ typedef struct gp_local {
 /*
  * Starts `count` agents and waits until all agree on their members and their super-peer. The
  * document (kind "sim") has agreed_ms and leader beside its items. On failure all are stopped and
- * removed. GP_E_STATE_EXISTS: there is a grid in DIR already.
+ * removed. GP_E_SIM_EXISTS: a simulated grid is in DIR already; GP_E_SIM_OTHER: a machine that
+ * was not made here.
  */
 GP_MUST_CHECK gp_error_t gp_local_up(const gp_local_t *local, uint32_t count, const char *region,
                                      json_t **ret_document, gp_fail_t *fail);
 
-/* Ends them, and removes their directories. The document lists what was there. */
+/*
+ * Ends them, and removes their directories. The document lists what was there, and under "others"
+ * the names of machines that were left alone. GP_E_SIM_OTHER: there are only such.
+ */
 GP_MUST_CHECK gp_error_t gp_local_down(const gp_local_t *local, json_t **ret_document,
                                        gp_fail_t *fail);
 
@@ -38,7 +43,10 @@ GP_MUST_CHECK gp_error_t gp_local_down(const gp_local_t *local, json_t **ret_doc
 GP_MUST_CHECK gp_error_t gp_local_status(const gp_local_t *local, json_t **ret_document,
                                          gp_fail_t *fail);
 
-/* Sends `number` (SIGKILL, SIGSTOP, SIGCONT) to the named agents. GP_E_NODE_UNKNOWN. */
+/*
+ * Sends `number` (SIGKILL, SIGSTOP, SIGCONT) to the named agents. GP_E_NODE_UNKNOWN; with
+ * GP_E_SIM_OTHER none was touched.
+ */
 GP_MUST_CHECK gp_error_t gp_local_signal(const gp_local_t *local, const char *const *names,
                                          uint32_t count, int number, gp_fail_t *fail);
 

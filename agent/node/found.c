@@ -63,7 +63,12 @@ gp_error_t gp_found(const gp_found_params_t *params, gp_setup_result_t *ret_resu
     if (error != GP_OK) {
         return error;
     }
-    error = identity_make(params, &identity, fail);
+    if (params->sim) {
+        error = gp_state_mark_sim(&dir, fail);
+    }
+    if (error == GP_OK) {
+        error = identity_make(params, &identity, fail);
+    }
     if (error == GP_OK) {
         const gp_setup_first_t first = {.now_ms = params->now_ms, .what = "init"};
         error = gp_setup_write(&dir, &identity, params->listen, &first, fail);

@@ -10,6 +10,7 @@ typedef struct gp_found_params {
     const char *region;
     const char *listen; /* NULL or empty: the default */
     gp_wall_ms_t now_ms;
+    bool sim; /* a simulated machine of this host: gp_state_mark_sim */
 } gp_found_params_t;
 
 /*

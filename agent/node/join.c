@@ -87,6 +87,9 @@ gp_error_t gp_join_prepare(const gp_join_params_t *params, gp_join_t *ret_join, 
     if (error == GP_OK) {
         error = gp_state_begin(params->root, params->name, &join->dir, fail);
     }
+    if (error == GP_OK && params->sim) {
+        error = gp_state_mark_sim(&join->dir, fail);
+    }
     if (error != GP_OK) {
         gp_join_close(join);
     }

@@ -17,6 +17,7 @@ typedef struct gp_join_params {
     const char
         *address; /* where others will dial this machine; NULL or empty: not known, or nowhere */
     gp_wall_ms_t now_ms;
+    bool sim; /* a simulated machine of this host: gp_state_mark_sim */
 } gp_join_params_t;
 
 /* One attempt to join: keys in locked memory, and a directory that is begun. */

@@ -75,27 +75,3 @@ const char *gp_fail_time(gp_wall_ms_t at_ms, char text[GP_FAIL_TIME_TEXT])
     assert(n > 0);
     return text;
 }
-
-const char *gp_fail_quote(const char *path, char *to, size_t size)
-{
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                "/._-+,@:";
-    assert(size >= 4);
-    if (path[0] != '\0' && path[strspn(path, plain)] == '\0') {
-        (void)snprintf(to, size, "%s", path);
-        return to;
-    }
-    size_t used = 0;
-    to[used++] = '\'';
-    for (const char *at = path; *at != '\0' && used + 6 < size; at++) {
-        if (*at == '\'') {
-            memcpy(to + used, "'\\''", 4);
-            used += 4;
-        } else {
-            to[used++] = *at;
-        }
-    }
-    to[used++] = '\'';
-    to[used] = '\0';
-    return to;
-}

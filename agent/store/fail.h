@@ -33,7 +33,4 @@ gp_error_t gp_fail_errno(gp_fail_t *fail, int number, const char *format, ...)
 /* "2025-06-15 15:06:40 UTC" into text. Returns text. */
 const char *gp_fail_time(gp_wall_ms_t at_ms, char text[GP_FAIL_TIME_TEXT]);
 
-/* Writes path so that it can be pasted into a shell: in quotes where needed. Returns `to`. */
-const char *gp_fail_quote(const char *path, char *to, size_t size);
-
 #endif

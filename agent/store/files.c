@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "proto/limits.h"
+#include "proto/text.h"
 
 #define FILE_PATH_MAX (GP_STATE_PATH_MAX + 64)
 
@@ -17,7 +18,7 @@ static const char *file_quoted(gp_folder_t folder, const char *name, char to[2 *
 {
     char path[FILE_PATH_MAX];
     (void)snprintf(path, sizeof path, "%.*s/%.60s", GP_STATE_PATH_MAX, folder.path, name);
-    return gp_fail_quote(path, to, 2 * (size_t)FILE_PATH_MAX);
+    return gp_text_quote(path, to, 2 * (size_t)FILE_PATH_MAX);
 }
 
 static gp_error_t guard_check(gp_folder_t folder, const char *name, gp_guard_t guard,

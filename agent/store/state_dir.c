@@ -94,7 +94,7 @@ gp_error_t gp_state_root_open(const char *root, int *ret_fd, gp_fail_t *fail)
                         "%s has mode %04o, so others could exchange it: "
                         "chmod go-w %s",
                         root, (unsigned)(status.st_mode & 07777),
-                        gp_fail_quote(root, quoted, sizeof quoted));
+                        gp_text_quote(root, quoted, sizeof quoted));
     }
     if (error != GP_OK) {
         (void)close(fd);
@@ -180,6 +180,21 @@ bool gp_state_in_use(const char *root, const char *name, long *ret_pid)
     }
     (void)close(fd);
     return used;
+}
+
+bool gp_state_is_sim(const char *root, const char *name)
+{
+    char path[GP_STATE_PATH_MAX + GP_NAME_MAX + 2];
+    struct stat status;
+    (void)snprintf(path, sizeof path, "%s/%s", root, name);
+    const int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0) {
+        return false;
+    }
+    const bool sim = fstatat(fd, GP_FILE_SIM, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+                     S_ISREG(status.st_mode) && status.st_uid == geteuid();
+    (void)close(fd);
+    return sim;
 }
 
 /* ---- which machines there are ---------------------------------------------------------------- */
@@ -326,7 +341,7 @@ static gp_error_t open_checked(gp_state_dir_t *dir, gp_fail_t *fail)
     if ((status.st_mode & 077) != 0) {
         return gp_fail(fail, GP_E_STATE_MODE, "%s has mode %04o: chmod 700 %s", dir->path,
                        (unsigned)(status.st_mode & 07777),
-                       gp_fail_quote(dir->path, quoted, sizeof quoted));
+                       gp_text_quote(dir->path, quoted, sizeof quoted));
     }
     return GP_OK;
 }
@@ -343,7 +358,7 @@ static gp_error_t files_check(gp_folder_t folder, gp_fail_t *fail)
         {GP_FILE_CERT, GP_GUARD_PUBLIC, true},     {GP_FILE_GRID, GP_GUARD_PUBLIC, true},
         {GP_FILE_CONFIG, GP_GUARD_PUBLIC, false},  {GP_FILE_DB, GP_GUARD_SECRET, true},
         {GP_FILE_DB_WAL, GP_GUARD_SECRET, false},  {GP_FILE_MARK, GP_GUARD_SECRET, true},
-        {GP_FILE_LOCK, GP_GUARD_PUBLIC, false},
+        {GP_FILE_LOCK, GP_GUARD_PUBLIC, false},    {GP_FILE_SIM, GP_GUARD_PUBLIC, false},
     };
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         if (!files[i].required && !gp_file_exists(folder, files[i].name)) {

@@ -23,6 +23,7 @@
 #define GP_FILE_DB       "state.db"
 #define GP_FILE_DB_WAL   "state.db-wal"
 #define GP_FILE_MARK     "state.mark"
+#define GP_FILE_SIM      "sim" /* made by `gridpeer sim up`: sim commands may end and remove it */
 
 /* One machine's directory, locked by this process. */
 typedef struct gp_state_dir {
@@ -81,6 +82,12 @@ bool gp_state_in_use(const char *root, const char *name, long *ret_pid);
  */
 GP_MUST_CHECK gp_error_t gp_state_begin(const char *root, const char *name, gp_state_dir_t *ret_dir,
                                         gp_fail_t *fail);
+
+/* Marks a directory that was begun as that of a simulated machine, before it has any identity. */
+GP_MUST_CHECK gp_error_t gp_state_mark_sim(const gp_state_dir_t *dir, gp_fail_t *fail);
+
+/* Does DIR/NAME bear that mark? */
+bool gp_state_is_sim(const char *root, const char *name);
 
 /*
  * Makes all that was written durable and gives the directory its name; it stays open and locked.

@@ -199,6 +199,14 @@ gp_error_t gp_state_begin(const char *root, const char *name, gp_state_dir_t *re
     return GP_OK;
 }
 
+gp_error_t gp_state_mark_sim(const gp_state_dir_t *dir, gp_fail_t *fail)
+{
+    static const char text[] =
+        "made by gridpeer sim up: gridpeer sim down removes this directory\n";
+    assert(dir->building);
+    return gp_file_create(gp_state_folder(dir), GP_FILE_SIM, 0600, gp_text(text), fail);
+}
+
 /* The last part of the path where the directory is now. */
 static const char *own_entry(const gp_state_dir_t *dir)
 {

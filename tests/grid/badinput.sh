@@ -452,7 +452,7 @@ t_full_disk() {
     mkdir -p "$ROOT/small"
     mount -t tmpfs -o size=2m,mode=0700 gridpeer-test "$ROOT/small" 2>/dev/null || cannot "no tmpfs may be mounted"
     # shellcheck disable=SC2064
-    trap "'$G' sim down --dir '$ROOT/small' >/dev/null 2>&1; umount -l '$ROOT/small'" EXIT
+    trap "'$G' stop --dir '$ROOT/small' >/dev/null 2>&1; umount -l '$ROOT/small'" EXIT
     local acknowledged=0 last=
     get on small init tiny --name t --listen "$(free_address)"
     want 0

@@ -65,12 +65,24 @@ ours() {
     done
 }
 
-# sim down ends those that hold the lock of a state directory here: only ours can.
-cleanup() {
-    local dir
-    for dir in "$ROOT"/*/; do
-        [ -d "$dir" ] && "$G" sim down --dir "$dir" >/dev/null 2>&1
+# end_agents: simulated machines by sim down, which touches no others, and those by stop.
+end_agents() {
+    local lock
+    for lock in "$ROOT"/*/*/sim; do
+        [ -e "$lock" ] && "$G" sim down --dir "${lock%/*/sim}" >/dev/null 2>&1
     done
+    for lock in "$ROOT"/*/*/lock; do
+        [ -e "$lock" ] && "$G" stop --dir "${lock%/*/lock}" --node "$(basename "${lock%/lock}")" \
+            --timeout 10s >/dev/null 2>&1
+    done
+}
+
+cleanup() {
+    local left
+    end_agents
+    left=$(ours)
+    # shellcheck disable=SC2086 # a list of pids
+    [ -z "$left" ] || kill -9 $left 2>/dev/null
     rm -rf "$ROOT"
 }
 trap cleanup EXIT
@@ -78,10 +90,8 @@ trap 'exit 1' INT TERM HUP
 
 # The last case of each script, and its exit code.
 finish() {
-    local dir left
-    for dir in "$ROOT"/*/; do
-        [ -d "$dir" ] && "$G" sim down --dir "$dir" >/dev/null 2>&1
-    done
+    local left
+    end_agents
     none_left() { left=$(ours); [ -z "$left" ]; }
     if until_true 10 none_left; then
         echo "ok nothing is left running"

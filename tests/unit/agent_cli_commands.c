@@ -487,7 +487,9 @@ static void sims_are_commanded(void **state)
         "'n1','items':[{'name':'n1','pid':100,'port':4000,'state_dir':'/s/n1','alive':true}]}";
     assert_int_equal(stage_run(stage, "sim up 9"), 0);
     assert_string_equal(stage->backend, "sim 1 9");
-    assert_string_equal(stage->err, "gridpeer: all agree after 212 ms: n1 leads\n");
+    assert_has(stage->err, "gridpeer: all agree after 212 ms: n1 leads\n"
+                           "gridpeer: to talk to them: export GRIDPEER_DIR=");
+    assert_has(stage->err, " GRIDPEER_NODE=n1\n");
     assert_has(stage->out, "NAME  PID  PORT  ALIVE  STATE  STATE_DIR\n"
                            "n1    100  4000  yes    -      /s/n1\n");
     assert_int_equal(stage_run(stage, "sim kill n3 n4"), 0);
@@ -503,6 +505,46 @@ static void sims_are_commanded(void **state)
     assert_int_equal(stage_run(stage, "sim kill"), 64);
     stage->backend_error = GP_E_PORT_IN_USE;
     assert_int_equal(stage_run(stage, "sim up 2"), 1);
+}
+
+static void sims_leave_others_alone(void **state)
+{
+    stage_t *stage = *state;
+    stage->backend_document =
+        "{'schema':'gridpeer/v1','kind':'sim','as_of':'','partial':false,'others':['web'],'items':"
+        "[{'name':'n1','pid':100,'port':4000,'state_dir':'/s/n1','alive':true}]}";
+    assert_int_equal(stage_run(stage, "sim down"), 0);
+    assert_has(stage->err, "was left alone: gridpeer sim up did not make it\n");
+    stage->backend_error = GP_E_SIM_OTHER;
+    assert_int_equal(stage_run(stage, "sim kill web"), 5);
+    assert_has(stage->err, "sim commands touch only what gridpeer sim up made: what the backend");
+    assert_has(stage->err, "  next: gridpeer sim status --dir /tmp/");
+    assert_int_equal(stage_run(stage, "sim up 3"), 5);
+    assert_has(stage->err, "of its own: gridpeer sim up 3 --dir DIR\n");
+    stage->backend_error = GP_E_SIM_EXISTS;
+    assert_int_equal(stage_run(stage, "sim up 3"), 5);
+    assert_has(stage->err, "  next: gridpeer sim down --dir /tmp/");
+    assert_has(stage->err, ", or use another --dir\n");
+}
+
+static void sims_have_a_directory_of_their_own(void **state)
+{
+    stage_t *stage = *state;
+    const char *own = geteuid() == 0 ? "/var/lib/gridpeer-sim" : "/none/state/gridpeer-sim";
+    stage->backend_document =
+        "{'schema':'gridpeer/v1','kind':'sim','as_of':'','partial':false,'items':[]}";
+    assert_int_equal(setenv("XDG_STATE_HOME", "/none/state", 1), 0);
+    assert_int_equal(stage_run_bare(stage, "sim status"), 0);
+    assert_string_equal(stage->sim_dir, own);
+    assert_int_equal(stage_run_bare(stage, "sim up 2"), 0);
+    assert_string_equal(stage->sim_dir, own);
+    assert_int_equal(unsetenv("XDG_STATE_HOME"), 0);
+    assert_int_equal(stage_run_bare(stage, "sim down --dir /given"), 0);
+    assert_string_equal(stage->sim_dir, "/given");
+    assert_int_equal(setenv("GRIDPEER_DIR", "/from/it", 1), 0);
+    assert_int_equal(stage_run_bare(stage, "sim status"), 0);
+    assert_string_equal(stage->sim_dir, "/from/it");
+    assert_int_equal(unsetenv("GRIDPEER_DIR"), 0);
 }
 
 static void violations_exit_with_3(void **state)
@@ -678,6 +720,8 @@ int main(void)
         LIVE(the_log_is_a_table),
         IDLE(config_prints_a_file),
         IDLE(sims_are_commanded),
+        IDLE(sims_leave_others_alone),
+        IDLE(sims_have_a_directory_of_their_own),
         IDLE(violations_exit_with_3),
         IDLE(no_agent_exits_with_69),
         LIVE(one_of_several_must_be_named),

@@ -272,6 +272,7 @@ static gp_error_t fake_sim(const gp_cli_sim_t *request, json_t **ret_document,
 {
     int n = snprintf(playing->backend, sizeof playing->backend, "sim %d %u", (int)request->verb,
                      request->count);
+    (void)snprintf(playing->sim_dir, sizeof playing->sim_dir, "%s", request->dir);
     for (uint32_t i = 0; i < request->target_count; i++) {
         n += snprintf(playing->backend + n, sizeof playing->backend - (size_t)n, " %s",
                       request->targets[i]);

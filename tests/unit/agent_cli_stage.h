@@ -31,6 +31,7 @@ typedef struct stage {
     int news_read;
     /* what the fake backend was asked last */
     char backend[1024];
+    char sim_dir[256]; /* of the last sim command */
     gp_error_t backend_error;
     gp_error_t listen_error; /* where the agent would listen */
     const char *backend_document; /* JSON */

@@ -39,6 +39,20 @@ static gp_found_params_t good(void)
                                .now_ms = TEST_NOW};
 }
 
+static void test_a_simulated_founder_is_marked(void **state)
+{
+    gp_fail_t fail;
+    gp_setup_result_t result;
+    (void)state;
+    gp_found_params_t params = good();
+    assert_error(gp_found(&params, &result, &fail), GP_OK, &fail);
+    assert_false(gp_state_is_sim(root, "n1"));
+    params.name = "n2";
+    params.sim = true;
+    assert_error(gp_found(&params, &result, &fail), GP_OK, &fail);
+    assert_true(gp_state_is_sim(root, "n2"));
+}
+
 static void count_log(void *context, const gp_log_entry_t *entry)
 {
     uint32_t *count = context;
@@ -243,6 +257,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         T(test_founder_is_complete),
+        T(test_a_simulated_founder_is_marked),
         cmocka_unit_test(test_group_ids_differ),
         T(test_bad_parameters_leave_nothing),
         T(test_what_exists_stays),

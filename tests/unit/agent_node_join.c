@@ -86,6 +86,21 @@ static void test_a_good_token_makes_a_member(void **state)
     assert_int_equal(test_entries(root), 2);
 }
 
+static void test_a_simulated_member_is_marked(void **state)
+{
+    gp_fail_t fail;
+    gp_setup_result_t result;
+    (void)state;
+    const gp_invite_result_t token = test_invite(&founder, 2, GP_INVITE_ROLES, TEST_NOW);
+    gp_join_params_t params = test_join_params(root, "n2", token.text);
+    assert_error(gp_join(&params, test_exchange, &founder, &result, &fail), GP_OK, &fail);
+    assert_false(gp_state_is_sim(root, "n2"));
+    params.name = "n3";
+    params.sim = true;
+    assert_error(gp_join(&params, test_exchange, &founder, &result, &fail), GP_OK, &fail);
+    assert_true(gp_state_is_sim(root, "n3"));
+}
+
 static void test_every_flipped_or_missing_character_is_refused(void **state)
 {
     char text[GP_TOKEN_TEXT_MAX];
@@ -325,6 +340,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(test_a_good_token_makes_a_member),
+        T(test_a_simulated_member_is_marked),
         T(test_every_flipped_or_missing_character_is_refused),
         T(test_wrong_tokens),
         T(test_no_answer),

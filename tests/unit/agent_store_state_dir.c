@@ -254,6 +254,27 @@ static void test_pick(void **state)
     assert_int_equal(unsetenv("GRIDPEER_NODE"), 0);
 }
 
+static void test_a_mark_tells_simulated_machines(void **state)
+{
+    gp_fail_t fail;
+    gp_state_dir_t dir;
+    (void)state;
+    machine_make("n1");
+    assert_false(gp_state_is_sim(root, "n1"));
+    assert_false(gp_state_is_sim(root, "n7"));
+    assert_error(gp_state_begin(root, "n2", &dir, &fail), GP_OK, &fail);
+    assert_error(gp_state_mark_sim(&dir, &fail), GP_OK, &fail);
+    assert_false(gp_state_is_sim(root, "n2"));
+    assert_error(gp_state_commit(&dir, &fail), GP_OK, &fail);
+    gp_state_close(&dir);
+    assert_true(gp_state_is_sim(root, "n2"));
+    /* Only a file of its own counts, in a directory of its own. */
+    assert_int_equal(symlink("n2", test_path(root, "n3")), 0);
+    assert_false(gp_state_is_sim(root, "n3"));
+    assert_int_equal(symlink("../n2/sim", test_path(root, "n1/sim")), 0);
+    assert_false(gp_state_is_sim(root, "n1"));
+}
+
 static void test_list_is_sorted(void **state)
 {
     static gp_state_list_t list;
@@ -281,16 +302,6 @@ static void test_remove_leaves_nothing(void **state)
     assert_int_equal(dir.fd, -1);
 }
 
-static void test_quote(void **state)
-{
-    char to[64];
-    (void)state;
-    assert_string_equal(gp_fail_quote("/a/b-1.c", to, sizeof to), "/a/b-1.c");
-    assert_string_equal(gp_fail_quote("/a b", to, sizeof to), "'/a b'");
-    assert_string_equal(gp_fail_quote("/a'$(x)", to, sizeof to), "'/a'\\''$(x)'");
-    assert_string_equal(gp_fail_quote("", to, sizeof to), "''");
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -307,9 +318,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_open_refuses_modes_links_and_owners, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_pick, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_mark_tells_simulated_machines, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_list_is_sorted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_remove_leaves_nothing, set_up, tear_down),
-        cmocka_unit_test(test_quote),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -319,14 +319,24 @@ static void test_utf8(void **state)
     }
 }
 
+static void test_quotes(void **state)
+{
+    char to[64];
+    (void)state;
+    assert_string_equal(gp_text_quote("/a/b-1.c", to, sizeof to), "/a/b-1.c");
+    assert_string_equal(gp_text_quote("/a b", to, sizeof to), "'/a b'");
+    assert_string_equal(gp_text_quote("/a'$(x)", to, sizeof to), "'/a'\\''$(x)'");
+    assert_string_equal(gp_text_quote("", to, sizeof to), "''");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ids),       cmocka_unit_test(test_ids_that_are_none),
         cmocka_unit_test(test_grid_ids),  cmocka_unit_test(test_names),
         cmocka_unit_test(test_addresses), cmocka_unit_test(test_copies),
-        cmocka_unit_test(test_escapes),   cmocka_unit_test(test_durations),
-        cmocka_unit_test(test_utf8),
+        cmocka_unit_test(test_escapes),   cmocka_unit_test(test_quotes),
+        cmocka_unit_test(test_durations), cmocka_unit_test(test_utf8),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
