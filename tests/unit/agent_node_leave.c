@@ -78,8 +78,8 @@ static void remember(gp_member_state_t member_state, gp_cause_t cause)
     msg->u.group_state.entries_count = 2;
     msg->u.group_state.entries[0] =
         (gp_record_member_t){.id = founder.identity.id, .state = GP_MEMBER_ALIVE};
-    msg->u.group_state.entries[1] =
-        (gp_record_member_t){.id = {.b = {9}}, .state = (uint8_t)member_state, .cause = cause};
+    msg->u.group_state.entries[1] = (gp_record_member_t){
+        .id = {.b = {9}}, .state = (uint8_t)member_state, .cause = (uint8_t)cause};
     assert_int_equal(gp_msg_pack(msg, bytes, sizeof bytes, &n), GP_OK);
     const gp_store_record_t record = {.room = GP_ROOM_GROUP,
                                       .kind = GP_MSG_GROUP_STATE,
