@@ -88,12 +88,18 @@ static bool is_still(int root_fd, const char *name, int fd)
 /*
  * Removes one hidden directory, unless somebody holds its lock: then it is being built or removed.
  * With the lock in hand it is looked at again: its maker may have finished it and given it its name
- * since it was found, and what has its name belongs to a machine.
+ * since it was found, and what has its name belongs to a machine, whose agent may start just now:
+ * so the lock is not even touched of what was locked, and then had its name, when first looked at.
  */
-static void hidden_clear(int root_fd, const char *name)
+static void hidden_clear(const char *root, int root_fd, const char *name)
 {
     const int fd = openat(root_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0) {
+        return;
+    }
+    long pid = 0;
+    if (gp_state_in_use(root, name, &pid) || !is_still(root_fd, name, fd)) {
+        (void)close(fd);
         return;
     }
     const gp_folder_t folder = {.fd = fd, .path = name};
@@ -110,7 +116,7 @@ static void hidden_clear(int root_fd, const char *name)
 }
 
 /* Removes what crashes left. */
-static void hidden_clear_all(int root_fd)
+static void hidden_clear_all(const char *root, int root_fd)
 {
     const int fd = openat(root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *entries = fd < 0 ? NULL : fdopendir(fd);
@@ -123,7 +129,7 @@ static void hidden_clear_all(int root_fd)
     const struct dirent *entry;
     while ((entry = readdir(entries)) != NULL) {
         if (is_hidden(entry->d_name)) {
-            hidden_clear(root_fd, entry->d_name);
+            hidden_clear(root, root_fd, entry->d_name);
         }
     }
     (void)closedir(entries);
@@ -179,7 +185,7 @@ gp_error_t gp_state_begin(const char *root, const char *name, gp_state_dir_t *re
         error = gp_state_root_open(root, &dir.root_fd, fail);
     }
     if (error == GP_OK) {
-        hidden_clear_all(dir.root_fd);
+        hidden_clear_all(root, dir.root_fd);
         if (gp_file_exists((gp_folder_t){.fd = dir.root_fd, .path = root}, name)) {
             error =
                 gp_fail(fail, GP_E_STATE_EXISTS,
