@@ -164,7 +164,11 @@
     E(SIM_EXISTS, 130, 5, "a simulated grid is up here already",                                   \
       "end it: gridpeer sim down, or use another --dir")                                           \
     E(SIM_OTHER, 131, 5, "sim commands touch only what gridpeer sim up made",                      \
-      "see what it made: gridpeer sim status")
+      "see what it made: gridpeer sim status")                                                     \
+    E(SIM_STOPPED, 132, 1, "a simulated machine is stopped",                                       \
+      "start it: gridpeer sim start NAME")                                                         \
+    E(AGENT_RUNS, 133, 5, "it runs already", "see gridpeer status, or stop it: gridpeer stop")     \
+    E(INTERRUPTED, 134, 1, "interrupted", "type the command again when it may take its time")
 
 typedef enum gp_error {
     GP_OK = 0,

@@ -97,7 +97,8 @@ typedef struct gp_cli_sim_run {
     bool calm;            /* nothing goes wrong */
     bool ed25519;         /* real signatures instead of the cheap stand-in */
     uint64_t seed;
-    const char *story; /* file for what happened, as sentences, or NULL */
+    const char *story;   /* file for what happened, as sentences, or NULL */
+    uint64_t timeout_ms; /* of this machine's time; 0: no limit */
 } gp_cli_sim_run_t;
 
 /*

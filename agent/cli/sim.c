@@ -3,6 +3,10 @@
 
 #include <string.h>
 
+/* Of grid time; checked here, so that the message is in hours. */
+#define HOURS_MIN_MS UINT64_C(60000)
+#define HOURS_MAX_MS UINT64_C(3600000000)
+
 static const gp_cli_column_t columns[] = {
     {"name", "NAME", GP_CELL_TEXT, false},   {"pid", "PID", GP_CELL_TEXT, false},
     {"port", "PORT", GP_CELL_TEXT, false},   {"alive", "ALIVE", GP_CELL_TEXT, false},
@@ -36,31 +40,55 @@ static void others_note(gp_cli_t *cli, const json_t *document)
     }
 }
 
-/* What to type next where the table's advice is not for sims. */
+/* What to type next where the table's advice is not for sims; false: it is. */
+static bool next_step(const gp_cli_t *cli, const gp_cli_sim_t *request, gp_error_t error,
+                      char action[4 * GP_CLI_PATH_MAX])
+{
+    char command[3 * GP_CLI_PATH_MAX], words[GP_NAME_MAX + 16];
+    const char *name = request->target_count == 1 ? request->targets[0] : "NAME";
+    bool up = request->verb == GP_CLI_SIM_UP;
+    size_t size = 4 * (size_t)GP_CLI_PATH_MAX;
+    switch (error) {
+    case GP_E_SIM_EXISTS:
+        gp_cli_next(cli, "sim down", command, sizeof command);
+        (void)snprintf(action, size, "%s, or use another --dir", command);
+        return true;
+    case GP_E_SIM_STOPPED:
+        (void)snprintf(words, sizeof words, "sim start %s", name);
+        gp_cli_next(cli, words, action, size);
+        return true;
+    case GP_E_SIM_OTHER:
+        if (up) {
+            (void)snprintf(action, size,
+                           "give the simulated grid a directory of its own: gridpeer sim up %u "
+                           "--dir DIR",
+                           request->count);
+            return true;
+        }
+        gp_cli_next(cli, "sim status", action, size);
+        return true;
+    case GP_E_NODE_UNKNOWN:
+    case GP_E_AGENT_RUNS:
+        gp_cli_next(cli, "sim status", action, size);
+        return true;
+    case GP_E_NO_AGENT:
+        if (up) {
+            (void)snprintf(action, size, "try again, with fewer machines if this one is slow");
+        } else {
+            gp_cli_next(cli, "sim status", action, size);
+        }
+        return true;
+    default:
+        return false;
+    }
+}
+
 static int sim_fail(gp_cli_t *cli, const gp_cli_sim_t *request, gp_error_t error,
                     const char *detail)
 {
     char action[4 * GP_CLI_PATH_MAX];
-    char down[3 * GP_CLI_PATH_MAX];
-    switch (error) {
-    case GP_E_SIM_EXISTS:
-        gp_cli_next(cli, "sim down", down, sizeof down);
-        (void)snprintf(action, sizeof action, "%s, or use another --dir", down);
-        break;
-    case GP_E_SIM_OTHER:
-    case GP_E_NODE_UNKNOWN:
-        gp_cli_next(cli, "sim status", action, sizeof action);
-        break;
-    default:
-        return gp_cli_fail(cli, error, NULL, "%s", detail);
-    }
-    if (error == GP_E_SIM_OTHER && request->verb == GP_CLI_SIM_UP) {
-        (void)snprintf(action, sizeof action,
-                       "give the simulated grid a directory of its own: gridpeer sim up %u --dir "
-                       "DIR",
-                       request->count);
-    }
-    return gp_cli_fail(cli, error, action, "%s", detail);
+    bool own = next_step(cli, request, error, action);
+    return gp_cli_fail(cli, error, own ? action : NULL, "%s", detail);
 }
 
 static int sim_ask(gp_cli_t *cli, gp_cli_sim_t *request)
@@ -121,8 +149,7 @@ static int sim_some(gp_cli_t *cli, gp_cli_sim_verb_t verb)
         .verb = verb, .targets = cli->args.words, .target_count = cli->args.word_count};
     for (uint32_t i = 0; i < request.target_count; i++) {
         if (gp_name_check(gp_text(request.targets[i])) != GP_OK) {
-            return gp_cli_fail(cli, GP_E_NODE_UNKNOWN, "see gridpeer sim status", "'%s'",
-                               request.targets[i]);
+            return sim_fail(cli, &request, GP_E_NODE_UNKNOWN, request.targets[i]);
         }
     }
     return sim_ask(cli, &request);
@@ -193,6 +220,10 @@ static void sim_result_print(gp_cli_t *cli, const json_t *item)
         gp_cli_cell_text(GP_CELL_TEXT, json_array_get(violations, i), text, sizeof text);
         (void)fprintf(cli->out, "  %s\n", text);
     }
+    if (json_array_size(violations) == 0) {
+        (void)fprintf(cli->out, "%-12s safe at every step, and all agreed again in the end\n",
+                      "verdict");
+    }
 }
 
 /* A failure is a seed: the command that shows it again, with its story. */
@@ -218,7 +249,12 @@ static int sim_simulate_run(gp_cli_t *cli)
         .duration_ms = gp_cli_number(&cli->args, "hours", 3600000),
         .seed = gp_cli_number(&cli->args, "seed", 1),
         .story = gp_cli_text(&cli->args, "story", NULL),
+        .timeout_ms = cli->timeout_ms,
     };
+    if (request.duration_ms < HOURS_MIN_MS || request.duration_ms > HOURS_MAX_MS) {
+        return gp_cli_usage(cli, "--hours must be 0.017 (a minute) to 1000, not '%s'",
+                            gp_cli_text(&cli->args, "hours", ""));
+    }
     gp_error_t error = cli->backend->sim_run(&request, &document, &fault);
     if (error != GP_OK) {
         return gp_cli_fail(cli, error, NULL, "%s", fault.detail);
@@ -245,8 +281,8 @@ static const gp_cli_option_t up_options[] = {
 };
 
 static const gp_cli_option_t run_options[] = {
-    {"nodes", GP_CLI_NUMBER, "N", "machines; default 100", 1, GP_SIM_NODES_MAX},
-    {"hours", GP_CLI_HOURS, "H", "grid time, such as 1 or 0.25; default 1", 1, 3600000000},
+    {"nodes", GP_CLI_NUMBER, "N", "machines, 100000 at most; default 100", 1, GP_SIM_NODES_MAX},
+    {"hours", GP_CLI_HOURS, "H", "grid time, 0.017 (a minute) to 1000; default 1", 0, UINT64_MAX},
     {"seed", GP_CLI_NUMBER, "S", "the same seed gives the same run; default 1", 0, UINT64_MAX},
     {"group-size", GP_CLI_NUMBER, "N", "machines of a sub-Grid; default 50", 1, GP_MEMBERS_MAX},
     {"calm", GP_CLI_FLAG, NULL, "nothing goes wrong", 0, 0},
@@ -272,7 +308,8 @@ const gp_cli_command_t gp_cli_sim_up = {
         "how other commands find them: by --dir and --node, or GRIDPEER_DIR and GRIDPEER_NODE. "
         "Without --dir they live beside the machines of init and join, in a directory whose name "
         "ends in -sim. A directory that holds other machines is refused; with another --dir a "
-        "second grid can run beside the first.",
+        "second grid can run beside the first. If not all agree within --timeout (exit code 6), or "
+        "on Ctrl-C, what was started is ended and removed.",
 };
 
 const gp_cli_command_t gp_cli_sim_down = {
@@ -358,5 +395,5 @@ const gp_cli_command_t gp_cli_sim_run_command = {
     .details =
         "The very cores of the agent under a virtual clock, network and disk that lose, "
         "delay, cut, pause and crash. Invariants are checked at every step. Exit code 3: one "
-        "was violated.",
+        "was violated; 6: --timeout, of this machine's time, was over before the run was.",
 };

@@ -1,51 +1,31 @@
 #include "agent/lab/local.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sodium.h>
-#include <spawn.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "agent/http/client.h"
 #include "agent/http/document.h"
 #include "agent/lab/exchange.h"
+#include "agent/lab/process.h"
 #include "agent/node/found.h"
 #include "agent/node/join.h"
 #include "agent/store/state_dir.h"
 
-#define JOINERS   8
-#define LISTEN    "tcp://127.0.0.1:0"
-#define READY_ENV "GRIDPEER_READY_FD"
-#define START_MS  10000
-#define STOP_MS   3000
-#define ASK_MS    2000
-
-extern char **environ;
-
-/* An agent that was started and has not yet said that it serves. */
-typedef struct start {
-    char name[GP_NAME_MAX + 1];
-    char listen[GP_ADDRESS_MAX + 1]; /* "": as it is set up */
-    int ready_fd;                    /* -1: it has */
-    pid_t pid;
-} start_t;
-
-static uint64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
+#define JOINERS  8
+#define LISTEN   "tcp://127.0.0.1:0"
+#define STOP_MS  3000
+#define ASK_MS   2000
+#define AGREE_MS 600000 /* without a limit by the user */
 
 static gp_wall_ms_t wall_ms(void)
 {
@@ -121,125 +101,6 @@ static gp_error_t names_check(const gp_local_t *local, const char *const *names,
     return error;
 }
 
-/* ---- processes ------------------------------------------------------------------------------- */
-
-static char **environment_with(const char *ready, char **room, size_t size)
-{
-    size_t n = 0;
-    for (char **at = environ; *at != NULL && n + 2 < size; at++) {
-        if (strncmp(*at, READY_ENV "=", sizeof READY_ENV) != 0) {
-            room[n++] = *at;
-        }
-    }
-    room[n++] = (char *)(uintptr_t)ready;
-    room[n] = NULL;
-    return room;
-}
-
-static gp_error_t spawn(const gp_local_t *local, start_t *start, int write_fd, gp_fail_t *fail)
-{
-    char log[GP_STATE_PATH_MAX + 32], ready[40];
-    char *room[512];
-    posix_spawn_file_actions_t files;
-    posix_spawnattr_t attributes;
-    snprintf(log, sizeof log, "%s/%s/agent.log", local->dir, start->name);
-    snprintf(ready, sizeof ready, READY_ENV "=%d", write_fd);
-    char *words[] = {(char *)(uintptr_t)local->program,
-                     (char *)(uintptr_t) "agent",
-                     (char *)(uintptr_t) "--dir",
-                     (char *)(uintptr_t)local->dir,
-                     (char *)(uintptr_t) "--node",
-                     start->name,
-                     start->listen[0] != '\0' ? (char *)(uintptr_t) "--listen" : NULL,
-                     start->listen,
-                     NULL};
-    posix_spawn_file_actions_init(&files);
-    posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_addopen(&files, 1, log, O_WRONLY | O_CREAT | O_APPEND, 0600);
-    posix_spawn_file_actions_adddup2(&files, 1, 2);
-    /* Onto itself: open in this child, and in no other that is started meanwhile. */
-    posix_spawn_file_actions_adddup2(&files, write_fd, write_fd);
-    posix_spawnattr_init(&attributes);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID);
-    int error = posix_spawn(&start->pid, local->program, &files, &attributes, words,
-                            environment_with(ready, room, sizeof room / sizeof room[0]));
-    posix_spawnattr_destroy(&attributes);
-    posix_spawn_file_actions_destroy(&files);
-    return error == 0 ? GP_OK : gp_fail_errno(fail, error, "cannot start %s", local->program);
-}
-
-static gp_error_t begin(const gp_local_t *local, const char *name, const char *listen,
-                        start_t *ret_start, gp_fail_t *fail)
-{
-    int pipe_fds[2];
-    if (pipe2(pipe_fds, O_CLOEXEC) != 0) {
-        return gp_fail_errno(fail, errno, "cannot make a pipe");
-    }
-    *ret_start = (start_t){.ready_fd = pipe_fds[0]};
-    snprintf(ret_start->name, sizeof ret_start->name, "%s", name);
-    snprintf(ret_start->listen, sizeof ret_start->listen, "%s", listen);
-    gp_error_t error = spawn(local, ret_start, pipe_fds[1], fail);
-    close(pipe_fds[1]);
-    if (error != GP_OK) {
-        close(pipe_fds[0]);
-        ret_start->ready_fd = -1;
-    }
-    return error;
-}
-
-/* The last error in the agent's log: why it did not come up. Its advice is indented. */
-static void last_words(const gp_local_t *local, const char *name, char *text, size_t size)
-{
-    char path[GP_STATE_PATH_MAX + 32];
-    snprintf(path, sizeof path, "%s/%s/agent.log", local->dir, name);
-    FILE *file = fopen(path, "re");
-    snprintf(text, size, "it ended before it served");
-    if (file == NULL) {
-        return;
-    }
-    char line[512];
-    while (fgets(line, sizeof line, file) != NULL) {
-        line[strcspn(line, "\n")] = '\0';
-        if (line[0] != '\0' && line[0] != ' ') {
-            snprintf(text, size, "%s", line);
-        }
-    }
-    fclose(file);
-}
-
-static gp_error_t finish(const gp_local_t *local, start_t *start, gp_fail_t *fail)
-{
-    if (start->ready_fd < 0) {
-        return GP_OK;
-    }
-    struct pollfd poll_fd = {.fd = start->ready_fd, .events = POLLIN};
-    char byte = 0;
-    int ready = poll(&poll_fd, 1, START_MS);
-    bool served = ready == 1 && read(start->ready_fd, &byte, 1) == 1;
-    close(start->ready_fd);
-    start->ready_fd = -1;
-    if (served) {
-        return GP_OK;
-    }
-    char why[512];
-    last_words(local, start->name, why, sizeof why);
-    waitpid(start->pid, NULL, WNOHANG);
-    return gp_fail(fail, GP_E_NO_AGENT, "%s did not come up: %s", start->name, why);
-}
-
-static gp_error_t spawn_on(const gp_local_t *local, const char *name, const char *listen,
-                           gp_fail_t *fail)
-{
-    start_t start;
-    gp_error_t error = begin(local, name, listen, &start, fail);
-    return error == GP_OK ? finish(local, &start, fail) : error;
-}
-
-gp_error_t gp_local_spawn(const gp_local_t *local, const char *name, gp_fail_t *fail)
-{
-    return spawn_on(local, name, "", fail);
-}
-
 /* ---- asking ---------------------------------------------------------------------------------- */
 
 static gp_error_t ask(const gp_local_t *local, const char *name, const gp_http_ask_t *what,
@@ -294,11 +155,54 @@ static gp_error_t invite(const gp_local_t *local, uint32_t uses, char token[GP_T
 
 /* ---- coming up ------------------------------------------------------------------------------- */
 
-static gp_error_t found_first(const gp_local_t *local, const char *region, gp_fail_t *fail)
+/* A grid that comes up. */
+typedef struct up {
+    const gp_local_t *local;
+    const char *region;
+    uint32_t count;
+    gp_until_t until;
+    gp_process_t *processes;
+    char leader[GP_NAME_MAX + 1];
+} up_t;
+
+static gp_until_t until_of(const gp_local_t *local)
 {
-    gp_found_params_t params = {.root = local->dir,
+    return (gp_until_t){.end_ms = local->timeout_ms == 0 ? 0 : gp_until_now() + local->timeout_ms,
+                        .wake = local->wake};
+}
+
+static gp_error_t start(const gp_local_t *local, const char *name, const char *listen,
+                        gp_process_t *ret_process, gp_fail_t *fail)
+{
+    gp_process_params_t params = {
+        .program = local->program, .dir = local->dir, .name = name, .listen = listen};
+    return gp_process_start(&params, ret_process, fail);
+}
+
+/* Starts one and waits until it serves; one that does not in time is ended again. */
+static gp_error_t start_on(const gp_local_t *local, const char *name, const char *listen,
+                           const gp_until_t *until, gp_fail_t *fail)
+{
+    gp_process_t process;
+    gp_error_t error = start(local, name, listen, &process, fail);
+    if (error == GP_OK) {
+        error = gp_process_wait(&process, until, fail);
+        gp_process_drop(&process);
+    }
+    return error;
+}
+
+gp_error_t gp_local_spawn(const gp_local_t *local, const char *name, gp_fail_t *fail)
+{
+    gp_until_t until = until_of(local);
+    return start_on(local, name, "", &until, fail);
+}
+
+static gp_error_t found_first(const up_t *up, gp_fail_t *fail)
+{
+    gp_found_params_t params = {.root = up->local->dir,
                                 .name = "n1",
-                                .region = region,
+                                .region = up->region,
                                 .listen = LISTEN,
                                 .now_ms = wall_ms(),
                                 .sim = true};
@@ -306,27 +210,26 @@ static gp_error_t found_first(const gp_local_t *local, const char *region, gp_fa
     return gp_found(&params, &result, fail);
 }
 
-static gp_error_t join_one(const gp_local_t *local, const char *name, const char *region,
-                           const char *token, gp_fail_t *fail)
+static gp_error_t join_one(const up_t *up, const char *name, const char *token, gp_fail_t *fail)
 {
-    gp_join_params_t params = {.root = local->dir,
+    gp_join_params_t params = {.root = up->local->dir,
                                .name = name,
-                               .region = region,
+                               .region = up->region,
                                .token = token,
                                .listen = LISTEN,
                                .now_ms = wall_ms(),
                                .sim = true};
+    char what[GP_NAME_MAX + 32];
     gp_setup_result_t result;
-    return gp_join(&params, gp_exchange, NULL, &result, fail);
+    snprintf(what, sizeof what, "%s has not joined yet", name);
+    gp_error_t error = gp_until_check(&up->until, what, fail);
+    return error == GP_OK ? gp_join(&params, gp_exchange, NULL, &result, fail) : error;
 }
 
 /* Several machines join at once, as they would: each waits mostly for disks and for answers. */
 typedef struct joining {
-    const gp_local_t *local;
-    const char *region;
+    up_t *up;
     const char *token;
-    start_t *starts;
-    uint32_t count;
     atomic_uint next;
     pthread_mutex_t mutex; /* of what is below: the first failure */
     gp_error_t error;
@@ -346,21 +249,22 @@ static void note_failure(joining_t *joining, gp_error_t error, const gp_fail_t *
 static void *join_some(void *context)
 {
     joining_t *joining = context;
+    up_t *up = joining->up;
     for (;;) {
         uint32_t i = atomic_fetch_add(&joining->next, 1);
-        if (i >= joining->count) {
+        if (i >= up->count) {
             return NULL;
         }
         char name[GP_NAME_MAX + 1];
         gp_fail_t fail = {0};
         snprintf(name, sizeof name, "n%u", i + 1);
-        gp_error_t error = join_one(joining->local, name, joining->region, joining->token, &fail);
+        gp_error_t error = join_one(up, name, joining->token, &fail);
         if (error == GP_OK) {
-            error = begin(joining->local, name, "", &joining->starts[i], &fail);
+            error = start(up->local, name, "", &up->processes[i], &fail);
         }
         if (error != GP_OK) {
             note_failure(joining, error, &fail);
-            atomic_store(&joining->next, joining->count);
+            atomic_store(&joining->next, up->count);
         }
     }
 }
@@ -380,19 +284,12 @@ static void join_in_parallel(joining_t *joining)
     }
 }
 
-static gp_error_t join_all(const gp_local_t *local, uint32_t count, const char *region,
-                           start_t *starts, gp_fail_t *fail)
+static gp_error_t join_all(up_t *up, gp_fail_t *fail)
 {
     char token[GP_TOKEN_TEXT_MAX];
-    joining_t joining = {.local = local,
-                         .region = region,
-                         .token = token,
-                         .starts = starts,
-                         .count = count,
-                         .next = 1,
-                         .mutex = PTHREAD_MUTEX_INITIALIZER};
-    if (count > 1) {
-        gp_error_t error = invite(local, count - 1, token, fail);
+    joining_t joining = {.up = up, .token = token, .next = 1, .mutex = PTHREAD_MUTEX_INITIALIZER};
+    if (up->count > 1) {
+        gp_error_t error = invite(up->local, up->count - 1, token, fail);
         if (error != GP_OK) {
             return error;
         }
@@ -403,37 +300,33 @@ static gp_error_t join_all(const gp_local_t *local, uint32_t count, const char *
     if (error != GP_OK) {
         *fail = joining.fail;
     }
-    for (uint32_t i = 1; i < count; i++) {
-        gp_error_t failed = finish(local, &starts[i], error == GP_OK ? fail : NULL);
-        error = error == GP_OK ? failed : error;
+    for (uint32_t i = 1; error == GP_OK && i < up->count; i++) {
+        error = gp_process_wait(&up->processes[i], &up->until, fail);
     }
     return error;
 }
 
 /* Each answers when it sees all, so one after the other takes as long as the slowest. */
-static gp_error_t wait_for_all(const gp_local_t *local, uint32_t count,
-                               char leader[GP_NAME_MAX + 1], gp_fail_t *fail)
+static gp_error_t wait_for_all(up_t *up, gp_fail_t *fail)
 {
-    uint64_t end = now_ms() + local->timeout_ms;
-    char path[128];
-    leader[0] = '\0';
-    for (uint32_t i = 0; i < count; i++) {
-        char name[GP_NAME_MAX + 1];
+    for (uint32_t i = 0; i < up->count; i++) {
+        char path[128], name[GP_NAME_MAX + 1], what[GP_NAME_MAX + 64];
         json_t *document = NULL;
-        uint64_t now = now_ms();
-        uint64_t left = end > now ? end - now : 1;
+        uint64_t left = gp_until_left(&up->until, AGREE_MS) + 1;
         snprintf(name, sizeof name, "n%u", i + 1);
-        snprintf(path, sizeof path, "/v1/wait?members=%u&leader=quorum&timeout_ms=%llu", count,
+        snprintf(what, sizeof what, "%s does not see %u machines and a super-peer", name,
+                 up->count);
+        snprintf(path, sizeof path, "/v1/wait?members=%u&leader=quorum&timeout_ms=%llu", up->count,
                  (unsigned long long)left);
-        gp_http_ask_t what = {
-            .method = "GET", .path = path, .timeout_ms = left + ASK_MS, .wake = -1};
-        gp_error_t error = ask(local, name, &what, &document);
+        gp_http_ask_t ask_for = {
+            .method = "GET", .path = path, .timeout_ms = left, .wake = up->until.wake};
+        gp_error_t error = ask(up->local, name, &ask_for, &document);
         if (error != GP_OK) {
-            return gp_fail(fail, error, "%s does not see %u machines and a super-peer", name,
-                           count);
+            gp_error_t given_up = gp_until_check(&up->until, what, fail);
+            return given_up != GP_OK ? given_up : gp_fail(fail, error, "%s", what);
         }
         const char *named = json_string_value(json_object_get(first_item(document), "leader"));
-        snprintf(leader, GP_NAME_MAX + 1, "%s", named == NULL ? "" : named);
+        snprintf(up->leader, sizeof up->leader, "%s", named == NULL ? "" : named);
         json_decref(document);
     }
     return GP_OK;
@@ -454,37 +347,41 @@ static gp_error_t refuse_if_used(const gp_local_t *local, gp_fail_t *fail)
     return error;
 }
 
+/* Takes down what there is of a grid that did not come up, and says so behind the reason. */
+static void give_up(up_t *up, gp_fail_t *fail)
+{
+    json_t *document = NULL;
+    for (uint32_t i = 0; i < up->count; i++) {
+        gp_process_drop(&up->processes[i]);
+    }
+    gp_error_t error = gp_local_down(up->local, &document, NULL);
+    size_t used = strlen(fail->text);
+    snprintf(fail->text + used, sizeof fail->text - used, "; %s",
+             error == GP_OK ? "what was started is ended and removed"
+                            : "what was started could not all be removed: gridpeer sim down");
+    json_decref(document);
+}
+
 /* All of them come up, or none stays. */
-static gp_error_t up_all(const gp_local_t *local, uint32_t count, const char *region,
-                         char leader[GP_NAME_MAX + 1], gp_fail_t *fail)
+static gp_error_t up_all(up_t *up, gp_fail_t *fail)
 {
     /* Until the first is founded there is nothing of ours: somebody else may just be founding. */
-    gp_error_t error = found_first(local, region, fail);
+    gp_error_t error = found_first(up, fail);
     if (error != GP_OK) {
         return error;
     }
-    start_t *starts = calloc(count, sizeof *starts);
-    if (starts == NULL) {
-        error = gp_fail(fail, GP_E_MEMORY, "no memory for %u agents", count);
-    }
-    for (uint32_t i = 0; error == GP_OK && i < count; i++) {
-        starts[i].ready_fd = -1;
+    error = start(up->local, "n1", "", &up->processes[0], fail);
+    if (error == GP_OK) {
+        error = gp_process_wait(&up->processes[0], &up->until, fail);
     }
     if (error == GP_OK) {
-        error = gp_local_spawn(local, "n1", fail);
+        error = join_all(up, fail);
     }
     if (error == GP_OK) {
-        error = join_all(local, count, region, starts, fail);
+        error = wait_for_all(up, fail);
     }
-    if (error == GP_OK) {
-        error = wait_for_all(local, count, leader, fail);
-    }
-    free(starts);
     if (error != GP_OK) {
-        json_t *document = NULL;
-        gp_error_t ignored = gp_local_down(local, &document, NULL);
-        (void)ignored; /* the first failure is the one to tell */
-        json_decref(document);
+        give_up(up, fail);
     }
     return error;
 }
@@ -493,14 +390,22 @@ gp_error_t gp_local_up(const gp_local_t *local, uint32_t count, const char *regi
                        json_t **ret_document, gp_fail_t *fail)
 {
     assert(count > 0 && count <= GP_LOCAL_AGENTS_MAX);
-    char leader[GP_NAME_MAX + 1];
-    uint64_t began = now_ms();
+    uint64_t began = gp_until_now();
+    up_t up = {.local = local, .region = region, .count = count, .until = until_of(local)};
     gp_error_t error = refuse_if_used(local, fail);
     if (error != GP_OK) {
         return error;
     }
-    error = up_all(local, count, region, leader, fail);
-    uint64_t agreed = now_ms() - began;
+    up.processes = calloc(count, sizeof *up.processes);
+    if (up.processes == NULL) {
+        return gp_fail(fail, GP_E_MEMORY, "no memory for %u agents", count);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        up.processes[i].ready_fd = -1;
+    }
+    error = up_all(&up, fail);
+    uint64_t agreed = gp_until_now() - began;
+    free(up.processes);
     if (error == GP_OK) {
         error = gp_local_status(local, ret_document, fail);
     }
@@ -508,7 +413,7 @@ gp_error_t gp_local_up(const gp_local_t *local, uint32_t count, const char *regi
         return error;
     }
     json_object_set_new(*ret_document, "agreed_ms", json_integer((json_int_t)agreed));
-    json_object_set_new(*ret_document, "leader", json_string(leader));
+    json_object_set_new(*ret_document, "leader", json_string(up.leader));
     return GP_OK;
 }
 
@@ -616,7 +521,7 @@ static void stop_agent(int fd, bool gently, uint64_t end)
         (void)send_and_wait(fd, SIGCONT, 0); /* a frozen one goes too */
         return;
     }
-    uint64_t now = now_ms();
+    uint64_t now = gp_until_now();
     struct pollfd ended = {.fd = fd, .events = POLLIN};
     if (poll(&ended, 1, end > now ? (int)(end - now) : 0) != 1) {
         (void)send_and_wait(fd, SIGKILL, STOP_MS);
@@ -649,7 +554,7 @@ gp_error_t gp_local_down(const gp_local_t *local, json_t **ret_document, gp_fail
                         json_string_value(json_array_get(others, 0)));
     }
     /* All at once: first in good order, so that programs that they run end too, then by force. */
-    uint64_t end = now_ms() + STOP_MS;
+    uint64_t end = gp_until_now() + STOP_MS;
     for (int round = 0; round < 2; round++) {
         for (size_t i = 0; i < count; i++) {
             const json_t *item = json_array_get(items, i);
@@ -683,7 +588,7 @@ gp_error_t gp_local_signal(const gp_local_t *local, const char *const *names, ui
     for (uint32_t i = 0; i < count; i++) {
         int fd = open_agent(local, names[i]);
         if (fd < 0) {
-            return gp_fail(fail, GP_E_NODE_UNKNOWN, "no agent %s runs in %s", names[i], local->dir);
+            return gp_fail(fail, GP_E_SIM_STOPPED, "%s in %s", names[i], local->dir);
         }
         int sent = number == SIGKILL ? (send_and_wait(fd, number, STOP_MS) ? 0 : -1)
                                      : pidfd_send_signal(fd, number, NULL, 0);
@@ -743,6 +648,7 @@ static void last_address(const gp_local_t *local, const char *name,
 gp_error_t gp_local_start(const gp_local_t *local, const char *const *names, uint32_t count,
                           gp_fail_t *fail)
 {
+    gp_until_t until = until_of(local);
     gp_error_t error = names_check(local, names, count, fail);
     if (error != GP_OK) {
         return error;
@@ -750,18 +656,18 @@ gp_error_t gp_local_start(const gp_local_t *local, const char *const *names, uin
     for (uint32_t i = 0; i < count; i++) {
         long pid = 0;
         if (gp_state_in_use(local->dir, names[i], &pid)) {
-            return gp_fail(fail, GP_E_STATE_LOCKED, "%s runs already, as process %ld", names[i],
+            return gp_fail(fail, GP_E_AGENT_RUNS, "%s in %s is process %ld", names[i], local->dir,
                            pid);
         }
+    }
+    for (uint32_t i = 0; error == GP_OK && i < count; i++) {
         char address[GP_ADDRESS_MAX + 1];
         last_address(local, names[i], address);
-        error = spawn_on(local, names[i], address, fail);
-        if (error != GP_OK && address[0] != '\0') {
-            error = spawn_on(local, names[i], "", fail); /* somebody took the port meanwhile */
-        }
-        if (error != GP_OK) {
-            return error;
+        error = start_on(local, names[i], address, &until, fail);
+        if (error == GP_E_NO_AGENT && address[0] != '\0') {
+            /* somebody took the port meanwhile */
+            error = start_on(local, names[i], "", &until, fail);
         }
     }
-    return GP_OK;
+    return error;
 }

@@ -20,14 +20,15 @@
 typedef struct gp_local {
     const char *dir;     /* DIR of the state directories */
     const char *program; /* what to start as an agent */
-    uint64_t timeout_ms; /* for all to agree */
+    uint64_t timeout_ms; /* for coming up, or starting again; 0: no limit */
+    int wake;            /* readable when the user gave up; -1: none */
 } gp_local_t;
 
 /*
  * Starts `count` agents and waits until all agree on their members and their super-peer. The
  * document (kind "sim") has agreed_ms and leader beside its items. On failure all are stopped and
- * removed. GP_E_SIM_EXISTS: a simulated grid is in DIR already; GP_E_SIM_OTHER: a machine that
- * was not made here.
+ * removed, also with GP_E_TIMED_OUT and GP_E_INTERRUPTED. GP_E_SIM_EXISTS: a simulated grid is in
+ * DIR already; GP_E_SIM_OTHER: a machine that was not made here.
  */
 GP_MUST_CHECK gp_error_t gp_local_up(const gp_local_t *local, uint32_t count, const char *region,
                                      json_t **ret_document, gp_fail_t *fail);
@@ -44,13 +45,14 @@ GP_MUST_CHECK gp_error_t gp_local_status(const gp_local_t *local, json_t **ret_d
                                          gp_fail_t *fail);
 
 /*
- * Sends `number` (SIGKILL, SIGSTOP, SIGCONT) to the named agents. GP_E_NODE_UNKNOWN; with
- * GP_E_SIM_OTHER none was touched.
+ * Sends `number` (SIGKILL, SIGSTOP, SIGCONT) to the named agents. GP_E_SIM_STOPPED: one has no
+ * process; with GP_E_NODE_UNKNOWN and GP_E_SIM_OTHER none was touched.
  */
 GP_MUST_CHECK gp_error_t gp_local_signal(const gp_local_t *local, const char *const *names,
                                          uint32_t count, int number, gp_fail_t *fail);
 
-/* Starts the named agents again, with the state they had. */
+/* Starts the named agents again, with the state they had. With GP_E_AGENT_RUNS,
+ * GP_E_NODE_UNKNOWN and GP_E_SIM_OTHER none was started. */
 GP_MUST_CHECK gp_error_t gp_local_start(const gp_local_t *local, const char *const *names,
                                         uint32_t count, gp_fail_t *fail);
 

@@ -25,6 +25,14 @@ static bool all_agree(run_t *run)
     return true;
 }
 
+/* Runs the world until then; false: an invariant was violated, or it is enough. */
+static bool advance(run_t *run, gp_usec_t until)
+{
+    const gp_sim_params_t *params = run->params;
+    run->result->stopped = params->enough != NULL && params->enough(params->context);
+    return !run->result->stopped && gp_world_run(run->world, until);
+}
+
 static void report(run_t *run)
 {
     gp_usec_t now = gp_world_now(run->world);
@@ -57,12 +65,12 @@ static void ask(run_t *run)
     }
 }
 
-/* Goes on in slices so that users ask and progress shows; false: an invariant was violated. */
+/* Goes on in slices so that users ask and progress shows; false as advance. */
 static bool go_on(run_t *run, gp_usec_t until)
 {
     while (gp_world_now(run->world) < until) {
         gp_usec_t next = gp_world_now(run->world) + GP_SECOND;
-        if (!gp_world_run(run->world, next < until ? next : until)) {
+        if (!advance(run, next < until ? next : until)) {
             return false;
         }
         ask(run);
@@ -75,7 +83,7 @@ static bool come_up(run_t *run)
 {
     for (uint32_t i = 0; i < run->params->nodes; i++) {
         gp_world_start(run->world, i);
-        if (!gp_world_run(run->world, gp_world_now(run->world) + 500)) {
+        if (!advance(run, gp_world_now(run->world) + 500)) {
             return false;
         }
     }
@@ -85,7 +93,7 @@ static bool come_up(run_t *run)
             run->result->agreed_us = gp_world_now(run->world);
             return true;
         }
-        if (!gp_world_run(run->world, gp_world_now(run->world) + 10 * GP_MSEC)) {
+        if (!advance(run, gp_world_now(run->world) + 10 * GP_MSEC)) {
             return false;
         }
     }
@@ -109,7 +117,7 @@ static bool heal(run_t *run)
     gp_usec_t start = gp_world_now(run->world);
     while (gp_world_now(run->world) < start + GP_SIM_HEAL_US) {
         gp_world_heal(run->world);
-        if (!gp_world_run(run->world, gp_world_now(run->world) + 100 * GP_MSEC)) {
+        if (!advance(run, gp_world_now(run->world) + 100 * GP_MSEC)) {
             return false;
         }
         if (all_agree(run)) {
@@ -133,6 +141,7 @@ static void conclude(run_t *run)
     gp_sim_result_t *result = run->result;
     result->trace_hash = gp_world_trace_hash(run->world);
     result->stats = *gp_world_stats(run->world);
+    result->reached_us = gp_world_now(run->world);
     const char *violation = gp_world_violation(run->world);
     result->safe = violation[0] == '\0';
     if (!result->safe) {
@@ -152,14 +161,16 @@ gp_error_t gp_sim_run(const gp_sim_params_t *params, gp_sim_result_t *ret_result
     config.group_size = params->group_size;
     config.ed25519 = params->ed25519;
     config.check_every = params->nodes <= 100 ? 1 : 64;
-    if (params->length_us < 60 * GP_SECOND) {
+    if (params->length_us < GP_SIM_LENGTH_MIN_US || params->nodes == 0 ||
+        params->nodes > GP_SIM_NODES_MAX || params->group_size == 0 ||
+        params->group_size > GP_MEMBERS_MAX) {
         return GP_E_USAGE;
     }
     *ret_result = (gp_sim_result_t){0};
     run_t run = {.params = params, .result = ret_result};
     run.world = gp_world_new(&config);
     if (run.world == NULL) {
-        return GP_E_USAGE;
+        return GP_E_MEMORY;
     }
     if (!gp_nemesis_init(&run.nemesis, run.world, &config)) {
         gp_world_free(run.world);

@@ -9,7 +9,8 @@
 
 #include "agent/lab/world.h"
 
-#define GP_SIM_HEAL_US (90 * GP_SECOND)
+#define GP_SIM_HEAL_US       (90 * GP_SECOND)
+#define GP_SIM_LENGTH_MIN_US (60 * GP_SECOND)
 
 typedef struct gp_sim_params {
     uint32_t nodes;
@@ -20,6 +21,8 @@ typedef struct gp_sim_params {
     bool ed25519;
     /* Called about each 1/100 of the way with what is done of it, permille; may be NULL. */
     void (*progress)(void *context, uint32_t permille, const gp_world_stats_t *stats);
+    /* Asked again and again: true ends the run where it is. May be NULL. */
+    bool (*enough)(void *context);
     void *context;
     gp_world_watch_t *watch; /* sees each notice; may be NULL */
 } gp_sim_params_t;
@@ -27,9 +30,11 @@ typedef struct gp_sim_params {
 typedef struct gp_sim_result {
     uint64_t trace_hash;
     gp_world_stats_t stats;
-    gp_usec_t agreed_us; /* from the start until all first agreed */
-    gp_usec_t healed_us; /* from the healing until all agreed again */
+    gp_usec_t agreed_us;  /* from the start until all first agreed */
+    gp_usec_t healed_us;  /* from the healing until all agreed again */
+    gp_usec_t reached_us; /* of grid time */
     uint32_t groups;
+    bool stopped; /* enough: not known to be live */
     bool safe;
     bool live;
     char why[256]; /* what was violated, or why it is not live */

@@ -1,10 +1,12 @@
 #include "agent/main/backend.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -119,7 +121,7 @@ static gp_local_t local_of(const char *dir, uint64_t timeout_ms, char *program, 
 {
     ssize_t n = readlink("/proc/self/exe", program, size - 1);
     program[n < 0 ? 0 : n] = '\0';
-    return (gp_local_t){.dir = dir, .program = program, .timeout_ms = timeout_ms};
+    return (gp_local_t){.dir = dir, .program = program, .timeout_ms = timeout_ms, .wake = -1};
 }
 
 static gp_error_t backend_start_agent(const gp_cli_agent_t *request, gp_cli_fault_t *fault)
@@ -150,6 +152,31 @@ static gp_error_t sim_signal(const gp_local_t *local, const gp_cli_sim_t *reques
     return gp_local_signal(local, request->targets, request->target_count, number, fail);
 }
 
+/*
+ * While a grid comes up, Ctrl-C and its like are a descriptor that is readable, so that what was
+ * started can be taken down again.
+ */
+static gp_error_t sim_up(gp_local_t *local, const gp_cli_sim_t *request, json_t **ret_document,
+                         gp_fail_t *fail)
+{
+    struct signalfd_siginfo taken;
+    sigset_t set, before;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &set, &before);
+    local->wake = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    gp_error_t error = gp_local_up(local, request->count, request->region, ret_document, fail);
+    while (local->wake >= 0 && read(local->wake, &taken, sizeof taken) > 0) {
+    }
+    if (local->wake >= 0) {
+        close(local->wake);
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return error;
+}
+
 static gp_error_t backend_sim(const gp_cli_sim_t *request, json_t **ret_document,
                               gp_cli_fault_t *fault)
 {
@@ -159,8 +186,7 @@ static gp_error_t backend_sim(const gp_cli_sim_t *request, json_t **ret_document
     gp_error_t error = GP_OK;
     switch (request->verb) {
     case GP_CLI_SIM_UP:
-        error = gp_local_up(&local, request->count, request->region, ret_document, &fail);
-        return told(error, &fail, fault);
+        return told(sim_up(&local, request, ret_document, &fail), &fail, fault);
     case GP_CLI_SIM_DOWN:
         return told(gp_local_down(&local, ret_document, &fail), &fail, fault);
     case GP_CLI_SIM_STATUS:
@@ -187,9 +213,23 @@ static gp_error_t backend_sim(const gp_cli_sim_t *request, json_t **ret_document
 /* ---- the simulator --------------------------------------------------------------------------- */
 
 typedef struct telling {
-    FILE *story;   /* NULL: not asked for */
-    bool progress; /* a terminal is there to look at it */
+    FILE *story;     /* NULL: not asked for */
+    bool progress;   /* a terminal is there to look at it */
+    uint64_t end_ms; /* on this machine's steady clock; 0: no limit */
 } telling_t;
+
+static uint64_t clock_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static bool tell_enough(void *context)
+{
+    const telling_t *telling = context;
+    return telling->end_ms != 0 && clock_ms() >= telling->end_ms;
+}
 
 static const char *sim_name(void *context, const gp_id_t *id)
 {
@@ -263,14 +303,42 @@ static json_t *result_json(const gp_sim_params_t *params, const gp_sim_result_t 
         "violations", violations, "wall_ms", (json_int_t)wall);
 }
 
+static gp_error_t sim_run_failed(gp_error_t error, gp_cli_fault_t *fault)
+{
+    if (error == GP_E_USAGE) {
+        snprintf(fault->detail, sizeof fault->detail,
+                 "--nodes is 1 to %d, --group-size 1 to %d, --hours a minute at least",
+                 GP_SIM_NODES_MAX, GP_MEMBERS_MAX);
+    } else {
+        snprintf(fault->detail, sizeof fault->detail, "the simulator needs more than there is");
+    }
+    return error;
+}
+
+/* The time is up: how far did it come? */
+static gp_error_t sim_run_stopped(const gp_cli_sim_run_t *request, const gp_sim_result_t *result,
+                                  gp_cli_fault_t *fault)
+{
+    snprintf(fault->detail, sizeof fault->detail,
+             "after %llu ms the simulator was at %llu of %llu s of grid time, %llu events, without "
+             "a violation so far",
+             (unsigned long long)request->timeout_ms,
+             (unsigned long long)(result->reached_us / GP_SECOND),
+             (unsigned long long)(request->duration_ms / 1000),
+             (unsigned long long)result->stats.events);
+    return GP_E_TIMED_OUT;
+}
+
 static gp_error_t backend_sim_run(const gp_cli_sim_run_t *request, json_t **ret_document,
                                   gp_cli_fault_t *fault)
 {
-    telling_t telling = {.progress = isatty(STDERR_FILENO) == 1};
+    telling_t telling = {.progress = isatty(STDERR_FILENO) == 1,
+                         .end_ms = request->timeout_ms == 0 ? 0 : clock_ms() + request->timeout_ms};
     if (request->story != NULL) {
         telling.story = fopen(request->story, "we");
         if (telling.story == NULL) {
-            snprintf(fault->detail, sizeof fault->detail, "cannot write %s", request->story);
+            snprintf(fault->detail, sizeof fault->detail, "cannot write %s: %s", request->story,
+                     strerror(errno));
             return GP_E_STATE_IO;
         }
     }
@@ -281,6 +349,7 @@ static gp_error_t backend_sim_run(const gp_cli_sim_run_t *request, json_t **ret_
                               .faults = !request->calm,
                               .ed25519 = request->ed25519,
                               .progress = tell_progress,
+                              .enough = tell_enough,
                               .context = &telling,
                               .watch = tell_story};
     gp_sim_result_t result;
@@ -293,11 +362,10 @@ static gp_error_t backend_sim_run(const gp_cli_sim_run_t *request, json_t **ret_
         fclose(telling.story);
     }
     if (error != GP_OK) {
-        snprintf(fault->detail, sizeof fault->detail,
-                 "the simulator takes 1 to %d machines in sub-Grids of 1 to %d, for a minute or "
-                 "more",
-                 GP_WORLD_NODES_MAX, GP_MEMBERS_MAX);
-        return error;
+        return sim_run_failed(error, fault);
+    }
+    if (result.stopped && result.safe) {
+        return sim_run_stopped(request, &result, fault);
     }
     *ret_document = gp_document_new("sim-run", wall_ms(), false);
     gp_document_add(*ret_document, result_json(&params, &result, wall_ms() - began));

@@ -27,7 +27,7 @@ t_beside_a_real_one() {
     js 'd["items"] == [] and d["others"] == ["a"]' <<<"$OUT" || bad "$OUT"
     [ "$pid" = "$(pid_of "$ROOT/a/a")" ] && ! gone "$pid" || bad "the agent was ended"
     [ -e "$ROOT/a/a/root.key" ] && [ "$before" = "$(files "$ROOT/a")" ] || bad "files changed"
-    get on a status
+    get on a stop
     want 0
 }
 
@@ -50,6 +50,64 @@ t_among_simulated_ones() {
     want 0
     get "$G" leave --dir "$DIR"
     want 0
+}
+
+t_messages() {
+    get sim up 2
+    want 0
+    get sim up 2
+    want 5 'up here already' "next: gridpeer sim down --dir $DIR"
+    [[ $ERR != *--name* ]] || bad "$ERR"
+    get sim start n77
+    want 1 'no such machine' n77 "next: gridpeer sim status --dir $DIR"
+    get sim start n2
+    want 5 'runs already' 'n2 in'
+    get sim kill n2
+    want 0
+    for verb in kill freeze thaw; do
+        get sim $verb n2
+        want 1 'is stopped: n2' "next: gridpeer sim start n2 --dir $DIR"
+    done
+    get sim start n2 n1
+    want 5 'n1 in'
+    get sim status --json
+    js '[x["alive"] for x in d["items"]] == [True, False]' <<<"$OUT" || bad "n2 was started beside the refused one: $OUT"
+    get sim down
+    want 0
+}
+
+nothing_stays() {
+    [ -z "$(ls -A "$DIR")" ] || bad "something stays: $(find "$DIR")"
+    ended() { [ -z "$(ours)" ]; }
+    until_true 5 ended || bad "still running: $(ours)"
+}
+
+t_timeout() {
+    get sim up 40 --timeout 100ms
+    want 6 'is ended and removed' '--timeout'
+    nothing_stays
+}
+
+t_interrupted() {
+    # When two, or eight, are there: in the middle of the joins.
+    local signal pid count rc
+    for signal in INT TERM HUP; do
+        for count in 1 2 8; do
+            # A command in the background of a script ignores Ctrl-C unless it is told not to.
+            "$PYTHON" -ISc 'import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execv(sys.argv[1], sys.argv[1:])' "$G" sim up 40 --dir "$DIR" >/dev/null 2>"$ROOT/said" &
+            pid=$!
+            there() { [ "$(find "$DIR" -mindepth 1 -maxdepth 1 -name 'n*' | wc -l)" -ge "$count" ]; }
+            until_true 10 there || bad "it does not begin: $(cat "$ROOT/said")"
+            kill -$signal $pid
+            wait $pid
+            rc=$?
+            [ $rc -eq 1 ] || bad "SIG$signal after $count: exit code $rc: $(cat "$ROOT/said")"
+            grep -q 'interrupted: .* is ended and removed' "$ROOT/said" || bad "$(cat "$ROOT/said")"
+            nothing_stays
+        done
+    done
 }
 
 # plain COMMAND...: without --dir, as in the README; where root has its state is ours for once.
@@ -91,7 +149,7 @@ t_by_default() {
     [ -z "$(find "$ROOT/state" -mindepth 2)" ] || bad "$(find "$ROOT/state" -mindepth 2)"
 }
 
-for name in beside_a_real_one among_simulated_ones by_default; do
+for name in beside_a_real_one among_simulated_ones messages timeout interrupted by_default; do
     try_case $name t_$name
 done
 finish

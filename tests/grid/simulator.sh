@@ -34,6 +34,7 @@ t_document() {
     get "$G" sim run --nodes 10 --hours 0.05 --seed 1
     want 0
     grep -q '^trace_hash  *[0-9a-f]\{16\}$' <<<"$OUT" && grep -q '^violations  *0$' <<<"$OUT" || bad "$OUT"
+    grep -q '^faults  *loss [0-9]*, duplicate ' <<<"$OUT" && grep -q '^verdict  *safe' <<<"$OUT" || bad "$OUT"
 }
 
 t_signatures() {
@@ -53,13 +54,26 @@ t_story() {
     [ "$RC" -ne 0 ] || bad "a story that can't be written"
 }
 
+t_timeout() {
+    # Longer than any machine needs to be slow for: it must say how far it came.
+    get "$G" sim run --nodes 200 --hours 1000 --timeout 500ms
+    want 6 'of 3600000 s of grid time' 'without a violation so far' '--timeout'
+    [ -z "$OUT" ] || bad "a result: $OUT"
+    get simulate --seed 7 --timeout 10m
+    want 0
+}
+
 t_usage() {
     get "$G" sim run --nodes 0
     want 64
     get "$G" sim run --nodes nonsense
     want 64
+    get "$G" sim run --nodes 100001
+    want 64 '--nodes must be 1 to 100000'
     get "$G" sim run --hours -1
     want 64
+    get "$G" sim run --hours 0.01
+    want 64 '--hours must be 0.017 (a minute) to 1000'
     get "$G" sim run --group-size 1000
     want 64
     get "$G" sim up 0 --dir "$ROOT/none"
@@ -70,7 +84,7 @@ t_usage() {
     want 1 n1
 }
 
-for name in same_seed document signatures story usage; do
+for name in same_seed document signatures story timeout usage; do
     try_case $name t_$name
 done
 finish

@@ -547,6 +547,49 @@ static void sims_have_a_directory_of_their_own(void **state)
     assert_int_equal(unsetenv("GRIDPEER_DIR"), 0);
 }
 
+static void a_sim_says_what_to_type_next(void **state)
+{
+    static const struct {
+        const char *line;
+        gp_error_t error;
+        int code;
+        const char *next;
+    } cases[] = {
+        {"sim start n77", GP_E_NODE_UNKNOWN, 1, "next: gridpeer sim status --dir /tmp/"},
+        {"sim start n3", GP_E_AGENT_RUNS, 5, "next: gridpeer sim status --dir /tmp/"},
+        {"sim kill n3", GP_E_SIM_STOPPED, 1, "next: gridpeer sim start n3 --dir /tmp/"},
+        {"sim kill n3 n4", GP_E_SIM_STOPPED, 1, "next: gridpeer sim start NAME --dir /tmp/"},
+        {"sim kill ../x", GP_OK, 1, "next: gridpeer sim status --dir /tmp/"},
+        {"sim up 3", GP_E_NO_AGENT, 69, "next: try again"},
+        {"sim start n3", GP_E_NO_AGENT, 69, "next: gridpeer sim status --dir /tmp/"},
+        {"sim up 3", GP_E_TIMED_OUT, 6, "next: wait longer: --timeout DURATION"},
+        {"sim up 3", GP_E_INTERRUPTED, 1, "gridpeer: interrupted: what the backend says"},
+    };
+    stage_t *stage = *state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        stage->backend_error = cases[i].error;
+        assert_int_equal(stage_run(stage, cases[i].line), cases[i].code);
+        assert_has(stage->err, cases[i].next);
+        assert_null(strstr(stage->err, "--name"));
+    }
+}
+
+static void hours_are_told_in_hours(void **state)
+{
+    static const char *const wrong[] = {"0.01", "0", "1000.1", "2000"};
+    stage_t *stage = *state;
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        char line[64];
+        (void)snprintf(line, sizeof line, "sim run --hours %s", wrong[i]);
+        assert_int_equal(stage_run(stage, line), 64);
+        assert_has(stage->err, "--hours must be 0.017 (a minute) to 1000, not '");
+        assert_has(stage->err, wrong[i]);
+        assert_string_equal(stage->backend, "");
+    }
+    assert_int_equal(stage_run(stage, "sim run --nodes 100001"), 64);
+    assert_has(stage->err, "--nodes must be 1 to 100000, not '100001'");
+}
+
 static void violations_exit_with_3(void **state)
 {
     stage_t *stage = *state;
@@ -559,12 +602,15 @@ static void violations_exit_with_3(void **state)
     assert_string_equal(stage->out, "seed         42\nnodes        10\nduration_ms  30 min\n"
                                     "trace_hash   abc\nevents       1000\n"
                                     "faults       loss 3, pause 1\nwall_ms      900 ms\n"
-                                    "violations   0\n");
+                                    "violations   0\n"
+                                    "verdict      safe at every step, and all agreed again in "
+                                    "the end\n");
     stage->backend_document =
         "{'schema':'gridpeer/v1','kind':'sim-run','as_of':'','partial':false,'items':[{'seed':42,"
         "'violations':['two mandates in term 4']}]}";
     assert_int_equal(stage_run(stage, "sim run --nodes 10 --seed 42 --calm"), 3);
-    assert_has(stage->out, "  two mandates in term 4\n");
+    assert_has(stage->out, "violations   1\n  two mandates in term 4\n");
+    assert_null(strstr(stage->out, "verdict"));
     assert_has(stage->err,
                "gridpeer sim run --nodes 10 --group-size 50 --hours 1 --seed 42 --calm");
     assert_int_equal(stage_run(stage, "sim run --nodes 10 --seed 42 --json"), 3);
@@ -722,6 +768,8 @@ int main(void)
         IDLE(sims_are_commanded),
         IDLE(sims_leave_others_alone),
         IDLE(sims_have_a_directory_of_their_own),
+        IDLE(a_sim_says_what_to_type_next),
+        IDLE(hours_are_told_in_hours),
         IDLE(violations_exit_with_3),
         IDLE(no_agent_exits_with_69),
         LIVE(one_of_several_must_be_named),
