@@ -17,12 +17,24 @@ static int level_check(gp_cli_t *cli, const char *level)
                         level);
 }
 
+static int agent_fail(gp_cli_t *cli, gp_error_t error, const char *detail)
+{
+    char words[GP_NAME_MAX + 32], look[3 * GP_CLI_PATH_MAX];
+    if (error != GP_E_AGENT_RUNS) {
+        return gp_cli_fail(cli, error, NULL, "%s", detail);
+    }
+    (void)snprintf(words, sizeof words, "status --node %s", cli->node);
+    gp_cli_next(cli, words, look, sizeof look);
+    return gp_cli_fail(cli, error, look, "%s", detail);
+}
+
 static int agent_run(gp_cli_t *cli)
 {
     gp_cli_fault_t fault = {""};
     gp_cli_agent_t request = {.place = {.dir = cli->dir},
                               .listen = gp_cli_text(&cli->args, "listen", NULL),
-                              .log_level = gp_cli_text(&cli->args, "log-level", NULL)};
+                              .log_level = gp_cli_text(&cli->args, "log-level", NULL),
+                              .timeout_ms = cli->timeout_ms};
     if (request.listen != NULL && gp_address_check(gp_text(request.listen), true) != GP_OK) {
         return gp_cli_fail(cli, GP_E_ADDRESS, NULL, "--listen '%s'", request.listen);
     }
@@ -36,7 +48,7 @@ static int agent_run(gp_cli_t *cli)
     gp_error_t error = background ? cli->backend->start_agent(&request, &fault)
                                   : cli->backend->agent_main(&request, &fault);
     if (error != GP_OK) {
-        return gp_cli_fail(cli, error, NULL, "%s", fault.detail);
+        return agent_fail(cli, error, fault.detail);
     }
     return background ? gp_cli_ready_wait(cli, cli->node) : GP_EXIT_DONE;
 }
@@ -58,5 +70,7 @@ const gp_cli_command_t gp_cli_agent = {
     .example = "gridpeer agent --node n1",
     .details =
         "Stays in the foreground and logs to stderr, as systemd wants it; SIGTERM and SIGINT "
-        "stop it in good order.",
+        "stop it in good order. With --background it gets the same options, logs to agent.log in "
+        "its state directory, and the command returns when it answers. Exit code 5: it runs "
+        "already.",
 };

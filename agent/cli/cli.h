@@ -66,8 +66,9 @@ typedef struct gp_cli_left {
 typedef struct gp_cli_agent {
     gp_cli_place_t place;
     const char *listen; /* or NULL: as configured */
-    const char
-        *log_level; /* "error", "warning", "notice", "info", "debug", or NULL: as configured */
+    /* "error", "warning", "notice", "info", "debug", or NULL: as configured */
+    const char *log_level;
+    uint64_t timeout_ms; /* for coming up in the background; 0: as the backend thinks */
 } gp_cli_agent_t;
 
 typedef enum gp_cli_sim_verb {
@@ -128,7 +129,7 @@ typedef struct gp_cli_backend {
      * until its API answers. */
     gp_error_t (*start_agent)(const gp_cli_agent_t *request, gp_cli_fault_t *fault);
 
-    /* Is the agent; returns when it has stopped. */
+    /* Is the agent; returns when it has stopped. Both: GP_E_AGENT_RUNS. */
     gp_error_t (*agent_main)(const gp_cli_agent_t *request, gp_cli_fault_t *fault);
 
     /* Real agents on this machine; *ret_document has kind "sim". */

@@ -171,20 +171,23 @@ static gp_until_t until_of(const gp_local_t *local)
                         .wake = local->wake};
 }
 
-static gp_error_t start(const gp_local_t *local, const char *name, const char *listen,
+static gp_error_t start(const gp_local_t *local, const gp_local_agent_t *agent,
                         gp_process_t *ret_process, gp_fail_t *fail)
 {
-    gp_process_params_t params = {
-        .program = local->program, .dir = local->dir, .name = name, .listen = listen};
+    gp_process_params_t params = {.program = local->program,
+                                  .dir = local->dir,
+                                  .name = agent->name,
+                                  .listen = agent->listen,
+                                  .log_level = agent->log_level};
     return gp_process_start(&params, ret_process, fail);
 }
 
 /* Starts one and waits until it serves; one that does not in time is ended again. */
-static gp_error_t start_on(const gp_local_t *local, const char *name, const char *listen,
-                           const gp_until_t *until, gp_fail_t *fail)
+static gp_error_t start_and_wait(const gp_local_t *local, const gp_local_agent_t *agent,
+                                 const gp_until_t *until, gp_fail_t *fail)
 {
     gp_process_t process;
-    gp_error_t error = start(local, name, listen, &process, fail);
+    gp_error_t error = start(local, agent, &process, fail);
     if (error == GP_OK) {
         error = gp_process_wait(&process, until, fail);
         gp_process_drop(&process);
@@ -192,10 +195,24 @@ static gp_error_t start_on(const gp_local_t *local, const char *name, const char
     return error;
 }
 
-gp_error_t gp_local_spawn(const gp_local_t *local, const char *name, gp_fail_t *fail)
+static gp_error_t refuse_if_runs(const gp_local_t *local, const char *name, gp_fail_t *fail)
 {
+    long pid = 0;
+    return gp_state_in_use(local->dir, name, &pid)
+               ? gp_fail(fail, GP_E_AGENT_RUNS, "%s in %s is process %ld", name, local->dir, pid)
+               : GP_OK;
+}
+
+gp_error_t gp_local_spawn(const gp_local_t *local, const gp_local_agent_t *agent, gp_fail_t *fail)
+{
+    char path[GP_STATE_PATH_MAX + GP_NAME_MAX + 2];
     gp_until_t until = until_of(local);
-    return start_on(local, name, "", &until, fail);
+    snprintf(path, sizeof path, "%s/%s", local->dir, agent->name);
+    if (access(path, F_OK) != 0 && errno == ENOENT) {
+        return gp_fail(fail, GP_E_STATE_MISSING, "%s does not exist", path);
+    }
+    gp_error_t error = refuse_if_runs(local, agent->name, fail);
+    return error == GP_OK ? start_and_wait(local, agent, &until, fail) : error;
 }
 
 static gp_error_t found_first(const up_t *up, gp_fail_t *fail)
@@ -260,7 +277,7 @@ static void *join_some(void *context)
         snprintf(name, sizeof name, "n%u", i + 1);
         gp_error_t error = join_one(up, name, joining->token, &fail);
         if (error == GP_OK) {
-            error = start(up->local, name, "", &up->processes[i], &fail);
+            error = start(up->local, &(gp_local_agent_t){.name = name}, &up->processes[i], &fail);
         }
         if (error != GP_OK) {
             note_failure(joining, error, &fail);
@@ -370,7 +387,7 @@ static gp_error_t up_all(up_t *up, gp_fail_t *fail)
     if (error != GP_OK) {
         return error;
     }
-    error = start(up->local, "n1", "", &up->processes[0], fail);
+    error = start(up->local, &(gp_local_agent_t){.name = "n1"}, &up->processes[0], fail);
     if (error == GP_OK) {
         error = gp_process_wait(&up->processes[0], &up->until, fail);
     }
@@ -650,23 +667,17 @@ gp_error_t gp_local_start(const gp_local_t *local, const char *const *names, uin
 {
     gp_until_t until = until_of(local);
     gp_error_t error = names_check(local, names, count, fail);
-    if (error != GP_OK) {
-        return error;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        long pid = 0;
-        if (gp_state_in_use(local->dir, names[i], &pid)) {
-            return gp_fail(fail, GP_E_AGENT_RUNS, "%s in %s is process %ld", names[i], local->dir,
-                           pid);
-        }
+    for (uint32_t i = 0; error == GP_OK && i < count; i++) {
+        error = refuse_if_runs(local, names[i], fail);
     }
     for (uint32_t i = 0; error == GP_OK && i < count; i++) {
         char address[GP_ADDRESS_MAX + 1];
+        gp_local_agent_t agent = {.name = names[i], .listen = address};
         last_address(local, names[i], address);
-        error = start_on(local, names[i], address, &until, fail);
+        error = start_and_wait(local, &agent, &until, fail);
         if (error == GP_E_NO_AGENT && address[0] != '\0') {
-            /* somebody took the port meanwhile */
-            error = start_on(local, names[i], "", &until, fail);
+            agent.listen = NULL; /* somebody took the port meanwhile */
+            error = start_and_wait(local, &agent, &until, fail);
         }
     }
     return error;

@@ -56,10 +56,19 @@ GP_MUST_CHECK gp_error_t gp_local_signal(const gp_local_t *local, const char *co
 GP_MUST_CHECK gp_error_t gp_local_start(const gp_local_t *local, const char *const *names,
                                         uint32_t count, gp_fail_t *fail);
 
+/* An agent to start; what is NULL is as it is set up. */
+typedef struct gp_local_agent {
+    const char *name;
+    const char *listen;
+    const char *log_level;
+} gp_local_agent_t;
+
 /*
- * Starts the agent of DIR/NAME in the background, its output in DIR/NAME/agent.log, and waits until
- * it serves. The cause of a failure is the last line of that log.
+ * Starts the agent of DIR/NAME, any machine's, in the background, its output in DIR/NAME/agent.log,
+ * and waits until it serves. GP_E_STATE_MISSING, GP_E_AGENT_RUNS; else the cause of a failure is
+ * the last error in that log.
  */
-GP_MUST_CHECK gp_error_t gp_local_spawn(const gp_local_t *local, const char *name, gp_fail_t *fail);
+GP_MUST_CHECK gp_error_t gp_local_spawn(const gp_local_t *local, const gp_local_agent_t *agent,
+                                        gp_fail_t *fail);
 
 #endif

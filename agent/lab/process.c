@@ -129,6 +129,7 @@ gp_error_t gp_process_start(const gp_process_params_t *params, gp_process_t *ret
     option_add(words, "--dir", params->dir);
     option_add(words, "--node", params->name);
     option_add(words, "--listen", params->listen);
+    option_add(words, "--log-level", params->log_level);
     int error = spawn(params, words, fds[1], &ret_process->pid);
     close(fds[1]);
     if (error == 0) {
@@ -141,25 +142,34 @@ gp_error_t gp_process_start(const gp_process_params_t *params, gp_process_t *ret
 
 /* ---- waiting --------------------------------------------------------------------------------- */
 
-/* The last error in the agent's log: why it did not come up. Its advice is indented. */
+/*
+ * The last error in the agent's log, and its advice behind it: why it did not come up. Its name in
+ * front would be there twice, as whoever tells this is a gridpeer too.
+ */
 static void last_words(const gp_process_t *process, char *text, size_t size)
 {
-    char path[PATH_SIZE];
+    static const char own[] = "gridpeer: ", next[] = "  next: ";
+    char path[PATH_SIZE], line[512], advice[512] = "";
     log_path(process->dir, process->name, path);
     FILE *file = fopen(path, "re");
     snprintf(text, size, "it ended before it served");
     if (file == NULL) {
         return;
     }
-    char line[512];
     bool there = fseeko(file, process->log_from, SEEK_SET) == 0;
     while (there && fgets(line, sizeof line, file) != NULL) {
         line[strcspn(line, "\n")] = '\0';
-        if (line[0] != '\0' && line[0] != ' ') {
-            snprintf(text, size, "%s", line);
+        if (strncmp(line, next, sizeof next - 1) == 0) {
+            snprintf(advice, sizeof advice, " (%s)", line + sizeof next - 1);
+        } else if (line[0] != '\0' && line[0] != ' ') {
+            bool named = strncmp(line, own, sizeof own - 1) == 0;
+            snprintf(text, size, "%s", named ? line + sizeof own - 1 : line);
+            advice[0] = '\0';
         }
     }
     fclose(file);
+    size_t used = strlen(text);
+    snprintf(text + used, size - used, "%s", advice);
 }
 
 gp_error_t gp_process_wait(gp_process_t *process, const gp_until_t *until, gp_fail_t *fail)
@@ -167,7 +177,7 @@ gp_error_t gp_process_wait(gp_process_t *process, const gp_until_t *until, gp_fa
     if (process->ready_fd < 0) {
         return GP_OK;
     }
-    char what[GP_NAME_MAX + 32], why[512], byte = 0;
+    char what[GP_NAME_MAX + 32], why[1024], byte = 0;
     struct pollfd fds[2] = {{.fd = process->ready_fd, .events = POLLIN},
                             {.fd = until->wake, .events = POLLIN}};
     snprintf(what, sizeof what, "%s does not serve yet", process->name);

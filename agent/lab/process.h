@@ -28,7 +28,8 @@ typedef struct gp_process_params {
     const char *program;
     const char *dir;
     const char *name;
-    const char *listen; /* NULL or empty: as it is set up */
+    const char *listen;    /* NULL or empty: as it is set up */
+    const char *log_level; /* the same */
 } gp_process_params_t;
 
 /* An agent that was started; {.ready_fd = -1} is none. */

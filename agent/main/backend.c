@@ -128,8 +128,10 @@ static gp_error_t backend_start_agent(const gp_cli_agent_t *request, gp_cli_faul
 {
     char program[GP_CLI_PATH_MAX];
     gp_fail_t fail = {0};
-    gp_local_t local = local_of(request->place.dir, 0, program, sizeof program);
-    return told(gp_local_spawn(&local, request->place.node, &fail), &fail, fault);
+    gp_local_t local = local_of(request->place.dir, request->timeout_ms, program, sizeof program);
+    gp_local_agent_t agent = {
+        .name = request->place.node, .listen = request->listen, .log_level = request->log_level};
+    return told(gp_local_spawn(&local, &agent, &fail), &fail, fault);
 }
 
 static gp_error_t backend_agent_main(const gp_cli_agent_t *request, gp_cli_fault_t *fault)
@@ -141,7 +143,9 @@ static gp_error_t backend_agent_main(const gp_cli_agent_t *request, gp_cli_fault
                                   .listen = request->listen,
                                   .ready_fd = ready == NULL ? -1 : atoi(ready)};
     unsetenv("GRIDPEER_READY_FD");
-    return told(gp_agent_run(&options, &fail), &fail, fault);
+    gp_error_t error = gp_agent_run(&options, &fail);
+    /* Whoever has the directory is this machine's agent, or is about to be. */
+    return told(error == GP_E_STATE_LOCKED ? GP_E_AGENT_RUNS : error, &fail, fault);
 }
 
 /* ---- grids on localhost ---------------------------------------------------------------------- */

@@ -225,8 +225,15 @@ t_name_taken() {
 # ---- the state directory ----------------------------------------------------------------------
 
 t_in_use() {
-    get on a agent
-    want 5 'in use' "$(pid_of "$ROOT/a/a")"
+    local pid mode
+    pid=$(pid_of "$ROOT/a/a")
+    for mode in '' --background; do
+        # shellcheck disable=SC2086 # no word, or one
+        get on a agent $mode
+        want 5 'it runs already' "process $pid" "next: gridpeer status --node a --dir $ROOT/a"
+    done
+    get on a agent --background --node nobody
+    want 69 'there is no agent here' "$ROOT/a/nobody"
     healthy
 }
 
@@ -326,6 +333,9 @@ t_port_in_use() {
     want 0
     get on new agent
     want 1 'port is in use' "$address" '--listen'
+    get on new agent --background
+    want 69 'n did not come up: the port is in use' "$address" '--listen'
+    [ "$(grep -o 'gridpeer: ' <<<"$ERR" | wc -l)" -eq 1 ] || bad "a name in front of a name: $ERR"
     get on new agent --listen nonsense
     want 64 'tcp://'
     rm -rf "$ROOT/new"

@@ -215,6 +215,18 @@ t_sigterm() {
     seen "$ROOT/c/c" 'members=3&leader=quorum' || bad "c does not see the others"
 }
 
+t_background() {
+    local address
+    address=$(free_address)
+    get on c stop
+    want 0
+    get on c agent --background --listen "$address" --log-level debug --timeout 15s
+    want 0
+    [ "$(on c status --json | js 'i["address"]')" = "$address" ] || bad "it listens elsewhere: $(on c status)"
+    tr '\0' ' ' <"/proc/$(pid_of "$ROOT/c/c")/cmdline" | grep -q -- '--log-level debug' || bad "no --log-level"
+    seen "$ROOT/c/c" 'members=3&leader=quorum' || bad "c does not see the others"
+}
+
 t_leave() {
     get on c leave
     want 0
@@ -358,7 +370,7 @@ t_alone() {
 }
 
 for name in init init_twice invite join documents same_facts find run ps_log fields stop start stop_leader \
-    sigterm leave many_invitations usage ambiguous leave_in_silence root_key alone; do
+    sigterm background leave many_invitations usage ambiguous leave_in_silence root_key alone; do
     try_case $name t_$name
 done
 finish

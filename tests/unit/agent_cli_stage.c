@@ -252,8 +252,9 @@ static gp_error_t fake_leave(const gp_cli_leave_ask_t *request, gp_cli_left_t *r
 static gp_error_t fake_start_agent(const gp_cli_agent_t *request, gp_cli_fault_t *fault)
 {
     size_t used = strlen(playing->backend);
-    (void)snprintf(playing->backend + used, sizeof playing->backend - used, "%sstart %s",
-                   used == 0 ? "" : "; ", request->place.node);
+    (void)snprintf(playing->backend + used, sizeof playing->backend - used, "%sstart %s %s %s",
+                   used == 0 ? "" : "; ", request->place.node, or_dash(request->listen),
+                   or_dash(request->log_level));
     if (!playing->no_start && !playing->fake.running) {
         stage_agent_start(playing);
     }
