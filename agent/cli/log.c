@@ -21,7 +21,13 @@ static void rest_note(gp_cli_t *cli, const json_t *document, uint64_t limit)
     json_int_t first = json_integer_value(json_object_get(document, "first"));
     json_int_t last = json_integer_value(json_object_get(document, "last"));
     size_t count = json_array_size(items);
+    if (count == 0 && gp_cli_given(&cli->args, "after", 0) != NULL) {
+        gp_cli_note(cli, "no entry after %llu: the newest is %lld",
+                    (unsigned long long)gp_cli_number(&cli->args, "after", 0), (long long)last);
+        return;
+    }
     if (count == 0) {
+        gp_cli_note(cli, "the log is empty");
         return;
     }
     json_int_t older = seq_of(items, 0) - first;

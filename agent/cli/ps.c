@@ -23,6 +23,9 @@ static int ps_run(gp_cli_t *cli)
     if (code != GP_EXIT_DONE) {
         return code;
     }
+    if (!cli->json && json_array_size(json_object_get(document, "items")) == 0) {
+        gp_cli_note(cli, "no job was submitted on this machine");
+    }
     return gp_cli_print(cli, document, columns, sizeof columns / sizeof columns[0]);
 }
 

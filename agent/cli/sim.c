@@ -104,12 +104,18 @@ static int sim_ask(gp_cli_t *cli, gp_cli_sim_t *request)
     if (request->verb == GP_CLI_SIM_UP) {
         agreement_note(cli, document);
     }
+    size_t count = json_array_size(json_object_get(document, "items"));
     if (request->verb == GP_CLI_SIM_DOWN) {
         others_note(cli, document);
     }
+    if (count == 0 && !cli->json) {
+        gp_cli_note(cli, "no simulated machine is in %s", cli->dir);
+    }
     if (request->verb == GP_CLI_SIM_DOWN && !cli->json && cli->fields == NULL) {
-        (void)fprintf(cli->out, "%zu agents in %s are down, and what they kept is removed\n",
-                      json_array_size(json_object_get(document, "items")), cli->dir);
+        if (count > 0) {
+            (void)fprintf(cli->out, "%zu agents in %s are down, and what they kept is removed\n",
+                          count, cli->dir);
+        }
         json_decref(document);
         return GP_EXIT_DONE;
     }

@@ -139,6 +139,11 @@ t_ps_log() {
         and '"($has_fields)"'("job","name","state","reason","node","attempt","incarnation","progress")
         and all(x["node"] == "c" and x["reason"] == "exit" for x in d["items"])
         and sorted(x["state"] for x in d["items"]) == ["done", "failed"]' <<<"$OUT" || bad "ps: $OUT"
+    get on c ps
+    want 0 'no job was submitted'
+    [ -z "$OUT" ] || bad "$OUT"
+    get on c log --after 1000
+    want 0 'no entry after 1000: the newest is '
     get on c ps --json
     want 0
     js 'd["items"] == []' <<<"$OUT" || bad "c has no jobs of its own: $OUT"

@@ -53,6 +53,10 @@ t_among_simulated_ones() {
 }
 
 t_messages() {
+    get sim status
+    want 0 "no simulated machine is in $DIR"
+    get sim down
+    want 0 "no simulated machine is in $DIR"
     get sim up 2
     want 0
     get sim up 2
