@@ -139,7 +139,7 @@
     E(RUN_NOT_FOUND, 101, 1, "the program does not exist on that machine",                         \
       "give a path that exists there, or choose with --where")                                     \
     E(RUN_NOT_EXECUTABLE, 102, 1, "the program is not executable on that machine",                 \
-      "chmod +x it there")                                                                         \
+      "chmod +x it there, or name a program: a directory cannot run")                              \
     E(RUN_NODE_FAILED, 103, 1, "the machine that ran the work is unavailable",                     \
       "run it again if that is safe: it may have had effects")                                     \
     E(RUN_LIMIT, 104, 64, "the command or its environment is too large", "put it in a file")       \
@@ -151,6 +151,7 @@
       "leave and join again with a token of: gridpeer invite --roles lend,submit")                 \
     E(RUN_LEND, 109, 77, "the machine may not take work: its certificate lacks the role lend",     \
       "choose another: --where, or let it join again: gridpeer invite --roles lend")               \
+    E(RUN_ENDED, 110, 1, "the job has ended already", "see gridpeer ps")                           \
     /* the user's side */                                                                          \
     E(USAGE, 120, 64, "the command line is wrong", "see gridpeer --help")                          \
     E(NO_AGENT, 121, 69, "the agent does not answer", "start it: gridpeer agent")                  \

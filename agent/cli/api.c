@@ -36,7 +36,7 @@ int gp_cli_api_fail(gp_cli_t *cli, gp_error_t error)
         return gp_cli_fail(cli, GP_E_NO_AGENT, start, "%s in %s does not run", cli->node, cli->dir);
     case GP_E_TIMED_OUT:
         return gp_cli_fail(cli, GP_E_TIMED_OUT, NULL, "the agent %s did not answer within %llu ms",
-                           cli->node, (unsigned long long)cli->timeout_ms);
+                           cli->node, (unsigned long long)(gp_cli_clock_ms() - cli->began));
     case GP_E_SYSTEM:
         return gp_cli_fail(cli, GP_E_SYSTEM, NULL, "%s: %s", cli->socket, strerror(code));
     case GP_E_HTTP:
@@ -77,7 +77,7 @@ int gp_cli_api(gp_cli_t *cli, const gp_cli_ask_t *ask, json_t **ret_document)
     gp_http_ask_t request = {.method = ask->method,
                              .path = ask->path,
                              .body = ask->body,
-                             .timeout_ms = cli->timeout_ms,
+                             .timeout_ms = gp_cli_time_left(cli, 0),
                              .wake = -1};
     gp_error_t error = gp_http_client_open(cli->socket, &client);
     if (error == GP_OK) {
@@ -96,10 +96,19 @@ uint64_t gp_cli_clock_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+uint64_t gp_cli_time_left(const gp_cli_t *cli, uint64_t most)
+{
+    uint64_t now = gp_cli_clock_ms();
+    if (cli->deadline == 0) {
+        return most;
+    }
+    uint64_t left = cli->deadline > now ? cli->deadline - now : 1;
+    return most != 0 && most < left ? most : left;
+}
+
 int gp_cli_ready_wait(gp_cli_t *cli, const char *node)
 {
     gp_http_client_t *client = NULL;
-    uint64_t deadline = gp_cli_clock_ms() + cli->timeout_ms;
     cli->node = node;
     int code = gp_cli_agent_find(cli);
     gp_error_t error = GP_E_NO_AGENT;
@@ -107,7 +116,7 @@ int gp_cli_ready_wait(gp_cli_t *cli, const char *node)
         error = gp_http_client_open(cli->socket, &client);
         if (error != GP_OK && error != GP_E_NO_AGENT && error != GP_E_STATE_MISSING) {
             code = gp_cli_api_fail(cli, error);
-        } else if (error != GP_OK && gp_cli_clock_ms() >= deadline) {
+        } else if (error != GP_OK && gp_cli_clock_ms() >= cli->deadline) {
             code = gp_cli_fail(cli, GP_E_NO_AGENT, NULL,
                                "%s was started but did not answer within %llu ms: see its log in "
                                "%s/%s",

@@ -163,6 +163,8 @@ static int command_run(gp_cli_t *cli, int argc, char **argv)
     }
     cli->fields = gp_cli_text(&cli->args, "fields", NULL);
     cli->timeout_ms = gp_cli_number(&cli->args, "timeout", command->timeout_ms);
+    cli->began = gp_cli_clock_ms();
+    cli->deadline = cli->timeout_ms == 0 ? 0 : cli->began + cli->timeout_ms;
     int code = GP_EXIT_DONE;
     if (!gp_cli_fields_read(cli, &code)) {
         return code;

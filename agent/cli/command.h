@@ -27,7 +27,9 @@ typedef struct gp_cli {
     FILE *err;
     gp_cli_args_t args;
     bool json;
-    uint64_t timeout_ms;
+    uint64_t timeout_ms;   /* of the whole command; 0: none */
+    uint64_t began;        /* gp_cli_clock_ms */
+    uint64_t deadline;     /* began + timeout_ms; 0: none */
     const char *fields;    /* --fields, or NULL */
     gp_cli_names_t chosen; /* its names, in their order */
     const char *dir;
@@ -166,6 +168,9 @@ int gp_cli_ready_wait(gp_cli_t *cli, const char *node);
 
 /* Milliseconds on a clock that never steps. */
 uint64_t gp_cli_clock_ms(void);
+
+/* What is left of --timeout, at least 1 ms, but at most `most` (0: no limit); 0: no limit. */
+uint64_t gp_cli_time_left(const gp_cli_t *cli, uint64_t most);
 
 /* The document as --json prints it. */
 void gp_cli_json(gp_cli_t *cli, const json_t *document);

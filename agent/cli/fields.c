@@ -28,8 +28,9 @@ static const struct {
     {"find", "name,id,region,subgrid,rtt_us"},
     {"find --attributes", "name,type,example,help"},
     {"run", "job,name,state,reason,code,node,incarnation,text,wall_us,cpu_us,peak_bytes"},
-    {"ps", "job,name,state,reason,node,attempt,incarnation,progress,text,output"},
-    {"cancel", "job,state"},
+    {"ps", "job,name,state,reason,node,attempt,incarnation,progress,text,output,wall_us,"
+           "cpu_us,peak_bytes"},
+    {"cancel", "job,state,reason,code,node,text"},
     {"log", "seq,hash,at,actor,what,object,detail"},
     {"config", "section,key,value,default,source,range,help"},
     {"sim up", node_fields},

@@ -5,7 +5,7 @@
 #include "discovery/attributes.h"
 
 #define LIMIT               10
-#define GRACE_MS            1000 /* the agent gives up first, and says what it has */
+#define GRACE_MS_MAX        200 /* the agent gives up first, and says what it has */
 #define BAR_MAX             30
 #define CONDITION_WIDTH_MAX 40
 
@@ -50,10 +50,11 @@ static json_t *want_list(const gp_cli_names_t *fields)
 
 static json_t *find_body(gp_cli_t *cli, const char *query)
 {
+    uint64_t grace = cli->timeout_ms / 10 < GRACE_MS_MAX ? cli->timeout_ms / 10 : GRACE_MS_MAX;
     json_t *body = json_pack("{s:s, s:I, s:b, s:I}", "query", query, "limit",
                              (json_int_t)gp_cli_number(&cli->args, "limit", LIMIT), "explain",
                              (int)gp_cli_flag(&cli->args, "explain"), "timeout_ms",
-                             (json_int_t)cli->timeout_ms);
+                             (json_int_t)(cli->timeout_ms - grace));
     const char *rank = gp_cli_text(&cli->args, "rank", NULL);
     if (body != NULL && rank != NULL) {
         (void)json_object_set_new(body, "rank", json_string(rank));
@@ -223,7 +224,6 @@ static int find_run(gp_cli_t *cli)
     }
     gp_cli_ask_t ask = {
         .method = "POST", .path = "/v1/find", .body = body, .kind = "find", .query = query};
-    cli->timeout_ms += GRACE_MS;
     int code = gp_cli_api(cli, &ask, &document);
     if (code != GP_EXIT_DONE) {
         return code;

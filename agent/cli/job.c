@@ -5,9 +5,7 @@
 
 bool gp_cli_job_path(const char *job, const char *after, char *path, size_t size)
 {
-    static const char allowed[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._";
-    if (job[0] == '\0' || job[strspn(job, allowed)] != '\0') {
+    if (job[0] == '\0' || job[strspn(job, "0123456789")] != '\0') {
         return false;
     }
     int n = snprintf(path, size, "/v1/jobs/%s%s", job, after);

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* "/v1/jobs/" JOB `after`; false if JOB has other characters than letters, digits, - . _ */
+/* "/v1/jobs/" JOB `after`; false if JOB is no number. */
 bool gp_cli_job_path(const char *job, const char *after, char *path, size_t size);
 
 #endif

@@ -234,6 +234,12 @@ static bool option_read(reader_t *reader, const char *name)
         return false;
     }
     args->given_count++;
+    bool text = option->kind == GP_CLI_TEXT || option->kind == GP_CLI_LIST;
+    if (text && given->text[0] == '\0') {
+        (void)snprintf(reader->why, reader->why_size, "--%s needs a value, and '' is none: --%s %s",
+                       option->name, option->name, option->value);
+        return false;
+    }
     return value_read(given, reader->why, reader->why_size);
 }
 

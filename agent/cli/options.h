@@ -52,8 +52,8 @@ typedef struct gp_cli_args {
 } gp_cli_args_t;
 
 /*
- * Reads argv[0..argc-1], everything behind the command's words. On failure returns false with what
- * is wrong in `why`, and the nearest right name if there is one.
+ * Reads argv[0..argc-1], everything behind the command's words. No value may be empty. On failure
+ * returns false with what is wrong in `why`, and the nearest right name if there is one.
  */
 bool gp_cli_args_read(int argc, char **argv, const gp_cli_options_t *options,
                       gp_cli_args_t *ret_args, char *why, size_t why_size);

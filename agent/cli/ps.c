@@ -13,6 +13,7 @@ static const gp_cli_column_t columns[] = {
     {"wall_us", "TIME", GP_CELL_SPAN_US, true},
     {"cpu_us", "CPU", GP_CELL_SPAN_US, true},
     {"peak_bytes", "PEAK", GP_CELL_BYTES, true},
+    {"output", "OUTPUT", GP_CELL_BYTES, true},
 };
 
 static int ps_run(gp_cli_t *cli)
@@ -38,5 +39,5 @@ const gp_cli_command_t gp_cli_ps = {
     .example = "gridpeer ps",
     .details =
         "Jobs that were submitted here, where they run, and why they are not running or have "
-        "ended.",
+        "ended. Once one has ended, --fields job,wall_us,cpu_us,peak_bytes tells what it used.",
 };

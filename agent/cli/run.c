@@ -16,6 +16,7 @@
 #define CANCEL_TIMEOUT_MS 5000  /* for the agent to take the cancel */
 #define END_TIMEOUT_MS    30000 /* for a cancelled job to end */
 #define START_TIMEOUT_MS  10000
+#define GRACE_MS          100 /* beyond --timeout, to cancel the job and hear of its end */
 #define SIGNAL_EXIT       128
 
 typedef struct run {
@@ -25,11 +26,11 @@ typedef struct run {
     sigset_t before; /* the signal mask to go back to */
     int interrupts;  /* how often the user wanted it to end */
     bool cancelled;  /* the agent was told */
-    bool timed_out;
-    bool broken; /* our own output can't be written */
-    bool unread; /* because nobody reads it any more: as with any program in a pipe */
+    bool timed_out;  /* --timeout is over, or the end of a cancelled job did not come */
+    bool broken;     /* our own output can't be written */
+    bool unread;     /* because nobody reads it any more: as with any program in a pipe */
     bool announced;
-    uint64_t deadline; /* when to cancel; 0: never */
+    uint64_t end_by; /* once cancelled: when to wait no longer */
     char job[64];
     json_t *facts; /* the job, as far as events told */
 } run_t;
@@ -87,6 +88,11 @@ static int environment_add(gp_cli_t *cli, json_t *body)
 static int body_build(gp_cli_t *cli, json_t *body)
 {
     static const char *const texts[] = {"where", "rank", "on", "name"};
+    const char *name = gp_cli_text(&cli->args, "name", "");
+    if (strlen(name) > GP_NAME_MAX) {
+        return gp_cli_usage(cli, "--name has %zu bytes, and %d are allowed: '%s'", strlen(name),
+                            GP_NAME_MAX, name);
+    }
     int code = args_add(cli, body);
     code = code == GP_EXIT_DONE ? environment_add(cli, body) : code;
     for (size_t i = 0; code == GP_EXIT_DONE && i < sizeof texts / sizeof texts[0]; i++) {
@@ -141,8 +147,13 @@ static bool cancel_ask(run_t *run)
         return false;
     }
     json_t *body = json_object();
-    gp_http_ask_t ask = {
-        .method = "POST", .path = path, .body = body, .timeout_ms = CANCEL_TIMEOUT_MS, .wake = -1};
+    uint64_t now = gp_cli_clock_ms();
+    uint64_t left = run->end_by > now ? run->end_by - now : 1;
+    gp_http_ask_t ask = {.method = "POST",
+                         .path = path,
+                         .body = body,
+                         .timeout_ms = left < CANCEL_TIMEOUT_MS ? left : CANCEL_TIMEOUT_MS,
+                         .wake = -1};
     bool told = gp_http_client_ask(client, &ask, &reply) == GP_OK && reply.status == 200;
     gp_http_reply_done(&reply);
     gp_http_client_close(client);
@@ -160,6 +171,9 @@ static bool cancel(run_t *run)
         return false;
     }
     if (!run->cancelled) {
+        uint64_t over = run->cli->deadline == 0 ? UINT64_MAX : run->cli->deadline + GRACE_MS;
+        uint64_t end_by = gp_cli_clock_ms() + END_TIMEOUT_MS;
+        run->end_by = end_by < over ? end_by : over;
         run->cancelled = true;
         (void)cancel_ask(run);
     }
@@ -274,9 +288,16 @@ static gp_error_t end_error(const char *reason)
 }
 
 /* What to type next: the error's own (NULL), or more to the point. */
-static const char *end_action(gp_cli_t *cli, gp_error_t error, char *next, size_t size)
+static const char *end_action(gp_cli_t *cli, gp_error_t error, int code, char *next, size_t size)
 {
     char quoted[GP_CLI_QUOTED_MAX];
+    if (error == GP_E_RUN_NOT_EXECUTABLE && code == ENOEXEC) {
+        return "give it a #! line, or name its interpreter: gridpeer run -- sh FILE";
+    }
+    bool unplaced = error == GP_E_NO_MATCH || error == GP_E_RUN_REFUSED;
+    if (unplaced && gp_cli_text(&cli->args, "on", NULL) != NULL) {
+        return "see how it is: gridpeer node list";
+    }
     if (error != GP_E_NO_MATCH) {
         return NULL;
     }
@@ -300,14 +321,10 @@ static int end_say(run_t *run)
     node = node == NULL || node[0] == '\0' ? "no machine" : node;
     gp_error_t error = end_error(reason);
     if (error != GP_OK) {
-        bool json = cli->json;
         char next[GP_CLI_QUOTED_MAX + 64];
-        cli->json = false; /* the last document is the job's */
-        int exit_code = gp_cli_fail(cli, error, end_action(cli, error, next, sizeof next),
-                                    "job %s on %s: %s%s%s", job_of(run), node, reason,
-                                    text[0] == '\0' ? "" : ": ", text);
-        cli->json = json;
-        return exit_code;
+        return gp_cli_fail(cli, error, end_action(cli, error, code, next, sizeof next),
+                           "job %s on %s: %s%s%s", job_of(run), node, reason,
+                           text[0] == '\0' ? "" : ": ", text);
     }
     if (strcmp(reason, gp_reason_name(GP_REASON_EXIT)) == 0) {
         return code & 0xff;
@@ -361,22 +378,48 @@ static int ended_judge(run_t *run)
     return run->interrupts > 0 ? SIGNAL_EXIT + SIGINT : code;
 }
 
+/* Nothing came in time: for whom was waited? */
+static int late_say(run_t *run)
+{
+    gp_cli_t *cli = run->cli;
+    const char *node = json_string_value(json_object_get(run->facts, "node"));
+    uint64_t after = gp_cli_clock_ms() - cli->began;
+    if (job_of(run)[0] == '\0') {
+        return gp_cli_fail(cli, GP_E_TIMED_OUT, NULL,
+                           "the agent %s had no machine for the job yet after %llu ms, so nothing "
+                           "runs",
+                           cli->node, (unsigned long long)after);
+    }
+    bool placed = node != NULL && node[0] != '\0';
+    return gp_cli_fail(cli, GP_E_TIMED_OUT, "see how it ends: gridpeer ps",
+                       "job %s was cancelled, and after %llu ms %s %s has not told its end",
+                       job_of(run), (unsigned long long)after, placed ? "the machine" : "the agent",
+                       placed ? node : cli->node);
+}
+
+/* What is known of the job, as the last line; then errors are only told in words. */
+static void document_print(run_t *run, bool ended)
+{
+    json_t *document = gp_cli_document("job", json_incref(run->facts));
+    if (!ended) {
+        (void)json_object_set_new(document, "partial", json_true());
+    }
+    (void)gp_cli_print(run->cli, document, NULL, 0);
+    run->cli->json = false;
+}
+
 static int run_judge(run_t *run, gp_http_next_t how)
 {
+    if (run->cli->json && job_of(run)[0] != '\0') {
+        document_print(run, how == GP_HTTP_NEXT_END);
+    }
     switch (how) {
     case GP_HTTP_NEXT_END:
         return ended_judge(run);
     case GP_HTTP_NEXT_WAKE:
         return SIGNAL_EXIT + SIGINT;
     case GP_HTTP_NEXT_TIMEOUT:
-        if (job_of(run)[0] == '\0') {
-            return gp_cli_fail(run->cli, GP_E_TIMED_OUT, NULL,
-                               "the job had no name yet after %llu ms, so nothing runs",
-                               (unsigned long long)run->cli->timeout_ms);
-        }
-        return gp_cli_fail(run->cli, GP_E_TIMED_OUT, "see gridpeer ps",
-                           "job %s was cancelled, but its end did not come within %d ms",
-                           job_of(run), END_TIMEOUT_MS);
+        return late_say(run);
     case GP_HTTP_NEXT_LINE:
     case GP_HTTP_NEXT_LOST:
     default:
@@ -389,14 +432,12 @@ static int run_judge(run_t *run, gp_http_next_t how)
 /* How long to wait for the next event; 0: as long as it takes. */
 static uint64_t patience_ms(const run_t *run)
 {
-    if (run->cancelled) {
-        return END_TIMEOUT_MS;
-    }
-    if (run->deadline == 0) {
+    uint64_t until = run->cancelled ? run->end_by : run->cli->deadline;
+    uint64_t now = gp_cli_clock_ms();
+    if (until == 0) {
         return 0;
     }
-    uint64_t now = gp_cli_clock_ms();
-    return now < run->deadline ? run->deadline - now : 1;
+    return now < until ? until - now : 1;
 }
 
 /*
@@ -445,7 +486,7 @@ static int stream_open(run_t *run, const json_t *body)
     gp_http_ask_t ask = {.method = "POST",
                          .path = "/v1/run",
                          .body = body,
-                         .timeout_ms = START_TIMEOUT_MS,
+                         .timeout_ms = gp_cli_time_left(cli, START_TIMEOUT_MS),
                          .wake = -1};
     gp_error_t error = gp_http_client_open(cli->socket, &run->client);
     if (error == GP_OK) {
@@ -468,8 +509,12 @@ static int stream_open(run_t *run, const json_t *body)
 
 static int run_run(gp_cli_t *cli)
 {
-    if (cli->args.rest_count == 0) {
-        return gp_cli_usage(cli, "run needs a program after --: gridpeer run -- hostname");
+    if (cli->args.rest_count == 0 || cli->args.rest[0][0] == '\0') {
+        return gp_cli_usage(cli, "run needs a program after --%s: gridpeer run -- hostname",
+                            cli->args.rest_count == 0 ? "" : ", and '' is none");
+    }
+    if (cli->fields != NULL && !cli->json) {
+        return gp_cli_usage(cli, "run prints what its program writes: --fields needs --json");
     }
     json_t *body = json_object();
     int code = body_build(cli, body);
@@ -480,17 +525,10 @@ static int run_run(gp_cli_t *cli)
     }
     run_t run = {.cli = cli, .signals = -1, .facts = json_object()};
     signals_take(&run);
-    run.deadline = cli->timeout_ms == 0 ? 0 : gp_cli_clock_ms() + cli->timeout_ms;
     code = stream_open(&run, body);
     json_decref(body);
     if (code == GP_EXIT_DONE) {
-        gp_http_next_t how = events_read(&run);
-        if (cli->json && how == GP_HTTP_NEXT_END) {
-            json_t *document = gp_cli_document("job", json_incref(run.facts));
-            gp_cli_json(cli, document);
-            json_decref(document);
-        }
-        code = run_judge(&run, how);
+        code = run_judge(&run, events_read(&run));
     }
     gp_http_client_close(run.client);
     signals_give_back(&run);
@@ -520,6 +558,7 @@ const gp_cli_command_t gp_cli_run_command = {
         "The best machine that fits runs it; what it writes arrives while it runs, and its exit "
         "code is passed on (128+n if signal n ended it, 137 if it ran out of memory). Its input is "
         "empty. Ctrl-C cancels it and waits for its end; a second Ctrl-C gives up waiting. With "
-        "--timeout it is cancelled after that long. With --json each event is a line, and the last "
-        "line is the job's document.",
+        "--timeout it is cancelled after that long, and the exit code is 6. With --json each event "
+        "is a line, and the last line is the job's document, of which --fields may choose (partial "
+        "if its end is not known; an error if there is no job).",
 };

@@ -8,10 +8,9 @@
 #include "agent/http/client.h"
 #include "agent/http/document.h"
 
-/* Waits until the process behind pidfd has ended. */
-static bool process_wait(int pidfd, uint64_t timeout_ms)
+/* Waits until the process behind pidfd has ended; false at the deadline (of gp_cli_clock_ms). */
+static bool process_wait(int pidfd, uint64_t deadline)
 {
-    uint64_t deadline = gp_cli_clock_ms() + timeout_ms;
     for (;;) {
         uint64_t now = gp_cli_clock_ms();
         uint64_t left = now < deadline ? deadline - now : 0;
@@ -34,7 +33,7 @@ static int end_judge(gp_cli_t *cli, gp_http_reply_t *reply, const char *kind, in
         return gp_cli_fail(cli, GP_E_HTTP, NULL, "%s was answered with status %d", kind,
                            reply->status);
     }
-    if (pidfd >= 0 && !process_wait(pidfd, cli->timeout_ms)) {
+    if (pidfd >= 0 && !process_wait(pidfd, cli->deadline)) {
         return gp_cli_fail(cli, GP_E_TIMED_OUT, NULL,
                            "the agent %s was told, but its process still runs after %llu ms",
                            cli->node, (unsigned long long)cli->timeout_ms);
@@ -59,8 +58,11 @@ int gp_cli_agent_end(gp_cli_t *cli, const char *path, json_t *body, const char *
     /* Its own handle on the process, taken while it lives: a number could be reused. */
     pid_t pid = gp_http_client_pid(client);
     int pidfd = pid <= 0 || pid == getpid() ? -1 : (int)syscall(SYS_pidfd_open, pid, 0);
-    gp_http_ask_t request = {
-        .method = "POST", .path = path, .body = body, .timeout_ms = cli->timeout_ms, .wake = -1};
+    gp_http_ask_t request = {.method = "POST",
+                             .path = path,
+                             .body = body,
+                             .timeout_ms = gp_cli_time_left(cli, 0),
+                             .wake = -1};
     error = gp_http_client_ask(client, &request, &reply);
     gp_http_client_close(client);
     if (error == GP_OK) {

@@ -16,6 +16,7 @@ struct stream {
     agent_t *agent;
     gp_http_call_t *call; /* NULL: the client went away, the job is being cancelled */
     uint64_t token;
+    gp_id_t on;        /* the only machine that may run it, or none */
     uint64_t job;      /* 0: the peer has not given it a number yet */
     uint64_t received; /* bytes of output handed to the client's connection */
     bool slow;         /* no credit until the client has read */
@@ -41,6 +42,20 @@ static void drop(stream_t *stream)
     free(stream);
 }
 
+/* "n4 is unavailable: silent ..., seen by n2"; false if it is well, or nobody knows it. */
+static bool tell_missing(agent_t *agent, const gp_id_t *id, char text[AGENT_MISSING_MAX])
+{
+    char why[AGENT_WHY_MAX];
+    const gp_group_member_t *member = gp_group_member(agent_group(agent), id);
+    if (member == NULL || member->state == GP_MEMBER_ALIVE) {
+        return false;
+    }
+    agent_why(agent, member, why);
+    (void)snprintf(text, AGENT_MISSING_MAX, "%s is %s: %s", member->name,
+                   gp_member_state_name(member->state), why);
+    return true;
+}
+
 /* ---- what the peer says ---------------------------------------------------------------------- */
 
 static json_t *job_json(const char *event, const gp_msg_job_t *job)
@@ -54,6 +69,18 @@ static json_t *job_json(const char *event, const gp_msg_job_t *job)
                      "cpu_us", (json_int_t)job->cpu_us, "peak_bytes", (json_int_t)job->peak_bytes);
 }
 
+/* A job that found no machine, since the only one that it may run on is missing, says why. */
+static json_t *end_json(agent_t *agent, const stream_t *stream, const gp_msg_job_t *job)
+{
+    char text[AGENT_MISSING_MAX];
+    gp_msg_job_t told = *job;
+    bool unplaced = job->reason == GP_REASON_NO_MATCH || job->reason == GP_REASON_REFUSED;
+    if (unplaced && tell_missing(agent, &stream->on, text)) {
+        told.text = gp_text(text);
+    }
+    return job_json("end", &told);
+}
+
 static void on_job(agent_t *agent, uint64_t token, const gp_msg_job_t *job)
 {
     stream_t *stream = find_stream(agent, token, job->job);
@@ -63,7 +90,8 @@ static void on_job(agent_t *agent, uint64_t token, const gp_msg_job_t *job)
     bool ended = job->state >= GP_JOB_DONE;
     stream->job = job->job;
     if (stream->call != NULL) {
-        (void)gp_http_stream_line(stream->call, job_json(ended ? "end" : "state", job));
+        (void)gp_http_stream_line(stream->call,
+                                  ended ? end_json(agent, stream, job) : job_json("state", job));
         if (ended) {
             gp_http_stream_end(stream->call);
         }
@@ -214,6 +242,11 @@ static bool take_machine(agent_t *agent, gp_http_call_t *call, const char *name,
         gp_http_call_error(call, GP_E_NODE_UNKNOWN, name);
         return false;
     }
+    char text[AGENT_MISSING_MAX];
+    if (member->state != GP_MEMBER_SUSPECT && tell_missing(agent, &member->id, text)) {
+        gp_http_call_error(call, GP_E_PEER_UNREACHABLE, text);
+        return false;
+    }
     *ret_id = member->id;
     return true;
 }
@@ -271,6 +304,10 @@ void agent_run(gp_http_call_t *call, void *context)
         !take_env(call, env, run, env_bytes) || !take_machine(agent, call, on, &run->on)) {
         return;
     }
+    if (name != NULL && strlen(name) > GP_NAME_MAX) {
+        gp_http_call_error(call, GP_E_RUN_LIMIT, "the job's name has more than 32 bytes");
+        return;
+    }
     gp_slice_t title = name != NULL ? gp_text(name) : run->args[0].text;
     run->name = gp_slice(title.p, title.n > GP_NAME_MAX ? GP_NAME_MAX : title.n);
     run->where = gp_text(where);
@@ -282,10 +319,17 @@ void agent_run(gp_http_call_t *call, void *context)
     }
     *stream = (stream_t){
         .next = agent->streams, .agent = agent, .call = call, .token = ++agent->requests};
+    stream->on = run->on;
     agent->streams = stream;
     gp_http_call_wait(call, on_close, stream);
     gp_http_stream_start(call, on_drain);
     agent_command(agent, stream->token, msg);
+}
+
+/* What a program used is told with its end. */
+static json_t *used(const gp_work_job_t *job, uint64_t amount)
+{
+    return job->state < GP_JOB_DONE ? json_null() : gp_document_number(amount);
 }
 
 void agent_jobs_list(gp_http_call_t *call, void *context)
@@ -296,16 +340,27 @@ void agent_jobs_list(gp_http_call_t *call, void *context)
     for (uint32_t i = 0; i < GP_JOBS_MAX; i++) {
         gp_work_job_t job;
         if (gp_work_job_at(work, i, &job)) {
-            json_t *item =
-                json_pack("{s:I,s:o,s:s,s:s,s:o,s:i,s:I,s:n,s:o,s:I}", "job", (json_int_t)job.job,
-                          "name", gp_document_text(job.name), "state", gp_job_state_name(job.state),
-                          "reason", gp_reason_name(job.reason), "node", gp_document_text(job.node),
-                          "attempt", 1, "incarnation", (json_int_t)job.incarnation, "progress",
-                          "text", gp_document_text(job.text), "output", (json_int_t)job.output);
+            json_t *item = json_pack(
+                "{s:I,s:o,s:s,s:s,s:o,s:i,s:I,s:n,s:o,s:I,s:o,s:o,s:o}", "job", (json_int_t)job.job,
+                "name", gp_document_text(job.name), "state", gp_job_state_name(job.state), "reason",
+                gp_reason_name(job.reason), "node", gp_document_text(job.node), "attempt", 1,
+                "incarnation", (json_int_t)job.incarnation, "progress", "text",
+                gp_document_text(job.text), "output", (json_int_t)job.output, "wall_us",
+                used(&job, job.wall_us), "cpu_us", used(&job, job.cpu_us), "peak_bytes",
+                used(&job, job.peak_bytes));
             gp_document_add(document, item);
         }
     }
     gp_http_call_answer(call, document);
+}
+
+/* The number in a path; 0 (no job's) if it is none. */
+static uint64_t job_number(const char *text)
+{
+    char *end = NULL;
+    bool digit = text[0] >= '0' && text[0] <= '9';
+    uint64_t number = strtoull(text, &end, 10);
+    return digit && *end == '\0' ? number : 0;
 }
 
 void agent_job_cancel(gp_http_call_t *call, void *context)
@@ -313,17 +368,25 @@ void agent_job_cancel(gp_http_call_t *call, void *context)
     agent_t *agent = context;
     const char *id = gp_http_call_param(call, "id");
     gp_work_job_t job;
-    uint64_t number = strtoull(id, NULL, 10);
+    uint64_t number = job_number(id);
     if (!gp_work_job_find(gp_peer_work(gp_runner_core(agent->runner)), number, &job)) {
         gp_http_call_error(call, GP_E_RUN_UNKNOWN, id);
         return;
     }
-    gp_msg_t *msg = gp_runner_draft(agent->runner, GP_MSG_WORK_CANCEL);
-    msg->u.work_cancel.job = number;
-    msg->u.work_cancel.reason = GP_REASON_CANCELLED;
-    agent_command(agent, 0, msg);
+    bool ended = job.state >= GP_JOB_DONE;
     json_t *document = gp_document_new("cancel", agent_wall(), false);
-    gp_document_add(document,
-                    json_pack("{s:I,s:s}", "job", (json_int_t)number, "state", "cancelling"));
+    gp_document_add(
+        document,
+        json_pack("{s:I,s:s,s:s,s:I,s:o,s:o}", "job", (json_int_t)number, "state",
+                  ended ? gp_job_state_name(job.state) : "cancelling", "reason",
+                  ended ? gp_reason_name(job.reason) : gp_reason_name(GP_REASON_CANCELLED), "code",
+                  (json_int_t)job.code, "node", gp_document_text(job.node), "text",
+                  gp_document_text(job.text)));
+    if (!ended) {
+        gp_msg_t *msg = gp_runner_draft(agent->runner, GP_MSG_WORK_CANCEL);
+        msg->u.work_cancel.job = number;
+        msg->u.work_cancel.reason = GP_REASON_CANCELLED;
+        agent_command(agent, 0, msg);
+    }
     gp_http_call_answer(call, document);
 }

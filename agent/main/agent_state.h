@@ -26,7 +26,8 @@
 #define AGENT_FLUSH_MS   20   /* for goodbyes that are on their way */
 #define AGENT_ERRORS_MAX 128  /* error codes that are counted one by one */
 
-#define AGENT_WHY_MAX 200 /* bytes of why a member is as it is, terminated */
+#define AGENT_WHY_MAX     200 /* bytes of why a member is as it is, terminated */
+#define AGENT_MISSING_MAX (AGENT_WHY_MAX + GP_NAME_MAX + 32) /* with its name and state */
 
 #define AGENT_CERTS     256 /* certificates known again by their bytes */
 #define AGENT_SUM_BYTES 32

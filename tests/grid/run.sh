@@ -100,9 +100,9 @@ t_not_executable() {
     want 1 'not executable' 'chmod +x'
     chmod 755 "$ROOT/plain"
     get run --on n2 --quiet -- "$ROOT/plain"
-    [ "$RC" -ne 0 ] || bad "a file that is no program ran"
+    want 1 'not executable' 'no #! line' 'next: give it a #! line, or name its interpreter: gridpeer run -- sh FILE'
     get run --on n2 --quiet -- "$ROOT"
-    want 1 'not executable'
+    want 1 'not executable' 'a directory cannot run'
     printf '#!/no/such/interpreter\n' >"$ROOT/script"
     chmod 755 "$ROOT/script"
     get run --on n2 --quiet -- "$ROOT/script"
@@ -116,6 +116,19 @@ t_usage() {
     want 64
     get run --where 'cpus >= 1' -- true
     want 64 'no such attribute' cpu
+    # What is empty is not taken for absent.
+    local option
+    for option in on where rank name env node dir; do
+        get run --$option '' -- touch "$ROOT/empty"
+        want 64 "--$option"
+    done
+    get run -- ''
+    want 64 "'' is none"
+    get run --name "$(printf 'x%.0s' $(seq 33))" -- touch "$ROOT/empty"
+    want 64 '--name has 33 bytes'
+    get run --fields job -- touch "$ROOT/empty"
+    want 64 '--json'
+    [ ! -e "$ROOT/empty" ] || bad "it ran"
 }
 
 t_where() {
@@ -210,15 +223,46 @@ t_cancel() {
     want 0
     wait $CLI
     nothing_runs "$ROOT/cancel" 5
+    # Once more: it has ended, and how.
+    get at n1 cancel "$job"
+    want 1 'has ended already' 'cancelled' 'gridpeer ps'
+    get at n1 cancel "$job" --json
+    want 1 'has ended already'
+    js 'i["state"] == "cancelled" and i["node"] == "n2"' <<<"$OUT" || bad "$OUT"
     get at n1 cancel 999
     want 1 'no such job'
+    get at n1 cancel "${job}x"
+    want 1 'not the number of a job'
 }
 
 t_timeout() {
     get run --on n2 --quiet --timeout 500ms -- sh -c "$LONG" sh "$ROOT/limit"
     want 6 'timed out'
     nothing_runs "$ROOT/limit" 5
+    get run --on n2 --json --timeout 500ms -- sleep 1000
+    want 6 'timed out'
+    tail -n 1 <<<"$OUT" | js 'd["kind"] == "job" and i["node"] == "n2"' || bad "$OUT"
 }
+
+t_agent_frozen() {
+    # No command waits longer than it was told to, and each says for whom it waited.
+    local began=$SECONDS command
+    get sim freeze n2
+    want 0
+    for command in find status nodes ps log stop run; do
+        # shellcheck disable=SC2046
+        get at n2 $command --timeout 300ms $([ $command != run ] || echo -- true)
+        want 6 'the agent n2 did not answer within 3'
+    done
+    [ $((SECONDS - began)) -lt 9 ] || bad "it took $((SECONDS - began)) s"
+    get sim thaw n2
+    want 0
+    until_true 10 ended_or_back || bad "n2 does not come back"
+    # It stops now, as it was asked to.
+    get sim start n2
+    seen "$DIR/n1" 'members=3&leader=quorum' || bad "$(at n1 node list)"
+}
+ended_or_back() { ! kill -0 "$(pid_of "$DIR/n2")" 2>/dev/null; }
 
 # Each run leaves a mark that only one can make: a second run of the same job would be seen.
 # shellcheck disable=SC2016
@@ -263,6 +307,8 @@ t_missing() {
         and 0 < i["uptime_ms"] < 3600000' <<<"$OUT" || bad "$OUT"
     get at n1 node list
     want 0
+    get run --on n3 -- touch "$ROOT/nowhere"
+    want 1 'n3 is unavailable: its agent is gone' 'seen by' 'gridpeer node list'
     get sim start n3
     want 0
     seen "$DIR/n1" 'members=3&leader=quorum' || bad "n3 does not come back"
@@ -274,6 +320,9 @@ t_missing() {
     get at n1 status
     want 0
     grep -q 'members  3, 2 of them alive, 1 stopped$' <<<"$OUT" || bad "$OUT"
+    get run --on n3 -- touch "$ROOT/nowhere"
+    want 1 'n3 is left: its agent was stopped in good order' 'gridpeer node list'
+    [ ! -e "$ROOT/nowhere" ] || bad "it ran"
     get sim start n3
     want 0
     seen "$DIR/n1" 'members=3&leader=quorum' || bad "n3 does not come back"
@@ -346,6 +395,15 @@ t_many() {
     [ "$(cat "$ROOT"/many.out.* | sort -n | tr '\n' ' ')" = "1 2 3 4 5 6 7 8 9 10 11 12 " ] || bad "some are missing"
 }
 
+t_usage_of_resources() {
+    get run --on n2 --quiet -- sh -c 'i=0; while [ $i -lt 20000 ]; do i=$((i + 1)); done'
+    want 0
+    get at n1 ps --json --fields state,wall_us,cpu_us,peak_bytes
+    want 0
+    js 'all(x["wall_us"] is not None for x in d["items"])
+        and d["items"][-1]["wall_us"] > 0 and d["items"][-1]["cpu_us"] > 0 and d["items"][-1]["peak_bytes"] > 0' <<<"$OUT" || bad "$OUT"
+}
+
 t_json() {
     get run --on n2 --json -- sh -c 'echo hi; exit 3'
     want 3
@@ -358,8 +416,8 @@ assert end["event"] == "end" and end["reason"] == "exit" and end["code"] == 3 an
 assert lines[-1]["schema"] == "gridpeer/v1" and lines[-1]["kind"] == "job"' <<<"$OUT" || bad "$OUT"
 }
 
-for name in up streams where_it_runs exit_codes signals not_found not_executable usage where json many big_output \
-    slow_reader reader_goes interrupt interrupt_deaf cli_killed cancel timeout missing executor_dies executor_frozen \
+for name in up streams where_it_runs exit_codes signals not_found not_executable usage where json usage_of_resources many big_output \
+    slow_reader reader_goes interrupt interrupt_deaf cli_killed cancel timeout agent_frozen missing executor_dies executor_frozen \
     home_dies executor_stops; do
     try_case $name t_$name
 done

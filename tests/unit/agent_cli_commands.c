@@ -193,7 +193,7 @@ static void find_asks_and_shows_units(void **state)
     assert_string_equal(json_string_value(json_object_get(stage->body, "query")), "cpu >= 4");
     assert_string_equal(json_string_value(json_object_get(stage->body, "rank")), "mem.free");
     assert_int_equal(json_integer_value(json_object_get(stage->body, "limit")), 3);
-    assert_int_equal(json_integer_value(json_object_get(stage->body, "timeout_ms")), 2000);
+    assert_int_equal(json_integer_value(json_object_get(stage->body, "timeout_ms")), 1800);
     assert_true(json_is_false(json_object_get(stage->body, "explain")));
     assert_null(json_object_get(stage->body, "want"));
     assert_int_equal(stage_run(stage, "find --fields name,cpu,mem.free"), 0);
@@ -412,7 +412,20 @@ static void jobs_are_listed_and_cancelled(void **state)
     assert_int_equal(stage_run(stage, "cancel 18"), 1);
     assert_has(stage->err, "no such job: 18\n  next: see gridpeer ps\n");
     assert_int_equal(stage_run(stage, "cancel ../stop"), 1);
-    assert_has(stage->err, "'../stop' is not the name of a job");
+    assert_has(stage->err, "'../stop' is not the number of a job");
+    assert_int_equal(stage_run(stage, "cancel n1.17"), 1);
+    stage->answer = "{'schema':'gridpeer/v1','kind':'cancel','as_of':'','partial':false,'items':[{"
+                    "'job':17,'state':'failed','reason':'exit','code':3,'node':'n2','text':''}]}";
+    assert_int_equal(stage_run(stage, "cancel 17"), 1);
+    assert_string_equal(stage->out, "");
+    assert_string_equal(stage->err, "gridpeer: the job has ended already: job 17 is failed: exit 3 "
+                                    "on n2\n  next: see gridpeer ps\n");
+    assert_int_equal(stage_run(stage, "cancel 17 --json"), 1);
+    json_t *document = stage_document(stage);
+    const json_t *item = json_array_get(json_object_get(document, "items"), 0);
+    assert_string_equal(json_string_value(json_object_get(item, "state")), "failed");
+    json_decref(document);
+    stage->answer = NULL;
     assert_int_equal(stage_run(stage, "cancel"), 64);
 }
 
@@ -602,6 +615,14 @@ static void wrong_lines_are_usage_errors(void **state)
         {"run", "run needs a program after --"},
         {"status --timeout never", "--timeout takes a duration"},
         {"status --tiemout 1s", "no option --tiemout: did you mean --timeout?"},
+        {"run --on= -- x", "--on needs a value, and '' is none: --on NODE"},
+        {"run --where= -- x", "--where needs a value, and '' is none: --where QUERY"},
+        {"status --node=", "--node needs a value, and '' is none: --node NAME"},
+        {"status --dir=", "--dir needs a value, and '' is none: --dir DIR"},
+        {"invite --roles=", "--roles needs a value, and '' is none: --roles A,B"},
+        {"run --fields job -- x", "run prints what its program writes: --fields needs --json"},
+        {"run --name 123456789012345678901234567890123 -- x",
+         "--name has 33 bytes, and 32 are allowed"},
     };
     stage_t *stage = *state;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -609,7 +630,11 @@ static void wrong_lines_are_usage_errors(void **state)
         assert_has(stage->err, bad[i].why);
         assert_has(stage->err, "--help");
         assert_string_equal(stage->out, "");
+        assert_string_equal(stage->asked, "");
     }
+    char *empty[] = {"gridpeer", "run", "--", ""};
+    assert_int_equal(stage_words(stage, empty, 4), 64);
+    assert_has(stage->err, "run needs a program after --, and '' is none");
     assert_int_equal(stage_run_bare(stage, ""), 64);
     assert_has(stage->err, "Commands:");
     assert_int_equal(stage_run_bare(stage, "--json"), 64);

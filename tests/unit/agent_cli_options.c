@@ -128,6 +128,9 @@ static void wrong_lines_are_explained(void **state)
         {"--limit 3x", "--limit takes a whole number, not '3x'"},
         {"--limit -3", "--limit takes a whole number, not '-3'"},
         {"--limit ~", "--limit takes a whole number, not ''"},
+        {"--where ~", "--where needs a value, and '' is none: --where QUERY"},
+        {"--where=", "--where needs a value, and '' is none: --where QUERY"},
+        {"--env ~", "--env needs a value, and '' is none: --env NAME=VALUE"},
         {"--limit 0", "--limit must be 1 to 64, not '0'"},
         {"--limit 65", "--limit must be 1 to 64, not '65'"},
         {"--limit 99999999999999999999999", "--limit takes a whole number, not "

@@ -76,7 +76,10 @@ static void ends_have_exit_codes_and_words(void **state)
          "No "
          "such file or directory\n  next: give a path that exists there, or choose with --where\n"},
         {"'reason':'not-executable','code':13", 1,
-         "gridpeer: the program is not executable on that machine: job 17 on n3: not-executable\n"},
+         "gridpeer: the program is not executable on that machine: job 17 on n3: not-executable\n  "
+         "next: chmod +x it there, or name a program: a directory cannot run\n"},
+        {"'reason':'not-executable','code':8", 1,
+         "  next: give it a #! line, or name its interpreter: gridpeer run -- sh FILE\n"},
         {"'reason':'node-failed','code':0,'text':'process gone'", 1,
          "gridpeer: the machine that ran the work is unavailable: job 17 on n3: node-failed: "
          "process "
@@ -117,6 +120,46 @@ static void json_prints_events_and_a_document(void **state)
     assert_string_equal(json_string_value(json_object_get(item, "state")), "done");
     assert_null(json_object_get(item, "event"));
     json_decref(document);
+    assert_int_equal(stage_run(stage, "run --json --fields state,job -- x"), 4);
+    assert_has(stage->out, "\"items\":[{\"state\":\"done\",\"job\":17}]}\n");
+}
+
+static json_t *last_line(stage_t *stage)
+{
+    size_t n = strlen(stage->out);
+    assert_true(n > 0 && stage->out[n - 1] == '\n');
+    stage->out[n - 1] = '\0';
+    const char *before = strrchr(stage->out, '\n');
+    json_t *document = json_loads(before == NULL ? stage->out : before + 1, 0, NULL);
+    assert_non_null(document);
+    return document;
+}
+
+/* However it ends, the last line is the job's document; errors are words then. */
+static void json_ends_with_the_job(void **state)
+{
+    stage_t *stage = *state;
+    lines_set(stage, running, NULL, NULL);
+    stage->hang = true;
+    assert_int_equal(stage_run(stage, "run --json --timeout 50ms -- sleep 1000"), 6);
+    assert_has(stage->err, "timed out: job 17 was cancelled after 50 ms");
+    json_t *document = last_line(stage);
+    assert_string_equal(json_string_value(json_object_get(document, "kind")), "job");
+    const json_t *item = json_array_get(json_object_get(document, "items"), 0);
+    assert_string_equal(json_string_value(json_object_get(item, "state")), "cancelled");
+    json_decref(document);
+    stage->mute = true;
+    assert_int_equal(stage_run(stage, "run --json --timeout 50ms -- sleep 1000"), 6);
+    assert_has(stage->err, "the machine n3 has not told its end");
+    document = last_line(stage);
+    assert_string_equal(json_string_value(json_object_get(document, "kind")), "job");
+    assert_true(json_is_true(json_object_get(document, "partial")));
+    json_decref(document);
+    stage->line_count = 0;
+    assert_int_equal(stage_run(stage, "run --json --timeout 50ms -- sleep 1000"), 6);
+    document = last_line(stage);
+    assert_string_equal(json_string_value(json_object_get(document, "kind")), "error");
+    json_decref(document);
 }
 
 static void bad_output_does_not_hurt(void **state)
@@ -142,6 +185,11 @@ static void errors_before_the_start_are_told(void **state)
     assert_int_equal(stage_run(stage, "run --on n9 -- x"), 1);
     assert_string_equal(stage->err,
                         "gridpeer: no such machine: n9\n  next: see gridpeer node list\n");
+    (void)snprintf(answer, sizeof answer, "{'error':{'number':%d,'detail':'n9 is unavailable'}}",
+                   GP_E_PEER_UNREACHABLE);
+    assert_int_equal(stage_run(stage, "run --on n9 -- x"), 1);
+    assert_string_equal(stage->err, "gridpeer: the machine cannot be reached: n9 is unavailable\n"
+                                    "  next: see gridpeer node list\n");
     (void)snprintf(answer, sizeof answer, "{'error':{'number':%d,'detail':'x','column':1}}",
                    GP_E_QUERY_SYNTAX);
     assert_int_equal(stage_run(stage, "run --where => -- x"), 64);
@@ -249,7 +297,7 @@ static void a_timeout_before_the_job_has_a_name_ends_it(void **state)
     stage->hang = true;
     assert_int_equal(stage_run(stage, "run --timeout 50ms -- sleep 1000"), 6);
     assert_int_equal(stage->cancels, 0);
-    assert_has(stage->err, "the job had no name yet after 50 ms");
+    assert_has(stage->err, "the agent n1 had no machine for the job yet after ");
 }
 
 static void output_that_nobody_takes_cancels(void **state)
@@ -313,6 +361,7 @@ int main(void)
         TEST(output_and_exit_code_are_passed_on),
         TEST(ends_have_exit_codes_and_words),
         TEST(json_prints_events_and_a_document),
+        TEST(json_ends_with_the_job),
         TEST(bad_output_does_not_hurt),
         TEST(errors_before_the_start_are_told),
         TEST(limits_are_checked_here),

@@ -43,7 +43,7 @@ static const struct {
     {"GET /v1/jobs",
      "{'schema':'gridpeer/v1','kind':'jobs','as_of':'2024-05-01T12:00:00.000Z','partial':false,"
      "'items':[{'job':17,'name':'sh','state':'running','reason':'none','node':'n3','attempt':1,"
-     "'incarnation':1,'progress':null,'text':''}]}"},
+     "'incarnation':1,'progress':null,'text':'','output':5}]}"},
     {"POST /v1/jobs/17/cancel",
      "{'schema':'gridpeer/v1','kind':'cancel','as_of':'2024-05-01T12:00:00.000Z','partial':false,"
      "'items':[{'job':17,'state':'cancelling'}]}"},
@@ -101,7 +101,7 @@ static void cancel_note(stage_t *stage)
         (void)kill(getpid(), SIGINT);
         return;
     }
-    if (stage->stream != NULL && stage->hang) {
+    if (stage->stream != NULL && stage->hang && !stage->mute) {
         gp_http_call_t *call = stage->stream;
         stage->stream = NULL;
         (void)gp_http_stream_line(call, json_of("{'event':'end','job':17,'state':'cancelled',"
@@ -352,11 +352,28 @@ void stage_clear(stage_t *stage)
     json_decref(stage->body);
 }
 
+int stage_words(stage_t *stage, char **words, int count)
+{
+    free(stage->out);
+    free(stage->err);
+    stage->out = NULL;
+    size_t n = 0;
+    FILE *out = stage->out_to == NULL ? open_memstream(&stage->out, &n) : fopen(stage->out_to, "w");
+    if (stage->out_close != 0) {
+        (void)close(stage->out_close);
+    }
+    FILE *err = open_memstream(&stage->err, &n);
+    stage->backend[0] = '\0';
+    stage->code = gp_cli_run(count, words, &backend, out, err);
+    (void)fclose(out);
+    (void)fclose(err);
+    return stage->code;
+}
+
 static int run(stage_t *stage, const char *line, bool bare)
 {
     char *words[WORDS_MAX] = {strdup("gridpeer")};
     int count = 1;
-    size_t n = 0;
     char *copy = strdup(line);
     char *state = NULL;
     for (char *at = strtok_r(copy, " ", &state); at != NULL; at = strtok_r(NULL, " ", &state)) {
@@ -375,23 +392,12 @@ static int run(stage_t *stage, const char *line, bool bare)
         words[count++] = strdup("--dir");
         words[count++] = strdup(stage->fake.directory);
     }
-    free(stage->out);
-    free(stage->err);
-    stage->out = NULL;
-    FILE *out = stage->out_to == NULL ? open_memstream(&stage->out, &n) : fopen(stage->out_to, "w");
-    if (stage->out_close != 0) {
-        (void)close(stage->out_close);
-    }
-    FILE *err = open_memstream(&stage->err, &n);
-    stage->backend[0] = '\0';
-    stage->code = gp_cli_run(count, words, &backend, out, err);
-    (void)fclose(out);
-    (void)fclose(err);
+    int code = stage_words(stage, words, count);
     for (int i = 0; i < count; i++) {
         free(words[i]);
     }
     free(copy);
-    return stage->code;
+    return code;
 }
 
 int stage_run(stage_t *stage, const char *line)

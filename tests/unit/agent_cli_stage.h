@@ -25,6 +25,7 @@ typedef struct stage {
     bool hang;   /* a stream stays open after its lines */
     bool vanish; /* a stream breaks off after its lines */
     bool deaf;   /* a cancel ends nothing: the user loses patience (SIGINT) */
+    bool mute;   /* a cancel is taken, and the job's end is not told */
     int cancels; /* how often a cancel was asked */
     gp_http_call_t *stream;
     int news; /* the stream is open: a byte to this pipe */
@@ -62,7 +63,10 @@ int stage_teardown(void **state);
 /* Runs "gridpeer LINE --dir DIRECTORY", LINE split at blanks, '+' standing for a blank. */
 int stage_run(stage_t *stage, const char *line);
 
-/* The same without --dir. */
+/* Runs exactly these words. */
+int stage_words(stage_t *stage, char **words, int count);
+
+/* The same as stage_run without --dir. */
 int stage_run_bare(stage_t *stage, const char *line);
 
 /* The text of the last run as a document; the caller's. */
