@@ -219,7 +219,7 @@ static void the_last_descriptors_are_kept_and_nothing_spins(void **state)
     lab_run(lab, 1000);
     print_message("tries to accept while descriptors are short: %llu\n",
                   (unsigned long long)count(a).accept_failures);
-    /* Some, until this thread has its turn; libzmq alone tries for ever, as often as the CPU can. */
+    /* Some, until this thread has its turn; libzmq alone tries as often as the CPU can. */
     assert_true(count(a).accept_failures < 100000);
     /* for our own files; a burst may take some, and gives them back */
     LAB_UNTIL(lab, 3000, lowest_free() < (int)few.rlim_cur - GP_NET_FD_RESERVE / 2);
