@@ -1,7 +1,35 @@
 #include "agent/cli/command.h"
 
-#define EXPIRES_MS     UINT64_C(86400000)
-#define EXPIRES_MAX_MS UINT64_C(31536000000)
+#include <string.h>
+
+#include "proto/cert.h"
+
+#define DAY_MS         UINT64_C(86400000)
+#define EXPIRES_MS     DAY_MS
+#define EXPIRES_MIN_MS UINT64_C(60000)
+#define EXPIRES_MAX_MS (GP_CERT_DAYS * DAY_MS) /* no machine's word is good for longer */
+
+/* Is "lend,submit" made of roles only? The wrong one is named. 0 or an exit code. */
+static int roles_check(gp_cli_t *cli, const char *roles)
+{
+    char known[128];
+    gp_roles_text(GP_ROLE_ALL, known, sizeof known);
+    for (const char *at = roles;; at++) {
+        size_t n = strcspn(at, ",");
+        const char *name = known;
+        while (strcspn(name, ",") != n || memcmp(name, at, n) != 0) {
+            name += strcspn(name, ",");
+            if (*name++ == '\0') {
+                return gp_cli_usage(cli, "--roles: no role '%.*s'; there are: %s", (int)n, at,
+                                    known);
+            }
+        }
+        at += n;
+        if (*at == '\0') {
+            return GP_EXIT_DONE;
+        }
+    }
+}
 
 static void invitation_print(gp_cli_t *cli, const json_t *item)
 {
@@ -22,6 +50,10 @@ static int invite_run(gp_cli_t *cli)
 {
     json_t *document = NULL;
     const char *roles = gp_cli_text(&cli->args, "roles", NULL);
+    int code = roles == NULL ? GP_EXIT_DONE : roles_check(cli, roles);
+    if (code != GP_EXIT_DONE) {
+        return code;
+    }
     json_t *body =
         json_pack("{s:I, s:I}", "uses", (json_int_t)gp_cli_number(&cli->args, "uses", 1),
                   "expires_ms", (json_int_t)gp_cli_number(&cli->args, "expires", EXPIRES_MS));
@@ -30,7 +62,7 @@ static int invite_run(gp_cli_t *cli)
     }
     gp_cli_ask_t ask = {
         .method = "POST", .path = "/v1/invitations", .body = body, .kind = "invitation"};
-    int code = gp_cli_api(cli, &ask, &document);
+    code = gp_cli_api(cli, &ask, &document);
     if (code != GP_EXIT_DONE) {
         return code;
     }
@@ -45,8 +77,8 @@ static int invite_run(gp_cli_t *cli)
 static const gp_cli_option_t options[] = {
     {"uses", GP_CLI_NUMBER, "N", "how many machines may join with it; default 1", 1,
      GP_TOKEN_USES_MAX},
-    {"expires", GP_CLI_DURATION, "DURATION", "how long it is good for; default 24h", 1000,
-     EXPIRES_MAX_MS},
+    {"expires", GP_CLI_DURATION, "DURATION", "how long it is good for, 1m to 30d; default 24h",
+     EXPIRES_MIN_MS, EXPIRES_MAX_MS},
     {"roles", GP_CLI_TEXT, "A,B",
      "what they may do: member, lend, submit, admit, operate, audit; default member,lend,submit", 0,
      0},

@@ -12,7 +12,7 @@
 /* ---- near words -------------------------------------------------------------------------------
  */
 
-static unsigned least(unsigned a, unsigned b)
+static unsigned smaller(unsigned a, unsigned b)
 {
     return a < b ? a : b;
 }
@@ -35,9 +35,9 @@ unsigned gp_cli_distance(const char *a, const char *b)
         row[0] = (unsigned)i;
         for (size_t j = 1; j <= m; j++) {
             unsigned change = above[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
-            row[j] = least(least(above[j], row[j - 1]) + 1, change);
+            row[j] = smaller(smaller(above[j], row[j - 1]) + 1, change);
             if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
-                row[j] = least(row[j], above2[j - 2] + 1);
+                row[j] = smaller(row[j], above2[j - 2] + 1);
             }
         }
     }
@@ -106,6 +106,43 @@ static bool hours_read(const char *text, uint64_t *ret_ms)
     return true;
 }
 
+/* "30d", as it is typed. */
+static void duration_text(uint64_t ms, char *text, size_t size)
+{
+    static const struct {
+        const char *name;
+        uint64_t ms;
+    } units[] = {{"d", 24 * HOUR_MS}, {"h", HOUR_MS}, {"m", 60000}, {"s", 1000}};
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+        if (ms >= units[i].ms && ms % units[i].ms == 0) {
+            (void)snprintf(text, size, "%llu%s", (unsigned long long)(ms / units[i].ms),
+                           units[i].name);
+            return;
+        }
+    }
+    (void)snprintf(text, size, "%llums", (unsigned long long)ms);
+}
+
+/* A value that is out of its range: says which that is. */
+static void range_say(const gp_cli_given_t *given, char *why, size_t why_size)
+{
+    const gp_cli_option_t *option = given->option;
+    char least[32];
+    char most[32];
+    if (option->kind == GP_CLI_NUMBER) {
+        (void)snprintf(least, sizeof least, "%llu", (unsigned long long)option->min);
+        (void)snprintf(most, sizeof most, "%llu", (unsigned long long)option->max);
+    } else if (option->kind == GP_CLI_HOURS) {
+        (void)snprintf(least, sizeof least, "0.001");
+        (void)snprintf(most, sizeof most, "%llu", (unsigned long long)(option->max / HOUR_MS));
+    } else {
+        duration_text(option->min, least, sizeof least);
+        duration_text(option->max, most, sizeof most);
+    }
+    (void)snprintf(why, why_size, "--%s must be %s to %s, not '%s'", option->name, least, most,
+                   given->text);
+}
+
 static bool value_read(gp_cli_given_t *given, char *why, size_t why_size)
 {
     const gp_cli_option_t *option = given->option;
@@ -134,10 +171,7 @@ static bool value_read(gp_cli_given_t *given, char *why, size_t why_size)
         return false;
     }
     if (given->number < option->min || given->number > option->max) {
-        const char *unit = option->kind == GP_CLI_NUMBER ? "" : " ms";
-        (void)snprintf(why, why_size, "--%s must be %llu to %llu%s, not '%s'", option->name,
-                       (unsigned long long)option->min, (unsigned long long)option->max, unit,
-                       given->text);
+        range_say(given, why, why_size);
         return false;
     }
     return true;

@@ -108,7 +108,13 @@ END
 t_token_expired() {
     local old
     get on a invite --expires 0s
-    want 64
+    want 64 '1m to 30d'
+    get on a invite --expires 1s
+    want 64 '1m to 30d'
+    get on a invite --roles foo
+    want 64 "no role 'foo'" member,lend,submit
+    get on a invite --roles ''
+    want 64 '--roles'
     get on a invite --expires nonsense
     want 64
     get on a invite --uses 0

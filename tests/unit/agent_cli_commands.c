@@ -371,6 +371,26 @@ static void invite_prints_one_line(void **state)
     assert_int_equal(json_integer_value(json_object_get(stage->body, "expires_ms")), 7200000);
     assert_string_equal(json_string_value(json_object_get(stage->body, "roles")), "member,admit");
     assert_int_equal(stage_run(stage, "invite --uses 0"), 64);
+    stage->asked[0] = '\0';
+    static const struct {
+        const char *line;
+        const char *why;
+    } bad[] = {
+        {"invite --expires 0s", "--expires must be 1m to 30d, not '0s'"},
+        {"invite --expires 1s", "--expires must be 1m to 30d, not '1s'"},
+        {"invite --expires 31d", "--expires must be 1m to 30d, not '31d'"},
+        {"invite --roles foo", "no role 'foo'; there are: member,lend,submit,admit,operate,audit"},
+        {"invite --roles lend,foo,member", "no role 'foo'"},
+        {"invite --roles lend,", "no role ''"},
+        {"invite --roles len", "no role 'len'"},
+        {"invite --roles=", "--roles needs a value"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_int_equal(stage_run(stage, bad[i].line), 64);
+        assert_has(stage->err, bad[i].why);
+        assert_string_equal(stage->asked, "");
+    }
+    assert_int_equal(stage_run(stage, "invite --roles audit --expires 30d"), 0);
 }
 
 static void agent_runs_the_only_machine(void **state)

@@ -137,10 +137,10 @@ static void wrong_lines_are_explained(void **state)
                                             "'99999999999999999999999'"},
         {"--expires soon", "--expires takes a duration such as 500ms, 10s, 5m, 24h or 7d, not "
                            "'soon'"},
-        {"--expires 1ms", "--expires must be 1000 to 86400000 ms, not '1ms'"},
+        {"--expires 1ms", "--expires must be 1s to 1d, not '1ms'"},
         {"--hours 1.2345", "--hours takes hours, such as 1 or 0.5, not '1.2345'"},
         {"--hours .", "--hours takes hours, such as 1 or 0.5, not '.'"},
-        {"--hours 0", "--hours must be 1 to 3600000000 ms, not '0'"},
+        {"--hours 0", "--hours must be 0.001 to 1000, not '0'"},
         {"--limit 3 --limit 4", "--limit is given twice"},
         {"--json=yes", "--json takes no value"},
     };
