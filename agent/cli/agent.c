@@ -3,20 +3,6 @@
 
 #include <string.h>
 
-static const char *const levels[] = {"error", "warning", "notice", "info", "debug"};
-
-static int level_check(gp_cli_t *cli, const char *level)
-{
-    size_t count = sizeof levels / sizeof levels[0];
-    for (size_t i = 0; i < count; i++) {
-        if (level == NULL || strcmp(levels[i], level) == 0) {
-            return GP_EXIT_DONE;
-        }
-    }
-    return gp_cli_usage(cli, "--log-level is one of error, warning, notice, info, debug, not '%s'",
-                        level);
-}
-
 static int agent_fail(gp_cli_t *cli, gp_error_t error, const char *detail)
 {
     char words[GP_NAME_MAX + 32], look[3 * GP_CLI_PATH_MAX];
@@ -33,13 +19,11 @@ static int agent_run(gp_cli_t *cli)
     gp_cli_fault_t fault = {""};
     gp_cli_agent_t request = {.place = {.dir = cli->dir},
                               .listen = gp_cli_text(&cli->args, "listen", NULL),
-                              .log_level = gp_cli_text(&cli->args, "log-level", NULL),
                               .timeout_ms = cli->timeout_ms};
     if (request.listen != NULL && gp_address_check(gp_text(request.listen), true) != GP_OK) {
         return gp_cli_fail(cli, GP_E_ADDRESS, NULL, "--listen '%s'", request.listen);
     }
-    int code = level_check(cli, request.log_level);
-    code = code == GP_EXIT_DONE ? gp_cli_machine_find(cli) : code;
+    int code = gp_cli_machine_find(cli);
     if (code != GP_EXIT_DONE) {
         return code;
     }
@@ -56,7 +40,6 @@ static int agent_run(gp_cli_t *cli)
 static const gp_cli_option_t options[] = {
     {"background", GP_CLI_FLAG, NULL, "start it and return when it answers", 0, 0},
     {"listen", GP_CLI_TEXT, "ADDRESS", "tcp://ADDR:PORT instead of the configured one", 0, 0},
-    {"log-level", GP_CLI_TEXT, "LEVEL", "error, warning, notice, info or debug", 0, 0},
 };
 
 const gp_cli_command_t gp_cli_agent = {

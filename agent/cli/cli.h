@@ -66,8 +66,6 @@ typedef struct gp_cli_left {
 typedef struct gp_cli_agent {
     gp_cli_place_t place;
     const char *listen; /* or NULL: as configured */
-    /* "error", "warning", "notice", "info", "debug", or NULL: as configured */
-    const char *log_level;
     uint64_t timeout_ms; /* for coming up in the background; 0: as the backend thinks */
 } gp_cli_agent_t;
 

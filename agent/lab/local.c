@@ -174,11 +174,8 @@ static gp_until_t until_of(const gp_local_t *local)
 static gp_error_t start(const gp_local_t *local, const gp_local_agent_t *agent,
                         gp_process_t *ret_process, gp_fail_t *fail)
 {
-    gp_process_params_t params = {.program = local->program,
-                                  .dir = local->dir,
-                                  .name = agent->name,
-                                  .listen = agent->listen,
-                                  .log_level = agent->log_level};
+    gp_process_params_t params = {
+        .program = local->program, .dir = local->dir, .name = agent->name, .listen = agent->listen};
     return gp_process_start(&params, ret_process, fail);
 }
 

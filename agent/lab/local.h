@@ -60,7 +60,6 @@ GP_MUST_CHECK gp_error_t gp_local_start(const gp_local_t *local, const char *con
 typedef struct gp_local_agent {
     const char *name;
     const char *listen;
-    const char *log_level;
 } gp_local_agent_t;
 
 /*

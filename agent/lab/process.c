@@ -129,7 +129,6 @@ gp_error_t gp_process_start(const gp_process_params_t *params, gp_process_t *ret
     option_add(words, "--dir", params->dir);
     option_add(words, "--node", params->name);
     option_add(words, "--listen", params->listen);
-    option_add(words, "--log-level", params->log_level);
     int error = spawn(params, words, fds[1], &ret_process->pid);
     close(fds[1]);
     if (error == 0) {

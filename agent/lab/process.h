@@ -28,8 +28,7 @@ typedef struct gp_process_params {
     const char *program;
     const char *dir;
     const char *name;
-    const char *listen;    /* NULL or empty: as it is set up */
-    const char *log_level; /* the same */
+    const char *listen; /* NULL or empty: as it is set up */
 } gp_process_params_t;
 
 /* An agent that was started; {.ready_fd = -1} is none. */

@@ -129,8 +129,7 @@ static gp_error_t backend_start_agent(const gp_cli_agent_t *request, gp_cli_faul
     char program[GP_CLI_PATH_MAX];
     gp_fail_t fail = {0};
     gp_local_t local = local_of(request->place.dir, request->timeout_ms, program, sizeof program);
-    gp_local_agent_t agent = {
-        .name = request->place.node, .listen = request->listen, .log_level = request->log_level};
+    gp_local_agent_t agent = {.name = request->place.node, .listen = request->listen};
     return told(gp_local_spawn(&local, &agent, &fail), &fail, fault);
 }
 

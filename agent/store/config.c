@@ -10,13 +10,7 @@
 
 #define VALUE_MAX 128
 
-typedef enum config_type {
-    TYPE_ADDRESS = 1,
-    TYPE_FLAG,
-    TYPE_NUMBER,
-    TYPE_DURATION,
-    TYPE_CHOICE
-} config_type_t;
+typedef enum config_type { TYPE_ADDRESS = 1, TYPE_FLAG, TYPE_NUMBER, TYPE_DURATION } config_type_t;
 
 typedef struct config_row {
     config_type_t type;
@@ -25,16 +19,13 @@ typedef struct config_row {
     const char *initial;
     uint32_t min;
     uint32_t max;
-    const char *words;
     const char *doc;
     size_t offset;
 } config_row_t;
 
 static const config_row_t rows[] = {
-#define GP_C(TYPE, section, key, initial, min, max, words, doc)                                    \
-    {TYPE_##TYPE, #section, #key,                                                                  \
-     initial,     min,      max,                                                                   \
-     words,       doc,      offsetof(gp_config_t, section##_##key)},
+#define GP_C(TYPE, section, key, initial, min, max, doc)                                           \
+    {TYPE_##TYPE, #section, #key, initial, min, max, doc, offsetof(gp_config_t, section##_##key)},
     GP_CONFIG(GP_C)
 #undef GP_C
 };
@@ -61,32 +52,11 @@ static void duration_text(uint32_t ms, char *text, size_t size)
     (void)snprintf(text, size, "%u%s", (unsigned)(ms / units[i].ms), units[i].unit);
 }
 
-static uint32_t words_count(const char *words)
-{
-    uint32_t count = 1;
-    for (const char *at = words; *at != '\0'; at++) {
-        count += *at == '|' ? 1 : 0;
-    }
-    return count;
-}
-
-/* The word with this index, not terminated. */
-static gp_slice_t word_at(const char *words, uint32_t index)
-{
-    const char *start = words;
-    for (uint32_t i = 0; i < index; i++) {
-        start = strchr(start, '|');
-        assert(start != NULL);
-        start++;
-    }
-    return gp_slice(start, strcspn(start, "|"));
-}
-
 static void value_text(const config_row_t *row, const gp_config_t *config, char text[VALUE_MAX])
 {
     const char *at = (const char *)config + row->offset;
     uint32_t number = 0;
-    if (row->type == TYPE_NUMBER || row->type == TYPE_DURATION || row->type == TYPE_CHOICE) {
+    if (row->type == TYPE_NUMBER || row->type == TYPE_DURATION) {
         memcpy(&number, at, sizeof number);
     }
     switch (row->type) {
@@ -101,9 +71,6 @@ static void value_text(const config_row_t *row, const gp_config_t *config, char 
         break;
     case TYPE_DURATION:
         duration_text(number, text, VALUE_MAX);
-        break;
-    case TYPE_CHOICE:
-        (void)gp_text_copy(text, VALUE_MAX, word_at(row->words, number));
         break;
     }
 }
@@ -127,9 +94,6 @@ static void range_text(const config_row_t *row, char text[VALUE_MAX])
         duration_text(row->max, most, sizeof most);
         (void)snprintf(text, VALUE_MAX, "%s to %s (ms, s, m, h, d)", least, most);
         break;
-    case TYPE_CHOICE:
-        (void)snprintf(text, VALUE_MAX, "%s", row->words);
-        break;
     }
 }
 
@@ -148,18 +112,6 @@ static bool number_read(const char *value, uint32_t min, uint32_t max, uint32_t 
     }
     *ret_number = (uint32_t)number;
     return true;
-}
-
-static bool choice_read(const char *words, const char *value, uint32_t *ret_index)
-{
-    const uint32_t count = words_count(words);
-    for (uint32_t i = 0; i < count; i++) {
-        if (gp_slice_equal(word_at(words, i), gp_text(value))) {
-            *ret_index = i;
-            return true;
-        }
-    }
-    return false;
 }
 
 static bool value_read(const config_row_t *row, const char *value, gp_config_t *config)
@@ -193,11 +145,6 @@ static bool value_read(const config_row_t *row, const char *value, gp_config_t *
         }
         number = (uint32_t)ms;
         break;
-    case TYPE_CHOICE:
-        if (!choice_read(row->words, value, &number)) {
-            return false;
-        }
-        break;
     }
     memcpy(at, &number, sizeof number);
     return true;
@@ -215,7 +162,7 @@ static const config_row_t *row_find(const char *section, const char *key)
 
 void gp_config_defaults(gp_config_t *ret_config)
 {
-    *ret_config = (gp_config_t){.agent_log_level = 0};
+    *ret_config = (gp_config_t){.beacon_port = 0};
     for (size_t i = 0; i < ROW_COUNT; i++) {
         const bool read = value_read(&rows[i], rows[i].initial, ret_config);
         assert(read);
@@ -446,11 +393,4 @@ size_t gp_config_file(const gp_config_t *config, char *text, size_t size)
                      "# A line that begins with # has no effect: it shows the default.\n");
     gp_config_each(config, write_entry, &writing);
     return writing.used;
-}
-
-const char *gp_config_log_level(uint32_t level)
-{
-    static const char *const names[] = {"error", "warning", "notice", "info", "debug"};
-    assert(level < sizeof names / sizeof names[0]);
-    return names[level];
 }

@@ -13,29 +13,18 @@ typedef char gp_config_address_t[GP_ADDRESS_MAX + 1]; /* may be empty */
 typedef bool gp_config_flag_t;
 typedef uint32_t gp_config_number_t;
 typedef uint32_t gp_config_duration_t; /* milliseconds */
-typedef uint32_t gp_config_choice_t;   /* index of the word */
 
 #define GP_CONFIG_T_ADDRESS  gp_config_address_t
 #define GP_CONFIG_T_FLAG     gp_config_flag_t
 #define GP_CONFIG_T_NUMBER   gp_config_number_t
 #define GP_CONFIG_T_DURATION gp_config_duration_t
-#define GP_CONFIG_T_CHOICE   gp_config_choice_t
 
 /* config.agent_listen, config.run_lease (in milliseconds) ... */
 typedef struct gp_config {
-#define GP_C(TYPE, section, key, initial, min, max, words, doc) GP_CONFIG_T_##TYPE section##_##key;
+#define GP_C(TYPE, section, key, initial, min, max, doc) GP_CONFIG_T_##TYPE section##_##key;
     GP_CONFIG(GP_C)
 #undef GP_C
 } gp_config_t;
-
-/* agent.log_level, in the order of its words */
-typedef enum gp_log_level {
-    GP_LOG_ERROR = 0,
-    GP_LOG_WARNING,
-    GP_LOG_NOTICE,
-    GP_LOG_INFO,
-    GP_LOG_DEBUG
-} gp_log_level_t;
 
 /* All defaults. */
 void gp_config_defaults(gp_config_t *ret_config);
@@ -73,8 +62,5 @@ typedef struct gp_config_entry {
 } gp_config_entry_t;
 typedef void gp_config_each_fn(void *context, const gp_config_entry_t *entry);
 void gp_config_each(const gp_config_t *config, gp_config_each_fn *each, void *context);
-
-/* "warning" for GP_LOG_WARNING. */
-const char *gp_config_log_level(uint32_t level);
 
 #endif

@@ -252,9 +252,8 @@ static gp_error_t fake_leave(const gp_cli_leave_ask_t *request, gp_cli_left_t *r
 static gp_error_t fake_start_agent(const gp_cli_agent_t *request, gp_cli_fault_t *fault)
 {
     size_t used = strlen(playing->backend);
-    (void)snprintf(playing->backend + used, sizeof playing->backend - used, "%sstart %s %s %s",
-                   used == 0 ? "" : "; ", request->place.node, or_dash(request->listen),
-                   or_dash(request->log_level));
+    (void)snprintf(playing->backend + used, sizeof playing->backend - used, "%sstart %s %s",
+                   used == 0 ? "" : "; ", request->place.node, or_dash(request->listen));
     if (!playing->no_start && !playing->fake.running) {
         stage_agent_start(playing);
     }
@@ -263,8 +262,8 @@ static gp_error_t fake_start_agent(const gp_cli_agent_t *request, gp_cli_fault_t
 
 static gp_error_t fake_agent_main(const gp_cli_agent_t *request, gp_cli_fault_t *fault)
 {
-    (void)snprintf(playing->backend, sizeof playing->backend, "agent %s %s %s", request->place.node,
-                   or_dash(request->listen), or_dash(request->log_level));
+    (void)snprintf(playing->backend, sizeof playing->backend, "agent %s %s", request->place.node,
+                   or_dash(request->listen));
     return backend_end(fault);
 }
 

@@ -27,7 +27,6 @@ static void test_defaults_are_what_the_table_says(void **state)
     assert_true(count >= 14);
     assert_string_equal(config.agent_listen, "tcp://*:7617");
     assert_int_equal(config.election_lease, 1500);
-    assert_int_equal(config.agent_log_level, GP_LOG_INFO);
     assert_true(config.lend_enabled);
 }
 
@@ -38,12 +37,12 @@ static void test_values_are_read(void **state)
     (void)state;
     assert_error(gp_config_parse("f",
                                  "# comment\n; another\n\n[agent]\r\nlisten = tcp://127.0.0.1:0\n"
-                                 "log_level=debug\n[election]\nlease: 3s\n[lend]\nenabled = no\n"
+                                 "relayed=yes\n[election]\nlease: 3s\n[lend]\nenabled = no\n"
                                  "[find]\ntimeout = 2m\n[run]\njobs_max = 256",
                                  &config, &fail),
                  GP_OK, &fail);
     assert_string_equal(config.agent_listen, "tcp://127.0.0.1:0");
-    assert_int_equal(config.agent_log_level, GP_LOG_DEBUG);
+    assert_true(config.agent_relayed);
     assert_int_equal(config.election_lease, 3000);
     assert_false(config.lend_enabled);
     assert_int_equal(config.find_timeout, 120000);
@@ -60,7 +59,7 @@ static void test_mistakes_name_the_line_and_what_is_accepted(void **state)
         {"[agent]\nlisten = 127.0.0.1:7\n", {"f:2:", "agent.listen", "tcp://ADDR:PORT"}},
         {"[agent]\nadvertise = tcp://1.2.3.4:0\n", {"f:2:", "agent.advertise", "tcp://"}},
         {"[agent]\nlisten =\n", {"f:2:", "agent.listen", "tcp://"}},
-        {"\n\n[agent]\nlog_level = loud\n", {"f:4:", "loud", "error|warning|notice|info|debug"}},
+        {"\n\n[agent]\nrelayed = loud\n", {"f:4:", "loud", "yes or no"}},
         {"[run]\njobs_max = 0\n", {"f:2:", "run.jobs_max", "1 to 256"}},
         {"[run]\njobs_max = 257\n", {"f:2:", "\"257\"", "1 to 256"}},
         {"[run]\njobs_max = -1\n", {"f:2:", "\"-1\"", "1 to 256"}},
