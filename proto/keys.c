@@ -50,6 +50,21 @@ void gp_secret_free(gp_secret_t *secret)
     sodium_free(secret);
 }
 
+void *gp_locked_new(size_t size)
+{
+    void *memory = sodium_malloc(size);
+
+    if (memory != NULL) {
+        sodium_memzero(memory, size);
+    }
+    return memory;
+}
+
+void gp_locked_free(void *memory)
+{
+    sodium_free(memory);
+}
+
 void gp_secret_seed(const gp_secret_t *secret, uint8_t ret_seed[32])
 {
     assert(secret != NULL);

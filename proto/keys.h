@@ -28,6 +28,10 @@ void gp_secret_free(gp_secret_t *secret); /* NULL is fine */
 void gp_secret_seed(const gp_secret_t *secret, uint8_t ret_seed[32]);
 gp_id_t gp_secret_id(const gp_secret_t *secret);
 
+/* Zeroed memory for a secret: locked, guarded, and zeroed when freed. NULL: there is none. */
+void *gp_locked_new(size_t size);
+void gp_locked_free(void *memory); /* NULL is fine */
+
 /* The CURVE pair of this identity; the caller zeroes ret_secret_key. */
 void gp_secret_curve(const gp_secret_t *secret, uint8_t ret_public[32], uint8_t ret_secret_key[32]);
 
