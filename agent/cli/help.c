@@ -208,7 +208,8 @@ void gp_cli_man(FILE *out, const char *version)
                   ".TP\nGRIDPEER_DIR\nwhere agents keep their state, one folder each; default "
                   "/var/lib/gridpeer for root, else $XDG_STATE_HOME/gridpeer or "
                   "~/.local/state/gridpeer; what gridpeer sim up makes lives beside it, in the "
-                  "directory of that name with \\-sim behind it\n"
+                  "directory of that name with \\-sim behind it, and is meant where nothing "
+                  "else is\n"
                   ".TP\nGRIDPEER_NODE\nwhich agent of this machine commands are for; needed "
                   "only if several run\n");
 }

@@ -164,25 +164,22 @@ static bool agents_look(gp_cli_t *cli, agents_t *ret_agents)
     return true;
 }
 
-/* Nothing was set up: does the user mean what `sim up` made? */
+/* Where no place was named and nothing was set up, what `sim up` made is meant. */
+static void fall_back(gp_cli_t *cli)
+{
+    gp_cli_t sims = {.dir = sims.dir_text};
+    agents_t agents;
+    bool named = cli->dir != cli->dir_text;
+    if (named || !agents_look(cli, &agents) || agents.known > 0 || !dir_default(&sims, SIMS) ||
+        !agents_look(&sims, &agents) || agents.known == 0) {
+        return;
+    }
+    memcpy(cli->dir_text, sims.dir_text, sizeof cli->dir_text);
+}
+
 static int nobody_here(gp_cli_t *cli)
 {
-    char quoted[2 * GP_CLI_PATH_MAX];
-    char action[3 * GP_CLI_PATH_MAX];
-    gp_cli_t sims = {.dir = sims.dir_text};
-    agents_t agents = {0};
-    if (cli->dir == cli->dir_text && dir_default(&sims, SIMS)) {
-        (void)agents_look(&sims, &agents);
-    }
-    if (agents.known == 0) {
-        return gp_cli_fail(cli, GP_E_STATE_MISSING, NULL, "%s holds no machine", cli->dir);
-    }
-    (void)snprintf(action, sizeof action,
-                   "for the machines of gridpeer sim up: export GRIDPEER_DIR=%s GRIDPEER_NODE=%s; "
-                   "else found a grid: gridpeer init REGION, or join one: gridpeer join REGION "
-                   "--token T",
-                   gp_text_quote(sims.dir, quoted, sizeof quoted), agents.some);
-    return gp_cli_fail(cli, GP_E_STATE_MISSING, action, "%s holds no machine", cli->dir);
+    return gp_cli_fail(cli, GP_E_STATE_MISSING, NULL, "%s holds no machine", cli->dir);
 }
 
 /* The only agent that runs. */
@@ -217,6 +214,7 @@ static int agent_only(gp_cli_t *cli)
 
 int gp_cli_agent_find(gp_cli_t *cli)
 {
+    fall_back(cli);
     if (cli->node == NULL) {
         int code = agent_only(cli);
         if (code != GP_EXIT_DONE) {
@@ -232,6 +230,7 @@ int gp_cli_agent_find(gp_cli_t *cli)
 int gp_cli_machine_find(gp_cli_t *cli)
 {
     agents_t agents;
+    fall_back(cli);
     if (cli->node != NULL) {
         return GP_EXIT_DONE;
     }
@@ -254,6 +253,7 @@ int gp_cli_machine_find(gp_cli_t *cli)
 int gp_cli_leaver_find(gp_cli_t *cli)
 {
     agents_t agents;
+    fall_back(cli);
     if (cli->node == NULL && agents_look(cli, &agents) && agents.running > 0) {
         return agent_only(cli);
     }

@@ -146,10 +146,16 @@ t_by_default() {
     want 0
     get plain leave
     want 0
-    get plain status
-    want 69 'gridpeer-sim GRIDPEER_NODE=n1' 'gridpeer init'
+    # Nothing else is set up: the simulated one is meant, and of a name that is not there none.
+    get plain status --fields name
+    want 0
+    [ "$(tail -n 1 <<<"$OUT" | tr -d ' ')" = n1 ] || bad "$OUT"
+    get plain status --node n2
+    want 69 n2
     get plain sim down
     want 0
+    get plain status
+    want 69 'holds no machine' 'gridpeer init'
     [ -z "$(find "$ROOT/state" -mindepth 2)" ] || bad "$(find "$ROOT/state" -mindepth 2)"
 }
 
