@@ -346,6 +346,7 @@ static gp_error_t open_net(agent_t *agent, gp_fail_t *fail)
                    .on_frame = on_frame,
                    .on_link = on_link,
                    .on_dialed = on_dialed,
+                   .on_knock = agent_on_knock,
                    .on_trouble = on_trouble},
     };
     gp_error_t error = gp_net_open(&config, &agent->net);

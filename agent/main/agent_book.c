@@ -2,15 +2,17 @@
  * Who the transport knows. To let a machine in costs about a tenth of a millisecond: two signatures
  * to verify and a key to convert. In a sub-Grid of sixty that come up together that is most of the
  * work, and nearly all of it for machines that never talk to this one. So a member that nobody
- * waits for is let in a moment later; one that is sent something, or whose leader this is, at once.
- * A machine that knocks meanwhile is held by the transport until its turn comes.
+ * waits for is let in a second later, when the rush is over; one that is sent something, or whose
+ * leader this is, at once. When somebody knocks meanwhile all have their turn: it may be one of
+ * them, and the transport holds it so long.
  *
  * Who was let in stays no longer than its certificate: a machine that nobody renews is out.
  */
 #include "agent/main/agent_state.h"
 
-#define ADMIT_BATCH 2
-#define ADMIT_MS    10
+#define ADMIT_BATCH   2
+#define ADMIT_MS      10
+#define ADMIT_AFTER_S 1
 
 void agent_admit_member(agent_t *agent, const gp_id_t *id, const char *address, gp_slice_t cert)
 {
@@ -61,7 +63,7 @@ void agent_admit_now(agent_t *agent, const gp_id_t *id)
 
 void agent_admit_soon(agent_t *agent, const gp_id_t *id)
 {
-    static const struct timeval soon = {.tv_usec = ADMIT_MS * 1000};
+    static const struct timeval later = {.tv_sec = ADMIT_AFTER_S};
     if (place_of(agent, id) < agent->waiting_count) {
         return;
     }
@@ -70,7 +72,7 @@ void agent_admit_soon(agent_t *agent, const gp_id_t *id)
     }
     agent->waiting[agent->waiting_count++] = *id;
     if (!evtimer_pending(agent->admit, NULL)) {
-        evtimer_add(agent->admit, &soon);
+        evtimer_add(agent->admit, &later);
     }
 }
 
@@ -85,6 +87,14 @@ void agent_on_admit(evutil_socket_t fd, short what, void *context)
     }
     if (agent->waiting_count > 0) {
         evtimer_add(agent->admit, &again);
+    }
+}
+
+void agent_on_knock(void *context)
+{
+    agent_t *agent = context;
+    while (agent->waiting_count > 0) {
+        admit(agent, 0);
     }
 }
 

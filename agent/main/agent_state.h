@@ -77,7 +77,7 @@ typedef struct agent {
     bool left;                          /* stopping: the group knows */
     bool leaves;                        /* for good: the state directory is removed at the end */
     bool changed;                       /* something that clients may wait for */
-    gp_usec_t clock_told_at; /* last hint that clocks differ; 0: never */
+    gp_usec_t clock_told_at;            /* last hint that clocks differ; 0: never */
     uint64_t refused[AGENT_ERRORS_MAX]; /* frames, by the error that they met */
     gp_guests_t guests;                 /* invitations that the transport lets in */
     gp_refusals_t refusals;             /* in the activity log */
@@ -121,6 +121,7 @@ void agent_admit_now(agent_t *agent, const gp_id_t *id);
 void agent_admit_soon(agent_t *agent, const gp_id_t *id);
 void agent_book_sweep(agent_t *agent); /* those whose certificates have ended */
 void agent_on_admit(evutil_socket_t fd, short what, void *context);
+void agent_on_knock(void *context);
 
 /* agent_join.c */
 void agent_guest_frame(agent_t *agent, const gp_id_t *key, gp_slice_t frame);

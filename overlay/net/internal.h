@@ -72,7 +72,7 @@ struct gp_net {
     uint32_t idle_ms;
     uint32_t wait_ms;
     gp_id_t self;
-    gp_curve_t curve;
+    gp_curve_t *curve; /* locked memory */
 
     void *context;
     gp_zhub_t hub;
@@ -99,6 +99,7 @@ struct gp_net {
     struct event *later; /* what a call leaves to the loop: loopback, changed links, freeing */
     struct event *tick;
     struct event *retry; /* of frames that wait for a connection that came in */
+    bool knocked;        /* an unknown key is held, and on_knock not called yet */
     bool changed;        /* some peer's link may differ from what on_link was told */
     bool taking;         /* inside a frame of the inbox */
     bool closing;

@@ -128,7 +128,7 @@ gp_error_t gp_link_open(gp_net_peer_t *peer)
         return GP_E_PEER_UNREACHABLE;
     }
     *link = (gp_net_link_t){.since_ms = gp_net_now_ms()};
-    link->socket = gp_link_socket(net->context, &net->curve, peer->key);
+    link->socket = gp_link_socket(net->context, net->curve, peer->key);
     if (link->socket == NULL) {
         return GP_E_TRANSPORT;
     }
@@ -186,8 +186,7 @@ gp_sent_t gp_link_send(gp_net_peer_t *peer, gp_slice_t frame)
  */
 static bool is_second(const gp_net_peer_t *peer)
 {
-    return peer->link.up && peer->connections > 0 &&
-           gp_id_compare(&peer->net->self, &peer->id) > 0;
+    return peer->link.up && peer->connections > 0 && gp_id_compare(&peer->net->self, &peer->id) > 0;
 }
 
 void gp_link_tend(gp_net_peer_t *peer, uint64_t now_ms)

@@ -88,6 +88,14 @@ static void on_later(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
+    if (net->knocked) {
+        net->knocked = false;
+        if (net->events.on_knock != NULL) {
+            net->depth++;
+            net->events.on_knock(net->events.context);
+            net->depth--;
+        }
+    }
     if (net->changed) {
         net->changed = false;
         /* A callback may change the table under this walk; it says so by `changed`. */
@@ -150,6 +158,14 @@ static void before_handshake(void *context)
     }
 }
 
+static void held_back(void *context)
+{
+    gp_net_t *net = context;
+
+    net->knocked = true;
+    gp_net_later(net);
+}
+
 static gp_net_t *new_net(const gp_net_config_t *config)
 {
     gp_net_t *net = calloc(1, sizeof *net);
@@ -162,10 +178,14 @@ static gp_net_t *new_net(const gp_net_config_t *config)
     net->idle_ms = config->idle_ms != 0 ? config->idle_ms : IDLE_MS;
     net->wait_ms = config->wait_ms != 0 ? config->wait_ms : WAIT_MS;
     net->self = gp_secret_id(config->secret);
-    gp_secret_curve(config->secret, net->curve.public_key, net->curve.secret_key);
+    net->curve = gp_locked_new(sizeof *net->curve);
+    if (net->curve != NULL) {
+        gp_secret_curve(config->secret, net->curve->public_key, net->curve->secret_key);
+    }
     net->door = (gp_door_t){.fd = -1, .on_pause = on_pause, .context = net};
     net->zap.known = known;
     net->zap.before = before_handshake;
+    net->zap.holds = held_back;
     net->zap.context = net;
     net->dials.base = config->base;
     net->dials.on_result = on_dialed;
@@ -183,7 +203,7 @@ static gp_error_t start(gp_net_t *net, const char *listen)
 {
     gp_error_t error;
 
-    if (net->by_id == NULL || net->by_key == NULL) {
+    if (net->by_id == NULL || net->by_key == NULL || net->curve == NULL) {
         return GP_E_MEMORY;
     }
     error = gp_door_listen(&net->door, listen);
@@ -195,8 +215,8 @@ static gp_error_t start(gp_net_t *net, const char *listen)
         error = net->context != NULL ? gp_zap_open(&net->zap, net->context) : GP_E_TRANSPORT;
     }
     if (error == GP_OK) {
-        net->inbox = gp_inbox_socket(net->context, &net->curve);
-        error = net->inbox != NULL ? gp_probe(net->context, net->inbox, &net->curve, &net->zap)
+        net->inbox = gp_inbox_socket(net->context, net->curve);
+        error = net->inbox != NULL ? gp_probe(net->context, net->inbox, net->curve, &net->zap)
                                    : GP_E_TRANSPORT;
     }
     if (error == GP_OK) {
@@ -311,7 +331,7 @@ void gp_net_close(gp_net_t *net, uint32_t flush_ms)
     (void)gp_queue_clear(&net->loopback);
     free(net->by_id);
     free(net->by_key);
-    explicit_bzero(&net->curve, sizeof net->curve);
+    gp_locked_free(net->curve);
     free(net);
 }
 

@@ -58,6 +58,12 @@ typedef struct gp_net_events {
     /* Answer to gp_net_dial. */
     void (*on_dialed)(void *context, const gp_id_t *peer, uint64_t token, gp_dial_t result);
 
+    /*
+     * A key that is not admitted wants in, and is held for the time of a handshake: if it is that
+     * of a machine whose admission was put off, now is its time. May be NULL.
+     */
+    void (*on_knock)(void *context);
+
     /* Something that an operator should know; at most one a second. May be NULL. */
     void (*on_trouble)(void *context, gp_error_t error, const char *text);
 } gp_net_events_t;

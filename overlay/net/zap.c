@@ -100,6 +100,7 @@ static void hold(gp_zap_t *zap, const gp_zap_held_t *request)
     *slot = *request;
     zap->next = (zap->next + 1) % GP_NET_HELD_MAX;
     zap->refused++;
+    zap->holds(zap->context);
 }
 
 static void decide(gp_zap_t *zap, const gp_zap_held_t *request)
@@ -175,7 +176,7 @@ static bool drain(void *owner)
 
 gp_error_t gp_zap_open(gp_zap_t *zap, void *zmq_context)
 {
-    assert(zap->known != NULL && zap->before != NULL);
+    assert(zap->known != NULL && zap->before != NULL && zap->holds != NULL);
     zap->socket = gp_zap_socket(zmq_context);
     return zap->socket != NULL ? GP_OK : GP_E_TRANSPORT;
 }

@@ -30,6 +30,7 @@ typedef struct gp_zap {
     gp_zwatch_t watch;
     const gp_id_t *(*known)(void *context, const uint8_t key[32]); /* NULL: not admitted */
     void (*before)(void *context); /* called before a request is looked at */
+    void (*holds)(void *context);  /* called after an unknown key's was held */
     void *context;
     uint8_t probe[32]; /* refused at once and aloud, for the self-test */
     bool probed;       /* the probe's key was seen */

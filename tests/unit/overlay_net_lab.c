@@ -85,6 +85,13 @@ static void on_link(void *context, const gp_id_t *peer, bool up)
     }
 }
 
+static void on_knock(void *context)
+{
+    lab_node_t *node = context;
+
+    node->knocks++;
+}
+
 static void on_dialed(void *context, const gp_id_t *peer, uint64_t token, gp_dial_t result)
 {
     lab_node_t *node = context;
@@ -125,6 +132,7 @@ lab_node_t *lab_start(lab_t *lab, int i, const char *listen)
                                          .on_frame = on_frame,
                                          .on_link = on_link,
                                          .on_dialed = on_dialed,
+                                         .on_knock = on_knock,
                                          .on_trouble = on_trouble}};
 
     assert_null(node->net);

@@ -34,6 +34,7 @@ struct lab_node {
     uint32_t ups;
     uint32_t downs;
     uint64_t down_us; /* when the last down was told */
+    uint32_t knocks;
     uint32_t dials;
     gp_dial_t dialed;
     uint64_t dial_token;

@@ -55,7 +55,7 @@ static void a_guarded_inbox_passes_and_quickly(void **state)
 
     for (int i = 0; i < 10; i++) {
         void *context = gp_context_new();
-        gp_zap_t zap = {.known = lets_all_in, .before = nothing};
+        gp_zap_t zap = {.known = lets_all_in, .before = nothing, .holds = nothing};
         void *inbox;
         assert_int_equal(gp_zap_open(&zap, context), GP_OK);
         inbox = gp_inbox_socket(context, &curve);
@@ -78,7 +78,7 @@ static void an_unguarded_inbox_is_found_out(void **state)
     void *context = gp_context_new();
     void *elsewhere = gp_context_new();
     gp_curve_t curve = curve_of(1);
-    gp_zap_t zap = {.known = lets_all_in, .before = nothing};
+    gp_zap_t zap = {.known = lets_all_in, .before = nothing, .holds = nothing};
     void *inbox = zmq_socket(context, ZMQ_ROUTER);
     static const int on = 1;
 
@@ -99,7 +99,7 @@ static void an_inbox_without_a_handler_lets_nobody_in_and_fails(void **state)
     void *context = gp_context_new();
     void *elsewhere = gp_context_new();
     gp_curve_t curve = curve_of(1);
-    gp_zap_t zap = {.known = lets_all_in, .before = nothing};
+    gp_zap_t zap = {.known = lets_all_in, .before = nothing, .holds = nothing};
     void *inbox = gp_inbox_socket(context, &curve);
 
     (void)state;
@@ -115,8 +115,8 @@ static void an_inbox_without_a_handler_lets_nobody_in_and_fails(void **state)
 static void a_context_has_one_handler(void **state)
 {
     void *context = gp_context_new();
-    gp_zap_t zap = {.known = lets_all_in, .before = nothing};
-    gp_zap_t second = {.known = lets_all_in, .before = nothing};
+    gp_zap_t zap = {.known = lets_all_in, .before = nothing, .holds = nothing};
+    gp_zap_t second = {.known = lets_all_in, .before = nothing, .holds = nothing};
 
     (void)state;
     assert_int_equal(gp_zap_open(&zap, context), GP_OK);
