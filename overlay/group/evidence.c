@@ -57,11 +57,6 @@ void gp_group_dial(gp_group_t *g, gp_group_entry_t *m, gp_out_t *out)
     gp_out_plain(out, GP_ACTION_DIAL, &m->shown.id, 0);
 }
 
-bool gp_group_dial_waits(const gp_group_entry_t *m)
-{
-    return m->dial == GP_GROUP_DIAL_PAUSE || m->dial == GP_GROUP_DIAL_RETRY;
-}
-
 void gp_group_dial_again(gp_group_t *g, gp_group_entry_t *m, gp_out_t *out)
 {
     assert(gp_group_dial_waits(m));

@@ -278,7 +278,8 @@ static void entry_timers(gp_group_t *g, gp_group_entry_t *m, uint32_t *opened, g
 static void run_timers(gp_group_t *g, gp_out_t *out)
 {
     uint32_t opened = 0;
-    for (uint32_t i = 0; i < g->count; i++) {
+    bool due = g->poked || g->entries_wake <= g->now;
+    for (uint32_t i = 0; due && i < g->count; i++) {
         entry_timers(g, gp_group_at(g, i), &opened, out);
     }
     if ((g->leading || gp_group_is_deputy(g)) && g->beat_at <= g->now) {
@@ -330,12 +331,23 @@ static gp_usec_t entry_wake(const gp_group_entry_t *m)
     return at;
 }
 
-static gp_usec_t next_wake(gp_group_t *g)
+/* One look at every entry at the end of each step: when it is next due, and whether one is dirty.
+ */
+static bool look_at_entries(gp_group_t *g)
 {
-    gp_usec_t at = GP_NEVER;
+    bool dirty = false;
+    g->entries_wake = GP_NEVER;
     for (uint32_t i = 0; i < g->count; i++) {
-        sooner(&at, entry_wake(gp_group_at(g, i)));
+        const gp_group_entry_t *m = &g->entries[g->order[i]];
+        sooner(&g->entries_wake, entry_wake(m));
+        dirty = dirty || m->dirty;
     }
+    return dirty;
+}
+
+static gp_usec_t next_wake(const gp_group_t *g)
+{
+    gp_usec_t at = g->entries_wake;
     bool leader = gp_group_has_leader(g);
     if (g->leading || gp_group_is_deputy(g)) {
         sooner(&at, g->beat_at);
@@ -403,7 +415,8 @@ static void core_step(void *core, const gp_event_t *event, gp_out_t *out)
     }
     run_timers(g, out);
     g->poked = false;
-    gp_group_report(g, out);
+    gp_group_flush(g, out); /* may forget some */
+    gp_group_report(g, look_at_entries(g), out);
     g->wake_at = next_wake(g);
 }
 

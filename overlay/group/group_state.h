@@ -121,7 +121,8 @@ struct gp_group {
     gp_random_t random;
     gp_usec_t now;
     gp_usec_t wake_at;
-    bool poked; /* some entry is: a step is wanted at once */
+    gp_usec_t entries_wake; /* the earliest of all entries' times, as of the last step */
+    bool poked;             /* some entry is: a step is wanted at once */
     bool started;
     bool leading;
     uint64_t incarnation;
@@ -319,7 +320,10 @@ void gp_group_on_link(gp_group_t *g, const gp_event_t *event, gp_out_t *out);
 void gp_group_on_dialed(gp_group_t *g, const gp_event_t *event, gp_out_t *out);
 void gp_group_on_evidence(gp_group_t *g, const gp_event_t *event, gp_out_t *out);
 void gp_group_dial(gp_group_t *g, gp_group_entry_t *m, gp_out_t *out);
-bool gp_group_dial_waits(const gp_group_entry_t *m); /* for dial_at */
+static inline bool gp_group_dial_waits(const gp_group_entry_t *m) /* for dial_at */
+{
+    return m->dial == GP_GROUP_DIAL_PAUSE || m->dial == GP_GROUP_DIAL_RETRY;
+}
 void gp_group_dial_again(gp_group_t *g, gp_group_entry_t *m, gp_out_t *out);
 void gp_group_evidence_void(gp_group_entry_t *m);
 bool gp_group_evidence_add(gp_group_t *g, gp_group_entry_t *m, uint8_t by, uint64_t incarnation);
@@ -343,7 +347,8 @@ void gp_group_reply(gp_group_t *g, const gp_id_t *to, gp_out_t *out); /* who lea
 
 /* ---- report.c -------------------------------------------------------------------------------- */
 
-void gp_group_report(gp_group_t *g, gp_out_t *out); /* end of each step: notices, links, disk */
+/* End of each step: notices, if some entry is dirty; links, standings, the record on disk. */
+void gp_group_report(gp_group_t *g, bool dirty, gp_out_t *out);
 void gp_group_refuse(gp_group_t *g, const gp_event_t *event, gp_error_t error, gp_out_t *out);
 void gp_group_notice_member(gp_group_t *g, gp_group_entry_t *m, bool forgotten, gp_out_t *out);
 void gp_group_load(gp_group_t *g, const gp_event_t *event);

@@ -376,10 +376,9 @@ void gp_group_load(gp_group_t *g, const gp_event_t *event)
     g->store_dirty = false;
 }
 
-void gp_group_report(gp_group_t *g, gp_out_t *out)
+void gp_group_report(gp_group_t *g, bool dirty, gp_out_t *out)
 {
-    gp_group_flush(g, out);
-    for (uint32_t i = 0; i < g->count; i++) {
+    for (uint32_t i = 0; dirty && i < g->count; i++) {
         gp_group_entry_t *m = gp_group_at(g, i);
         if (m->dirty) {
             refresh(g, m, out);
