@@ -90,6 +90,9 @@ const gp_cli_command_t gp_cli_join = {
     .option_count = sizeof options / sizeof options[0],
     .timeout_ms = 15000,
     .example = "gridpeer join lab --token gp1.AbC...",
-    .details = "Asks a machine that the token names for a certificate, without sending the token's "
-               "secret, and starts the agent. If it fails, nothing stays behind on this machine.",
+    .details =
+        "Asks a machine that the token names for a certificate, without sending the token's "
+        "secret, and starts the agent. If it cannot join, nothing stays behind on this machine. "
+        "If only the agent does not come up, the machine is set up, and the message says "
+        "how to start it.",
 };
