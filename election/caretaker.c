@@ -8,11 +8,6 @@
 
 #define CARETAKER_LOST 3 /* declarations missed before a caretaker is forgotten */
 
-static bool is_better(uint16_t a_score, const gp_id_t *a, uint16_t b_score, const gp_id_t *b)
-{
-    return a_score != b_score ? a_score > b_score : gp_id_compare(a, b) < 0;
-}
-
 static uint16_t own_score(const gp_election_t *el)
 {
     const gp_election_member_t *me = gp_election_member_const(el, &el->self);
@@ -104,8 +99,8 @@ static gp_usec_t declare_at(const gp_election_t *el)
             continue;
         }
         voters += gp_election_voter_index(roster, &member->id) >= 0 ? 1 : 0;
-        bool ahead =
-            (member->flags & bar) == 0 && is_better(member->score, &member->id, score, &el->self);
+        bool ahead = (member->flags & bar) == 0 &&
+                     gp_election_is_better(member->score, &member->id, score, &el->self);
         rank += ahead ? 1 : 0;
     }
     voters += self_votes ? 1 : 0;
@@ -188,12 +183,12 @@ void gp_election_take_caretaker(gp_election_t *el, const gp_id_t *peer,
     }
     uint16_t held = gp_election_caretakes(el) ? own_score(el) : el->caretaker_score;
     if (!gp_id_is_none(&el->caretaker) && !gp_id_equal(&el->caretaker, peer) &&
-        is_better(held, &el->caretaker, caretaker->score, peer)) {
+        gp_election_is_better(held, &el->caretaker, caretaker->score, peer)) {
         gp_election_caretaker_met(el, peer, out);
         return;
     }
     bool own = is_wanted(el) && gp_election_fit(el) &&
-               is_better(own_score(el), &el->self, caretaker->score, peer);
+               gp_election_is_better(own_score(el), &el->self, caretaker->score, peer);
     if (own && !gp_election_caretakes(el)) {
         declare(el, out);
     } else {

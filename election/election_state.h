@@ -186,6 +186,13 @@ static inline bool gp_election_leads(const gp_election_t *el)
 
 /* ---- standings.c: the group as the membership core tells it ---------------------------------- */
 
+/* Is a better than b: by score, then by id? */
+static inline bool gp_election_is_better(uint16_t a_score, const gp_id_t *a, uint16_t b_score,
+                                         const gp_id_t *b)
+{
+    return a_score != b_score ? a_score > b_score : gp_id_compare(a, b) < 0;
+}
+
 /* The index of id among the voters, or -1. */
 int gp_election_voter_index(const gp_election_roster_t *roster, const gp_id_t *id);
 

@@ -129,12 +129,6 @@ static uint16_t score_of(const gp_election_t *el, const gp_id_t *id, uint16_t ot
     return member != NULL ? member->score : otherwise;
 }
 
-/* Is a better than b: by score, then by id? */
-static bool is_better(uint16_t a_score, const gp_id_t *a, uint16_t b_score, const gp_id_t *b)
-{
-    return a_score != b_score ? a_score > b_score : gp_id_compare(a, b) < 0;
-}
-
 /* The voter that is missed least: not this machine, not the successor. -1: none. */
 static int find_worst(const gp_election_t *el)
 {
@@ -147,7 +141,8 @@ static int find_worst(const gp_election_t *el)
             continue;
         }
         uint16_t score = score_of(el, &voter->id, voter->score);
-        if (found < 0 || is_better(worst, &el->roster.voters[found].id, score, &voter->id)) {
+        if (found < 0 ||
+            gp_election_is_better(worst, &el->roster.voters[found].id, score, &voter->id)) {
             found = (int)i;
             worst = score;
         }
@@ -164,8 +159,8 @@ static const gp_election_member_t *find_spare(const gp_election_t *el)
         bool able = member->state == GP_MEMBER_ALIVE && (member->flags & bar) == 0 &&
                     member->refused_until <= el->now && !is_self(el, &member->id) &&
                     gp_election_voter_index(&el->roster, &member->id) < 0;
-        if (able &&
-            (best == NULL || is_better(member->score, &member->id, best->score, &best->id))) {
+        if (able && (best == NULL ||
+                     gp_election_is_better(member->score, &member->id, best->score, &best->id))) {
             best = member;
         }
     }
@@ -225,8 +220,8 @@ static gp_election_roster_t changed_roster(const gp_election_t *el, const plan_t
         voter.score = score_of(el, &voter.id, voter.score);
         assert(next.count < GP_VOTERS_MAX);
         uint32_t at = next.count++;
-        for (; at > 0 && is_better(voter.score, &voter.id, next.voters[at - 1].score,
-                                   &next.voters[at - 1].id);
+        for (; at > 0 && gp_election_is_better(voter.score, &voter.id, next.voters[at - 1].score,
+                                               &next.voters[at - 1].id);
              at--) {
             next.voters[at] = next.voters[at - 1];
         }
