@@ -97,7 +97,7 @@ uint64_t gp_group_choose_confirmers(gp_group_t *g, const gp_group_entry_t *m, ui
         const gp_group_entry_t *best = NULL;
         uint64_t best_hash = 0;
         for (uint32_t i = 0; i < g->count; i++) {
-            const gp_group_entry_t *c = gp_group_at(g, i);
+            const gp_group_entry_t *c = gp_group_look_at(g, i);
             if (!can_confirm(g, c, m) || ((chosen | except) >> c->slot & 1) != 0) {
                 continue;
             }
@@ -121,7 +121,7 @@ uint64_t gp_group_choose_confirmers(gp_group_t *g, const gp_group_entry_t *m, ui
 void gp_group_ask(gp_group_t *g, gp_group_entry_t *m, uint64_t confirmers, gp_out_t *out)
 {
     for (uint32_t i = 0; i < g->count; i++) {
-        const gp_group_entry_t *c = gp_group_at(g, i);
+        const gp_group_entry_t *c = gp_group_look_at(g, i);
         if ((confirmers >> c->slot & 1) == 0) {
             continue;
         }
@@ -163,7 +163,7 @@ static uint32_t open_suspicions(gp_group_t *g)
 {
     uint32_t open = 0;
     for (uint32_t i = 0; i < g->count; i++) {
-        open += gp_group_at(g, i)->suspected;
+        open += gp_group_look_at(g, i)->suspected;
     }
     return open;
 }
@@ -278,7 +278,7 @@ static bool too_many(gp_group_t *g)
     uint32_t silent = 0;
     uint32_t living = 0;
     for (uint32_t i = 0; i < g->count; i++) {
-        const gp_group_entry_t *m = gp_group_at(g, i);
+        const gp_group_entry_t *m = gp_group_look_at(g, i);
         bool recent = g->now - m->ruled_at < RECENT(g);
         bool fallen = (m->ruled_state == GP_MEMBER_UNAVAILABLE &&
                        m->ruled_cause == GP_CAUSE_SILENT && recent) ||

@@ -93,7 +93,7 @@ static void tell_evidence(gp_group_t *g, const gp_group_entry_t *m, gp_out_t *ou
 void gp_group_evidence_resend(gp_group_t *g, gp_out_t *out)
 {
     for (uint32_t i = 0; i < g->count; i++) {
-        const gp_group_entry_t *m = gp_group_at(g, i);
+        const gp_group_entry_t *m = gp_group_look_at(g, i);
         bool open = m->ruled_state == GP_MEMBER_ALIVE || m->ruled_state == GP_MEMBER_UNKNOWN;
         if (open && gp_group_evidence_own(g, m)) {
             send_evidence(g, &g->leader.id, m, out);

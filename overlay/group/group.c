@@ -331,17 +331,21 @@ static gp_usec_t entry_wake(const gp_group_entry_t *m)
     return at;
 }
 
-/* One look at every entry at the end of each step: when it is next due, and whether one is dirty.
- */
-static bool look_at_entries(gp_group_t *g)
+/* At the end of each step: when an entry is next due, and whether one is dirty. */
+static bool look_at_touched(gp_group_t *g)
 {
     bool dirty = false;
-    g->entries_wake = GP_NEVER;
+    gp_usec_t wake = GP_NEVER;
     for (uint32_t i = 0; i < g->count; i++) {
-        const gp_group_entry_t *m = &g->entries[g->order[i]];
-        sooner(&g->entries_wake, entry_wake(m));
-        dirty = dirty || m->dirty;
+        uint8_t slot = g->order[i];
+        if ((g->touched >> slot & 1) != 0) {
+            g->wakes[slot] = entry_wake(&g->entries[slot]);
+            dirty = dirty || g->entries[slot].dirty;
+        }
+        sooner(&wake, g->wakes[slot]);
     }
+    g->entries_wake = wake;
+    g->touched = 0;
     return dirty;
 }
 
@@ -416,7 +420,7 @@ static void core_step(void *core, const gp_event_t *event, gp_out_t *out)
     run_timers(g, out);
     g->poked = false;
     gp_group_flush(g, out); /* may forget some */
-    gp_group_report(g, look_at_entries(g), out);
+    gp_group_report(g, look_at_touched(g), out);
     g->wake_at = next_wake(g);
 }
 
@@ -441,6 +445,8 @@ static void check_entry(const gp_group_t *g, const gp_group_entry_t *m)
     assert(!m->suspected || m->suspected_at <= g->now);
     assert((m->evidence_at == 0) == (m->evidence_by == 0));
     assert(m->shown.cert.n <= g->config.cert_max);
+    bool touched = (g->touched >> m->slot & 1) != 0;
+    assert(touched || (!m->dirty && g->wakes[m->slot] == entry_wake(m)));
     assert((m->asked & ~g->used) == 0 && (m->silent & ~g->used) == 0);
     assert((m->evidence_by & ~g->used) == 0);
     assert(m->shown.heard_at <= g->now && m->shown.score <= 1000);
@@ -459,6 +465,7 @@ static void core_check(const void *core)
     for (uint32_t i = 0; i < g->count; i++) {
         const gp_group_entry_t *m = &g->entries[g->order[i]];
         check_entry(g, m);
+        assert(g->heads[i] == gp_id_head(&m->shown.id));
         used |= UINT64_C(1) << m->slot;
         assert(i == 0 || gp_id_compare(&g->entries[g->order[i - 1]].shown.id, &m->shown.id) < 0);
     }

@@ -122,6 +122,7 @@ struct gp_group {
     gp_usec_t now;
     gp_usec_t wake_at;
     gp_usec_t entries_wake; /* the earliest of all entries' times, as of the last step */
+    uint64_t touched;       /* slots given out to be written to since the step before looked */
     bool poked;             /* some entry is: a step is wanted at once */
     bool started;
     bool leading;
@@ -179,16 +180,23 @@ struct gp_group {
     uint32_t rounds;
     /* the table */
     uint32_t count;
-    uint8_t order[GP_MEMBERS_MAX]; /* slots in order of ids */
+    uint8_t order[GP_MEMBERS_MAX];  /* slots in order of ids */
+    uint64_t heads[GP_MEMBERS_MAX]; /* of the ids in that order: a search reads little else */
     uint64_t used;
-    gp_group_entry_t entries[]; /* members_max, then members_max * cert_max bytes */
+    gp_usec_t wakes[GP_MEMBERS_MAX]; /* of each slot that is not touched: its earliest time */
+    gp_group_entry_t entries[];      /* members_max, then members_max * cert_max bytes */
 };
 
 /* ---- table.c --------------------------------------------------------------------------------- */
 
-gp_group_entry_t *gp_group_find(gp_group_t *g, const gp_id_t *id); /* NULL: not known */
+/*
+ * NULL: not known. An entry that is given out for writing counts as touched: the end of the step
+ * looks at those only. Who just reads takes the constant one.
+ */
+gp_group_entry_t *gp_group_find(gp_group_t *g, const gp_id_t *id);
 const gp_group_entry_t *gp_group_look(const gp_group_t *g, const gp_id_t *id);
 gp_group_entry_t *gp_group_at(gp_group_t *g, uint32_t index);
+const gp_group_entry_t *gp_group_look_at(const gp_group_t *g, uint32_t index);
 gp_group_entry_t *gp_group_self(gp_group_t *g);
 
 /* A new entry of state NONE outside of the view; NULL if the table is full. */

@@ -335,7 +335,7 @@ static void report_store(gp_group_t *g, gp_out_t *out)
     state->number = g->view_number;
     state->leader = gp_group_has_leader(g) ? g->leader.id : g->last_leader;
     for (uint32_t i = 0; i < g->count; i++) {
-        const gp_group_entry_t *m = gp_group_at(g, i);
+        const gp_group_entry_t *m = gp_group_look_at(g, i);
         if (m->shown.address[0] != 0) {
             gp_group_record(m, true, &state->entries[state->entries_count++]);
         }

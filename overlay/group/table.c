@@ -12,11 +12,15 @@ static uint8_t *cert_place(gp_group_t *g, const gp_group_entry_t *m)
 /* The index of id in the order, or where it belongs; *ret_found tells which. */
 static uint32_t place(const gp_group_t *g, const gp_id_t *id, bool *ret_found)
 {
+    uint64_t head = gp_id_head(id);
     uint32_t low = 0;
     uint32_t high = g->count;
     while (low < high) {
         uint32_t middle = (low + high) / 2;
-        int c = gp_id_compare(&g->entries[g->order[middle]].shown.id, id);
+        int c = g->heads[middle] < head ? -1 : 1;
+        if (g->heads[middle] == head) {
+            c = gp_id_compare(&g->entries[g->order[middle]].shown.id, id);
+        }
         if (c == 0) {
             *ret_found = true;
             return middle;
@@ -31,11 +35,17 @@ static uint32_t place(const gp_group_t *g, const gp_id_t *id, bool *ret_found)
     return low;
 }
 
+static gp_group_entry_t *touch(gp_group_t *g, uint8_t slot)
+{
+    g->touched |= UINT64_C(1) << slot;
+    return &g->entries[slot];
+}
+
 gp_group_entry_t *gp_group_find(gp_group_t *g, const gp_id_t *id)
 {
     bool found;
     uint32_t index = place(g, id, &found);
-    return found ? &g->entries[g->order[index]] : NULL;
+    return found ? touch(g, g->order[index]) : NULL;
 }
 
 const gp_group_entry_t *gp_group_look(const gp_group_t *g, const gp_id_t *id)
@@ -46,6 +56,12 @@ const gp_group_entry_t *gp_group_look(const gp_group_t *g, const gp_id_t *id)
 }
 
 gp_group_entry_t *gp_group_at(gp_group_t *g, uint32_t index)
+{
+    assert(index < g->count);
+    return touch(g, g->order[index]);
+}
+
+const gp_group_entry_t *gp_group_look_at(const gp_group_t *g, uint32_t index)
 {
     assert(index < g->count);
     return &g->entries[g->order[index]];
@@ -71,11 +87,14 @@ gp_group_entry_t *gp_group_add(gp_group_t *g, const gp_id_t *id)
         slot++;
     }
     assert(slot < g->config.members_max);
-    memmove(&g->order[index + 1], &g->order[index], g->count - index);
+    uint32_t after = g->count - index;
+    memmove(&g->order[index + 1], &g->order[index], after * sizeof g->order[0]);
+    memmove(&g->heads[index + 1], &g->heads[index], after * sizeof g->heads[0]);
     g->order[index] = slot;
+    g->heads[index] = gp_id_head(id);
     g->count++;
     g->used |= UINT64_C(1) << slot;
-    gp_group_entry_t *m = &g->entries[slot];
+    gp_group_entry_t *m = touch(g, slot);
     *m = (gp_group_entry_t){.slot = slot, .dirty = true, .ruled_at = g->now, .away_since = g->now};
     m->shown.id = *id;
     m->shown.since = g->now;
@@ -93,7 +112,9 @@ void gp_group_remove(gp_group_t *g, gp_group_entry_t *m)
     assert(found);
     uint8_t slot = m->slot;
     g->count--;
-    memmove(&g->order[index], &g->order[index + 1], g->count - index);
+    uint32_t after = g->count - index;
+    memmove(&g->order[index], &g->order[index + 1], after * sizeof g->order[0]);
+    memmove(&g->heads[index], &g->heads[index + 1], after * sizeof g->heads[0]);
     uint64_t others = ~(UINT64_C(1) << slot);
     g->used &= others;
     for (uint32_t i = 0; i < g->count; i++) {
@@ -165,7 +186,7 @@ uint32_t gp_group_digest(gp_group_t *g)
 {
     uint64_t sum = 0;
     for (uint32_t i = 0; i < g->count; i++) {
-        const gp_group_entry_t *m = gp_group_at(g, i);
+        const gp_group_entry_t *m = gp_group_look_at(g, i);
         if (!m->in_view || m->ruled_state == GP_MEMBER_NONE) {
             continue;
         }
@@ -208,7 +229,7 @@ void gp_group_observers(gp_group_t *g, gp_group_entry_t *m, uint64_t slots)
 {
     m->shown.observer_count = 0;
     for (uint32_t i = 0; i < g->count && m->shown.observer_count < GP_OBSERVERS_MAX; i++) {
-        const gp_group_entry_t *o = gp_group_at(g, i);
+        const gp_group_entry_t *o = gp_group_look_at(g, i);
         if ((slots >> o->slot & 1) != 0) {
             m->shown.observers[m->shown.observer_count++] = o->shown.id;
         }
@@ -219,7 +240,7 @@ uint32_t gp_group_living(gp_group_t *g)
 {
     uint32_t living = 0;
     for (uint32_t i = 0; i < g->count; i++) {
-        const gp_group_entry_t *m = gp_group_at(g, i);
+        const gp_group_entry_t *m = gp_group_look_at(g, i);
         living += m->in_view && m->ruled_state == GP_MEMBER_ALIVE;
     }
     return living;

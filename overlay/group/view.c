@@ -75,7 +75,7 @@ static void cast_changes(gp_group_t *g, gp_out_t *out)
     gp_id_t *targets = gp_out_bytes(out, g->count * sizeof *targets);
     uint32_t count = 0;
     for (uint32_t i = 0; i < g->count; i++) {
-        const gp_group_entry_t *m = gp_group_at(g, i);
+        const gp_group_entry_t *m = gp_group_look_at(g, i);
         if (is_told(g, m)) {
             targets[count++] = m->shown.id;
         }
@@ -119,7 +119,7 @@ static void cast_whole(gp_group_t *g, gp_out_t *out)
     gp_msg_view_t *view = add_view(g, targets, count, out);
     view->full = true;
     for (uint32_t i = 0; i < g->count; i++) {
-        const gp_group_entry_t *m = gp_group_at(g, i);
+        const gp_group_entry_t *m = gp_group_look_at(g, i);
         if (m->in_view) {
             gp_group_record(m, true, &view->entries[view->entries_count++]);
         }
