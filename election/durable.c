@@ -116,6 +116,7 @@ void gp_election_take_stored(gp_election_t *el, uint64_t token, bool ok, gp_out_
     if (ok) {
         assert(token > el->durable_serial && token <= el->serial);
         el->durable_serial = token;
+        el->durable_term = el->storing_term;
     } else {
         el->store_retry_at = el->now + gp_election_us(el->config.store_retry_ms);
     }
@@ -156,6 +157,7 @@ void gp_election_flush(gp_election_t *el, gp_out_t *out)
     memcpy(state->voters, el->roster.voters, sizeof state->voters);
     state->value = gp_slice(el->value, el->value_n);
     el->storing_serial = el->serial;
+    el->storing_term = el->term;
 }
 
 void gp_election_load(gp_election_t *el, const gp_msg_election_state_t *state)
@@ -165,6 +167,7 @@ void gp_election_load(gp_election_t *el, const gp_msg_election_state_t *state)
     }
     assert(state->value.n <= GP_REGISTER_MAX);
     el->term = state->term;
+    el->durable_term = state->term;
     el->voted_for = state->voted_for;
     el->value_term = state->value_term;
     el->version = state->version;

@@ -50,6 +50,7 @@ static void init(void *core, const void *config, gp_id_t self, uint64_t seed)
     el->campaign_at = GP_NEVER;
     el->phase_until = GP_NEVER;
     el->beat_at = GP_NEVER;
+    el->doubt_at = GP_NEVER;
     el->caretaker_until = GP_NEVER;
     el->caretaker_beat_at = GP_NEVER;
 }
@@ -109,6 +110,7 @@ static void follower_timers(gp_election_t *el, gp_out_t *out)
         el->lost_at = el->now;
         el->why = GP_CAMPAIGN_SILENT;
     }
+    gp_election_doubt_timer(el, out);
     if (el->role != GP_ELECTION_FOLLOWER) {
         if (el->now >= el->phase_until) {
             gp_election_follow(el, el->term);
@@ -160,6 +162,7 @@ static gp_usec_t wake(const void *core)
             at = earlier(at, el->grant_until);
         }
         at = el->going && !el->relinquished ? earlier(at, el->going_until) : at;
+        at = earlier(at, el->doubt_at);
     }
     if (!gp_election_is_durable(el) && el->storing_serial == 0) {
         at = earlier(at, el->store_retry_at);
@@ -191,7 +194,7 @@ static void take_message(gp_election_t *el, const gp_id_t *peer, const gp_msg_t 
         TAKE(REGISTER, register_, gp_election_take_register(el, peer, &msg->u.register_, out));
         TAKE(REGISTER_ACK, register_ack,
              gp_election_take_register_ack(el, peer, &msg->u.register_ack, out));
-        TAKE(HANDOVER, handover, gp_election_take_handover(el, peer, &msg->u.handover, out));
+        TAKE(HANDOVER, handover, gp_election_take_handover(el, peer, msg, out));
         TAKE(RENEW_ASK, renew_ask, gp_election_take_renew_ask(el, peer, &msg->u.renew_ask, out));
         TAKE(CARETAKER, caretaker, gp_election_take_caretaker(el, peer, &msg->u.caretaker, out));
     default:

@@ -29,6 +29,14 @@ typedef struct gp_election_roster {
     gp_record_voter_t voters[GP_VOTERS_MAX];
 } gp_election_roster_t;
 
+/* A leader's signed HANDOVER: it gave its term up in favour of one successor. */
+typedef struct gp_election_release {
+    gp_id_t by;
+    uint64_t term;
+    uint16_t n; /* 0: none */
+    uint8_t bytes[GP_RELEASE_MAX];
+} gp_election_release_t;
+
 /* Signed votes for one candidate in one term under one roster: votes[i] is that of voters[i]. */
 typedef struct gp_election_ballot {
     gp_id_t candidate;
@@ -38,6 +46,7 @@ typedef struct gp_election_ballot {
     gp_election_roster_t roster;
     uint16_t vote_n[GP_VOTERS_MAX]; /* 0: no vote */
     uint8_t vote[GP_VOTERS_MAX][GP_VOTE_MAX];
+    gp_election_release_t release; /* by which the candidate stood at once, if it did */
 } gp_election_ballot_t;
 
 typedef struct gp_election_member {
@@ -99,7 +108,9 @@ struct gp_election {
 
     uint64_t serial;
     uint64_t durable_serial;
-    uint64_t storing_serial;  /* a STORE is under way; 0: none */
+    uint64_t durable_term;   /* what others are told: one that a crash forgets would be a lie */
+    uint64_t storing_serial; /* a STORE is under way; 0: none */
+    uint64_t storing_term;
     gp_usec_t store_retry_at; /* the disk failed: nothing is promised before this */
     gp_election_pending_t pending[GP_ELECTION_PENDING_MAX];
     uint32_t pending_count;
@@ -116,6 +127,9 @@ struct gp_election {
     gp_usec_t lost_at; /* no sign of a leader since; GP_NEVER: one leads */
     gp_usec_t ask_at;  /* next MANDATE_ASK to a leader that may still lead */
     gp_election_ballot_t mandate;
+    bool leader_heard;  /* it spoke itself; else somebody showed its mandate, perhaps an old one */
+    gp_id_t doubted;    /* showed a mandate of voters that are not known here */
+    gp_usec_t doubt_at; /* when it is asked again; GP_NEVER: nobody is doubted */
 
     /* this machine's grant, as a voter */
     gp_id_t lease_holder;
@@ -130,9 +144,8 @@ struct gp_election {
     gp_usec_t phase_until;
     uint32_t attempts;
     gp_campaign_why_t why;
-    uint64_t ask_released; /* released_term that the own VOTE_ASK carries */
-    uint32_t yes;          /* bits of the roster: pre-votes granted */
-    uint32_t no;           /* bits of the roster: pre-votes or votes denied */
+    uint32_t yes; /* bits of the roster: pre-votes granted */
+    uint32_t no;  /* bits of the roster: pre-votes or votes denied */
     gp_election_ballot_t ballot;
 
     /* leading */
@@ -264,8 +277,8 @@ void gp_election_retry(gp_election_t *el);
 
 /* Pre-vote, or with a leader's written release the vote at once. */
 void gp_election_ask_prevotes(gp_election_t *el, gp_campaign_why_t why, gp_out_t *out);
-void gp_election_ask_votes(gp_election_t *el, gp_campaign_why_t why, uint64_t released_term,
-                           gp_out_t *out);
+void gp_election_ask_votes(gp_election_t *el, gp_campaign_why_t why,
+                           const gp_election_release_t *release, gp_out_t *out);
 void gp_election_found(gp_election_t *el, uint16_t score, gp_out_t *out);
 
 void gp_election_take_prevote_ask(gp_election_t *el, const gp_id_t *peer,
@@ -276,6 +289,10 @@ void gp_election_take_vote_ask(gp_election_t *el, const gp_id_t *peer, const gp_
                                gp_out_t *out);
 void gp_election_take_vote(gp_election_t *el, const gp_id_t *peer, const gp_msg_t *msg,
                            gp_out_t *out);
+
+/* Puts a release into a message, if there is one; its bytes stay where they are. */
+void gp_election_show_release(const gp_election_release_t *release, gp_record_release_t *ret_record,
+                              uint32_t *ret_count);
 
 /* Sends the granted vote of a promise; its state is durable. */
 void gp_election_send_vote(gp_election_t *el, const gp_election_pending_t *pending, gp_out_t *out);
@@ -309,7 +326,25 @@ void gp_election_cast_mandate(gp_election_t *el, const gp_id_t *targets, uint32_
 
 /* Shows the mandate that is held to peer; false if there is none of at least `term`. */
 bool gp_election_show_mandate(gp_election_t *el, const gp_id_t *peer, uint64_t term, gp_out_t *out);
+
+/* Asks to be shown a mandate of at least `term`; not more often than peers' beats need. */
 void gp_election_ask_mandate(gp_election_t *el, const gp_id_t *peer, uint64_t term, gp_out_t *out);
+
+/* ---- vouch.c: is a mandate's roster the group's? ----------------------------------------------
+ */
+
+/* Did a majority of the voters that this machine knows sign it? */
+bool gp_election_signed_by_known(const gp_election_t *el, const gp_msg_mandate_t *mandate);
+
+/* May this mandate of a higher term, shown by peer, depose whom this machine follows? */
+bool gp_election_is_vouched(const gp_election_t *el, const gp_id_t *peer,
+                            const gp_msg_mandate_t *mandate);
+
+/* It may not: asks the leader that is followed whether it concedes, and peer again later. */
+void gp_election_doubt(gp_election_t *el, const gp_id_t *peer, const gp_msg_mandate_t *mandate,
+                       gp_out_t *out);
+
+void gp_election_doubt_timer(gp_election_t *el, gp_out_t *out);
 
 /* ---- lease.c: for how long ------------------------------------------------------------------- */
 
@@ -364,8 +399,8 @@ bool gp_election_has_heir(const gp_election_t *el);
 
 /* As leader whose roster is settled: hands over if that is wanted and possible. */
 void gp_election_try_handover(gp_election_t *el, gp_out_t *out);
-void gp_election_take_handover(gp_election_t *el, const gp_id_t *peer,
-                               const gp_msg_handover_t *handover, gp_out_t *out);
+void gp_election_take_handover(gp_election_t *el, const gp_id_t *peer, const gp_msg_t *msg,
+                               gp_out_t *out);
 void gp_election_handover_timers(gp_election_t *el, gp_out_t *out);
 void gp_election_report_relinquished(gp_election_t *el, const gp_id_t *successor, gp_out_t *out);
 

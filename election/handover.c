@@ -5,6 +5,8 @@
  */
 #include "election/election_state.h"
 
+static_assert(GP_RELEASE_MAX >= 114 + 64 + 1 + 3 * 9 + 34, "a signed HANDOVER is kept whole");
+
 static void give_up(gp_election_t *el, const gp_id_t *successor, gp_out_t *out)
 {
     assert(gp_election_leads(el) && !gp_id_equal(successor, &el->self));
@@ -64,6 +66,17 @@ static int find_successor(const gp_election_t *el, bool ready)
         }
     }
     return found;
+}
+
+void gp_election_show_release(const gp_election_release_t *release, gp_record_release_t *ret_record,
+                              uint32_t *ret_count)
+{
+    *ret_count = release->n > 0 ? 1 : 0;
+    if (release->n > 0) {
+        *ret_record = (gp_record_release_t){.by = release->by,
+                                            .term = release->term,
+                                            .bytes = gp_slice(release->bytes, release->n)};
+    }
 }
 
 void gp_election_try_handover(gp_election_t *el, gp_out_t *out)
@@ -136,9 +149,10 @@ void gp_election_relinquish(gp_election_t *el, gp_out_t *out)
     gp_election_maintain(el, out);
 }
 
-void gp_election_take_handover(gp_election_t *el, const gp_id_t *peer,
-                               const gp_msg_handover_t *handover, gp_out_t *out)
+void gp_election_take_handover(gp_election_t *el, const gp_id_t *peer, const gp_msg_t *msg,
+                               gp_out_t *out)
 {
+    const gp_msg_handover_t *handover = &msg->u.handover;
     bool of_leader = gp_id_equal(&el->leader, peer) && handover->term == el->leader_term;
     if (!of_leader || handover->term != el->term || gp_election_leads(el)) {
         return;
@@ -158,7 +172,12 @@ void gp_election_take_handover(gp_election_t *el, const gp_id_t *peer,
     }
     bool caught_up = el->value_term == handover->term && el->version >= handover->version;
     if (gp_id_equal(&handover->successor, &el->self) && caught_up && gp_election_can_stand(el)) {
-        gp_election_ask_votes(el, GP_CAMPAIGN_HANDOVER, handover->term, out);
+        gp_slice_t bytes = msg->signed_bytes;
+        assert(bytes.n > 0 && bytes.n <= GP_RELEASE_MAX);
+        gp_election_release_t release = {
+            .by = *peer, .term = handover->term, .n = (uint16_t)bytes.n};
+        memcpy(release.bytes, bytes.p, bytes.n);
+        gp_election_ask_votes(el, GP_CAMPAIGN_HANDOVER, &release, out);
         return;
     }
     /* Somebody else's turn: stand only if nothing comes of it. */

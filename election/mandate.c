@@ -38,6 +38,7 @@ void gp_election_ballot_reset(gp_election_t *el)
     ballot->asked_at = el->now;
     ballot->roster = el->roster;
     memset(ballot->vote_n, 0, sizeof ballot->vote_n);
+    ballot->release.n = 0;
 }
 
 bool gp_election_ballot_add(gp_election_t *el, const gp_id_t *peer, const gp_msg_t *msg)
@@ -80,12 +81,11 @@ bool gp_election_mandate(const gp_election_t *el, gp_msg_t *ret_msg)
     mandate->version = held->version;
     mandate->voters_count = held->roster.count;
     memcpy(mandate->voters, held->roster.voters, sizeof mandate->voters);
-    mandate->votes_count = 0;
-    for (uint32_t i = 0; i < GP_VOTERS_MAX; i++) {
-        if (held->vote_n[i] > 0) {
-            mandate->votes[mandate->votes_count++].bytes = gp_slice(held->vote[i], held->vote_n[i]);
-        }
+    mandate->votes_count = held->roster.count;
+    for (uint32_t i = 0; i < held->roster.count; i++) {
+        mandate->votes[i].bytes = gp_slice(held->vote[i], held->vote_n[i]);
     }
+    gp_election_show_release(&held->release, mandate->releases, &mandate->releases_count);
     return true;
 }
 
@@ -177,6 +177,7 @@ void gp_election_renew(gp_election_t *el, gp_out_t *out)
     if (!el->renewing || outdated) {
         el->renewing = true;
         gp_election_ballot_reset(el);
+        el->ballot.release = el->mandate.release;
     }
     for (uint32_t i = 0; i < el->roster.count; i++) {
         const gp_id_t *id = &el->roster.voters[i].id;
@@ -244,11 +245,22 @@ static void keep_mandate(gp_election_t *el, const gp_msg_mandate_t *mandate,
     held->asked_at = el->now;
     held->roster = *roster;
     memset(held->vote_n, 0, sizeof held->vote_n);
-    for (uint32_t i = 0; i < mandate->votes_count; i++) {
+    for (uint32_t i = 0; i < roster->count; i++) {
         gp_slice_t bytes = mandate->votes[i].bytes;
         assert(bytes.n <= GP_VOTE_MAX);
-        memcpy(held->vote[i], bytes.p, bytes.n);
+        if (bytes.n > 0) {
+            memcpy(held->vote[i], bytes.p, bytes.n);
+        }
         held->vote_n[i] = (uint16_t)bytes.n;
+    }
+    held->release.n = 0;
+    if (mandate->releases_count > 0) {
+        const gp_record_release_t *release = &mandate->releases[0];
+        assert(release->bytes.n > 0 && release->bytes.n <= GP_RELEASE_MAX);
+        held->release.by = release->by;
+        held->release.term = release->term;
+        held->release.n = (uint16_t)release->bytes.n;
+        memcpy(held->release.bytes, release->bytes.p, release->bytes.n);
     }
 }
 
@@ -270,10 +282,12 @@ static bool take_known(gp_election_t *el, const gp_id_t *peer, const gp_msg_mand
         return false;
     }
     if (gp_id_equal(&mandate->leader, &el->leader) && !gp_election_leads(el)) {
-        if (mandate->version >= el->mandate.version) {
+        bool its_own = gp_id_equal(peer, &el->leader);
+        if (mandate->version >= el->mandate.version &&
+            (its_own || gp_election_signed_by_known(el, mandate))) {
             keep_mandate(el, mandate, roster);
         }
-        if (gp_id_equal(peer, &el->leader)) {
+        if (its_own) {
             gp_election_sign_of_life(el, out);
         }
     }
@@ -285,12 +299,16 @@ void gp_election_take_mandate(gp_election_t *el, const gp_id_t *peer,
 {
     gp_election_roster_t roster;
     if (!gp_election_roster_read(mandate->voters, mandate->voters_count, &roster) ||
-        mandate->votes_count > GP_VOTERS_MAX || mandate->term == 0 ||
+        mandate->votes_count != roster.count || mandate->term == 0 ||
         !gp_election_credible(el, mandate->term) || gp_id_is_none(&mandate->leader) ||
         gp_id_equal(&mandate->leader, &el->self)) {
         return;
     }
     if (take_known(el, peer, mandate, &roster, out)) {
+        return;
+    }
+    if (!gp_election_is_vouched(el, peer, mandate)) {
+        gp_election_doubt(el, peer, mandate, out);
         return;
     }
     if (gp_election_leads(el)) {
@@ -303,6 +321,7 @@ void gp_election_take_mandate(gp_election_t *el, const gp_id_t *peer,
     el->leader_incarnation = member != NULL ? member->incarnation : 0;
     keep_mandate(el, mandate, &roster);
     gp_election_sign_of_life(el, out);
+    el->leader_heard = gp_id_equal(peer, &el->leader);
     if (el->going && !el->relinquished) {
         gp_election_report_relinquished(el, &el->leader, out);
     }

@@ -2,28 +2,39 @@
 
 #include "election/election.h"
 
-/* Opens one vote and reads it. Verifies nothing. */
-static gp_error_t open_vote(const gp_record_vote_t *record, gp_envelope_t *ret_envelope,
-                            gp_msg_t *ret_msg)
+/* Opens what somebody signed, of this kind and no other, and reads it. Verifies nothing. */
+static gp_error_t open_signed(gp_slice_t bytes, gp_msg_kind_t kind, gp_envelope_t *ret_envelope,
+                              gp_msg_t *ret_msg)
 {
-    gp_error_t error = gp_envelope_open(record->bytes, ret_envelope);
+    gp_error_t error = gp_envelope_open(bytes, ret_envelope);
     if (error != GP_OK) {
         return error;
     }
-    if (!ret_envelope->is_signed || ret_envelope->kind != GP_MSG_VOTE) {
-        return GP_E_MANDATE;
+    if (!ret_envelope->is_signed || ret_envelope->kind != kind) {
+        return kind == GP_MSG_VOTE ? GP_E_MANDATE : GP_E_RELEASE;
     }
-    return gp_msg_read(GP_MSG_VOTE, ret_envelope->body, true, ret_msg);
+    return gp_msg_read(kind, ret_envelope->body, true, ret_msg);
 }
 
-static int find_voter(const gp_msg_mandate_t *mandate, const gp_id_t *id)
+static gp_error_t verify(const gp_envelope_t *envelope, const gp_grid_id_t *grid,
+                         const gp_signer_t *signer)
+{
+    if (memcmp(envelope->grid.b, grid->b, sizeof grid->b) != 0) {
+        return GP_E_MESSAGE_GRID;
+    }
+    return gp_envelope_verify(envelope, signer) ? GP_OK : GP_E_MESSAGE_SIGNATURE;
+}
+
+static bool names_twice(const gp_msg_mandate_t *mandate)
 {
     for (uint32_t i = 0; i < mandate->voters_count; i++) {
-        if (gp_id_equal(&mandate->voters[i].id, id)) {
-            return (int)i;
+        for (uint32_t j = 0; j < i; j++) {
+            if (gp_id_equal(&mandate->voters[i].id, &mandate->voters[j].id)) {
+                return true;
+            }
         }
     }
-    return -1;
+    return false;
 }
 
 /* Does this vote say what the mandate needs? */
@@ -33,44 +44,77 @@ static bool is_fitting(const gp_msg_mandate_t *mandate, uint64_t digest, const g
            gp_id_equal(&vote->candidate, &mandate->leader) && vote->roster == digest;
 }
 
+typedef struct claim {
+    uint64_t group;
+    uint64_t term;            /* in which the successor stands */
+    const gp_id_t *successor; /* who shows the release */
+} claim_t;
+
+static gp_error_t check_release(const gp_record_release_t *release, const claim_t *claim,
+                                const gp_grid_id_t *grid, const gp_signer_t *signer)
+{
+    gp_envelope_t envelope;
+    gp_msg_t msg;
+    gp_error_t error = open_signed(release->bytes, GP_MSG_HANDOVER, &envelope, &msg);
+    if (error != GP_OK) {
+        return error;
+    }
+    const gp_msg_handover_t *handover = &msg.u.handover;
+    bool fits = gp_id_equal(&envelope.source, &release->by) && handover->group == claim->group &&
+                handover->term == release->term && release->term < claim->term &&
+                gp_id_equal(&handover->successor, claim->successor);
+    return fits ? verify(&envelope, grid, signer) : GP_E_RELEASE;
+}
+
+gp_error_t gp_release_check(const gp_msg_t *ask_msg, const gp_id_t *asker, const gp_grid_id_t *grid,
+                            const gp_signer_t *signer)
+{
+    assert(ask_msg->kind == GP_MSG_VOTE_ASK);
+    const gp_msg_vote_ask_t *ask = &ask_msg->u.vote_ask;
+    claim_t claim = {.group = ask->group, .term = ask->term, .successor = asker};
+    return ask->releases_count == 0 ? GP_OK
+                                    : check_release(&ask->releases[0], &claim, grid, signer);
+}
+
 gp_error_t gp_mandate_check(const gp_msg_t *mandate_msg, const gp_grid_id_t *grid,
                             const gp_signer_t *signer)
 {
     assert(mandate_msg->kind == GP_MSG_MANDATE);
     const gp_msg_mandate_t *mandate = &mandate_msg->u.mandate;
     uint32_t voters = mandate->voters_count;
-    if (voters == 0 || voters > GP_VOTERS_MAX || mandate->votes_count > GP_VOTERS_MAX) {
+    if (voters == 0 || voters > GP_VOTERS_MAX || mandate->votes_count != voters ||
+        names_twice(mandate)) {
         return GP_E_MANDATE;
     }
-    for (uint32_t i = 0; i < voters; i++) {
-        if (find_voter(mandate, &mandate->voters[i].id) != (int)i) {
-            return GP_E_MANDATE; /* a roster that names a voter twice */
-        }
-    }
     uint64_t digest = gp_election_roster_digest(mandate->voters, voters);
-    bool counted[GP_VOTERS_MAX] = {false};
     uint32_t count = 0;
-    for (uint32_t i = 0; i < mandate->votes_count; i++) {
+    for (uint32_t i = 0; i < voters; i++) {
+        if (mandate->votes[i].bytes.n == 0) {
+            continue;
+        }
         gp_envelope_t envelope;
         gp_msg_t msg;
-        gp_error_t error = open_vote(&mandate->votes[i], &envelope, &msg);
+        gp_error_t error = open_signed(mandate->votes[i].bytes, GP_MSG_VOTE, &envelope, &msg);
         if (error != GP_OK) {
             return error;
         }
-        int voter = find_voter(mandate, &envelope.source);
-        if (memcmp(envelope.grid.b, grid->b, sizeof grid->b) != 0) {
-            return GP_E_MESSAGE_GRID;
-        }
-        if (voter < 0 || counted[voter] || !is_fitting(mandate, digest, &msg.u.vote)) {
+        if (!gp_id_equal(&envelope.source, &mandate->voters[i].id) ||
+            !is_fitting(mandate, digest, &msg.u.vote)) {
             return GP_E_MANDATE;
         }
-        if (!gp_envelope_verify(&envelope, signer)) {
-            return GP_E_MESSAGE_SIGNATURE;
+        error = verify(&envelope, grid, signer);
+        if (error != GP_OK) {
+            return error;
         }
-        counted[voter] = true;
         count++;
     }
-    return count >= voters / 2 + 1 ? GP_OK : GP_E_MANDATE;
+    if (count < voters / 2 + 1) {
+        return GP_E_MANDATE;
+    }
+    claim_t claim = {.group = mandate->group, .term = mandate->term, .successor = &mandate->leader};
+    return mandate->releases_count == 0
+               ? GP_OK
+               : check_release(&mandate->releases[0], &claim, grid, signer);
 }
 
 gp_wall_ms_t gp_mandate_until(const gp_msg_t *mandate_msg)
@@ -83,7 +127,10 @@ gp_wall_ms_t gp_mandate_until(const gp_msg_t *mandate_msg)
     for (uint32_t i = 0; i < mandate->votes_count && i < GP_VOTERS_MAX; i++) {
         gp_envelope_t envelope;
         gp_msg_t msg;
-        if (open_vote(&mandate->votes[i], &envelope, &msg) != GP_OK) {
+        if (mandate->votes[i].bytes.n == 0) {
+            continue;
+        }
+        if (open_signed(mandate->votes[i].bytes, GP_MSG_VOTE, &envelope, &msg) != GP_OK) {
             return 0;
         }
         gp_wall_ms_t until = envelope.sent_ms + msg.u.vote.valid_ms;

@@ -10,7 +10,7 @@ typedef struct ask {
     uint64_t term;
     uint64_t value_term;
     uint64_t version;
-    uint64_t released_term;
+    const gp_record_release_t *release; /* NULL: none; its signature is checked */
     bool evidence;
     bool pre;
 } ask_t;
@@ -101,7 +101,7 @@ void gp_election_ask_prevotes(gp_election_t *el, gp_campaign_why_t why, gp_out_t
         tell_campaign(el, el->term + 1, true, out);
     }
     if (bit_count(el->yes) >= gp_election_majority(el->roster.count)) {
-        gp_election_ask_votes(el, why, 0, out);
+        gp_election_ask_votes(el, why, NULL, out);
         return;
     }
     for (uint32_t i = 0; i < el->roster.count; i++) {
@@ -118,8 +118,8 @@ void gp_election_ask_prevotes(gp_election_t *el, gp_campaign_why_t why, gp_out_t
     }
 }
 
-void gp_election_ask_votes(gp_election_t *el, gp_campaign_why_t why, uint64_t released_term,
-                           gp_out_t *out)
+void gp_election_ask_votes(gp_election_t *el, gp_campaign_why_t why,
+                           const gp_election_release_t *release, gp_out_t *out)
 {
     assert(gp_election_can_stand(el) && !gp_election_leads(el));
     gp_election_follow(el, el->term + 1);
@@ -128,9 +128,11 @@ void gp_election_ask_votes(gp_election_t *el, gp_campaign_why_t why, uint64_t re
     el->voted_for = el->self;
     el->lease_holder = (gp_id_t){0};
     el->phase_until = el->now + gp_election_us(el->config.vote_wait_ms);
-    el->ask_released = released_term;
     el->no = 0;
     gp_election_ballot_reset(el);
+    if (release != NULL) {
+        el->ballot.release = *release;
+    }
     tell_campaign(el, el->term, false, out);
     gp_election_pending_t stand = {
         .promise = GP_ELECTION_PROMISE_STAND, .peer = el->self, .term = el->term};
@@ -152,8 +154,9 @@ void gp_election_send_vote_asks(gp_election_t *el, gp_out_t *out)
             .value_term = el->value_term,
             .version = el->version,
             .roster = gp_election_roster_digest(el->roster.voters, el->roster.count),
-            .evidence = el->evidence,
-            .released_term = el->ask_released};
+            .evidence = el->evidence};
+        gp_election_show_release(&el->ballot.release, msg->u.vote_ask.releases,
+                                 &msg->u.vote_ask.releases_count);
     }
     if (gp_election_voter_index(&el->roster, &el->self) < 0) {
         return;
@@ -179,16 +182,20 @@ void gp_election_found(gp_election_t *el, uint16_t score, gp_out_t *out)
     el->value_term = 1;
     el->roster.count = 1;
     el->roster.voters[0] = (gp_record_voter_t){.id = el->self, .score = score};
-    gp_election_ask_votes(el, GP_CAMPAIGN_START, 0, out);
+    gp_election_ask_votes(el, GP_CAMPAIGN_START, NULL, out);
 }
 
 /* ---- granting -------------------------------------------------------------------------------- */
 
+static bool is_released(const ask_t *ask, const gp_id_t *by, uint64_t term)
+{
+    return ask->release != NULL && ask->release->term == term && gp_id_equal(&ask->release->by, by);
+}
+
 /* Is the grant to another leader waived: given up in writing, or its process seen gone by two? */
 static bool is_waived(const gp_election_t *el, const ask_t *ask)
 {
-    if (ask->released_term != 0 && ask->released_term >= el->lease_term &&
-        ask->released_term >= el->leader_term) {
+    if (is_released(ask, &el->lease_holder, el->lease_term) && el->lease_term >= el->leader_term) {
         return true;
     }
     bool own_evidence = el->evidence && gp_id_equal(&el->lease_holder, &el->leader);
@@ -217,10 +224,8 @@ static gp_vote_reason_t judge(const gp_election_t *el, const gp_id_t *peer, cons
     }
     bool granted = !gp_id_is_none(&el->lease_holder) && !gp_id_equal(&el->lease_holder, peer) &&
                    el->now < el->grant_until;
-    bool restarted = el->now < el->restart_until;
-    if (restarted && ask->released_term != 0 && ask->released_term >= el->term) {
-        restarted = false;
-    }
+    /* After a restart the vote on disk tells whom it may have granted. */
+    bool restarted = el->now < el->restart_until && !is_released(ask, &el->voted_for, el->term);
     if (restarted || (granted && !is_waived(el, ask))) {
         return GP_VOTE_LEASED;
     }
@@ -244,7 +249,7 @@ void gp_election_take_prevote_ask(gp_election_t *el, const gp_id_t *peer,
                                         .term = ask->term,
                                         .granted = reason == GP_VOTE_YES,
                                         .reason = (uint8_t)reason,
-                                        .own_term = el->term};
+                                        .own_term = el->durable_term};
     if (reason == GP_VOTE_YES && el->role == GP_ELECTION_FOLLOWER && el->campaign_at != GP_NEVER) {
         /* Somebody is at it: give it the time of a vote before standing too. */
         uint64_t waits = 4 + gp_election_rank(el);
@@ -262,7 +267,7 @@ void gp_election_deny(gp_election_t *el, const gp_id_t *peer, uint64_t term,
                                   .term = term,
                                   .candidate = *peer,
                                   .reason = (uint8_t)reason,
-                                  .own_term = el->term};
+                                  .own_term = el->durable_term};
 }
 
 void gp_election_send_vote(gp_election_t *el, const gp_election_pending_t *pending, gp_out_t *out)
@@ -289,7 +294,7 @@ void gp_election_take_vote_ask(gp_election_t *el, const gp_id_t *peer, const gp_
     ask_t asked = {.term = ask->term,
                    .value_term = ask->value_term,
                    .version = ask->version,
-                   .released_term = ask->released_term,
+                   .release = ask->releases_count > 0 ? &ask->releases[0] : NULL,
                    .evidence = ask->evidence};
     gp_vote_reason_t reason = judge(el, peer, &asked);
     if (reason != GP_VOTE_YES) {
@@ -378,7 +383,7 @@ void gp_election_take_prevote(gp_election_t *el, const gp_id_t *peer, const gp_m
     el->yes |= UINT32_C(1) << index;
     if (bit_count(el->yes) >= gp_election_majority(el->roster.count)) {
         if (gp_election_can_stand(el)) {
-            gp_election_ask_votes(el, el->why, 0, out);
+            gp_election_ask_votes(el, el->why, NULL, out);
         } else {
             gp_election_follow(el, el->term);
             gp_election_retry(el);

@@ -20,6 +20,7 @@
 #define GP_VOTERS_MAX 5     /* (wire) voters named in a roster */
 #define GP_OBSERVERS_MAX 3  /* (wire) observers named beside a verdict */
 #define GP_VOTE_MAX 320     /* (wire) bytes of one signed vote, kept as evidence */
+#define GP_RELEASE_MAX 256  /* (wire) bytes of a leader's signed HANDOVER, shown by its successor */
 #define GP_TERM_MAX (UINT64_C(1) << 48) /* a term above this is a lie: no group votes so often */
 #define GP_TERM_JUMP (UINT64_C(1) << 20) /* and so is one that is so far ahead of what is known */
 #define GP_REGISTER_MAX 1024 /* (wire) bytes of the register's value beside the roster */

@@ -27,6 +27,7 @@
     R(member, "one member of a group, as a view tells it")                                         \
     R(voter, "one voter of a roster, best first")                                                  \
     R(vote, "the exact signed bytes of one granted vote")                                          \
+    R(release, "the exact signed bytes of a HANDOVER, by whom and of which term")                  \
     R(standing, "how one member stands: for ranks, voters and reach")                              \
     R(attr, "one attribute of a machine's record")                                                 \
     R(hit, "one machine in an answer")                                                             \
@@ -48,6 +49,8 @@
 #define GP_RECORD_voter(F, L) F(ID, id, 0) F(U16, score, 1000)
 
 #define GP_RECORD_vote(F, L) F(BLOB, bytes, GP_VOTE_MAX)
+
+#define GP_RECORD_release(F, L) F(ID, by, 0) F(U64, term, 0) F(BLOB, bytes, GP_RELEASE_MAX)
 
 #define GP_RECORD_standing(F, L)                                                                   \
     F(ID, id, 0) F(U64, incarnation, 0) F(U8, state, 5) F(U8, flags, 0) F(U16, score, 1000)        \
@@ -245,10 +248,13 @@
     F(U64, group, 0) F(U64, term, 0) F(U64, value_term, 0) F(U64, version, 0) F(BOOL, evidence, 0)
 #define GP_FIELDS_PREVOTE(F, L)                                                                    \
     F(U64, group, 0) F(U64, term, 0) F(BOOL, granted, 0) F(U8, reason, 15) F(U64, own_term, 0)
-/* roster: digest of the asker's roster, which the votes repeat: the mandate names that roster */
+/*
+ * roster: digest of the asker's roster, which the votes repeat: the mandate names that roster
+ * releases: the signed HANDOVER by which the last leader gave its term up to the asker, if it did
+ */
 #define GP_FIELDS_VOTE_ASK(F, L)                                                                   \
     F(U64, group, 0) F(U64, term, 0) F(U64, value_term, 0) F(U64, version, 0) F(U64, roster, 0)    \
-    F(BOOL, evidence, 0) F(U64, released_term, 0)
+    F(BOOL, evidence, 0) L(release, releases, 1)
 /*
  * version, roster: the register's version and the digest of the roster under which was voted
  * valid_ms: how long after the envelope's time this vote is worth as part of a mandate
@@ -256,9 +262,10 @@
 #define GP_FIELDS_VOTE(F, L)                                                                       \
     F(U64, group, 0) F(U64, term, 0) F(ID, candidate, 0) F(BOOL, granted, 0) F(U8, reason, 15)     \
     F(U64, own_term, 0) F(U64, version, 0) F(U64, roster, 0) F(U32, valid_ms, 3600000)
+/* votes: of each voter, in the order of voters, its signed VOTE; empty if it gave none */
 #define GP_FIELDS_MANDATE(F, L)                                                                    \
     F(U64, group, 0) F(U64, term, 0) F(ID, leader, 0) F(U64, version, 0)                           \
-    L(voter, voters, GP_VOTERS_MAX) L(vote, votes, GP_VOTERS_MAX)
+    L(voter, voters, GP_VOTERS_MAX) L(vote, votes, GP_VOTERS_MAX) L(release, releases, 1)
 #define GP_FIELDS_MANDATE_ASK(F, L) F(U64, group, 0) F(U64, term, 0)
 #define GP_FIELDS_REGISTER(F, L)                                                                   \
     F(U64, group, 0) F(U64, term, 0) F(U64, version, 0) L(voter, voters, GP_VOTERS_MAX)            \

@@ -89,6 +89,9 @@ static gp_error_t check_evidence(const gp_gate_t *gate, const gp_id_t *source, c
     if (msg->kind == GP_MSG_MANDATE) {
         return gp_mandate_check(msg, &gate->config.grid, gate->config.sealer.signer);
     }
+    if (msg->kind == GP_MSG_VOTE_ASK) {
+        return gp_release_check(msg, source, &gate->config.grid, gate->config.sealer.signer);
+    }
     if (msg->kind == GP_MSG_CLAIM && gate->config.vouched != NULL &&
         !gate->config.vouched(gate->config.context, source)) {
         return GP_E_CERT_SIGNATURE;

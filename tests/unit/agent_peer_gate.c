@@ -291,8 +291,36 @@ static void test_a_mandate_without_votes(void **state)
     msg.u.mandate.leader = ids[0];
     msg.u.mandate.version = 1;
     msg.u.mandate.voters[msg.u.mandate.voters_count++].id = ids[0];
+    msg.u.mandate.votes_count = 1;
     seal(&ids[1], &msg);
     assert_int_equal(take(), GP_E_MANDATE);
+}
+
+/* A leader's release that somebody else signed is none. */
+static void test_a_forged_release(void **state)
+{
+    (void)state;
+    static gp_gate_sender_t others[GP_GATE_SENDERS];
+    static uint8_t release[GP_MESSAGE_MAX];
+    static gp_msg_t ask, handover;
+    handover = (gp_msg_t){.kind = GP_MSG_HANDOVER};
+    handover.u.handover =
+        (gp_msg_handover_t){.group = GROUP, .term = 3, .successor = ids[0], .version = 1};
+    for (int by = 0; by < 3; by += 2) { /* the asker itself, the leader */
+        gp_gate_t signer;
+        gp_gate_config_t config = config_of(by);
+        gp_gate_init(&signer, &config, others);
+        size_t n = 0;
+        assert_int_equal(gp_gate_seal(&signer, NULL, &handover, WALL, release, &n), GP_OK);
+        ask = (gp_msg_t){.kind = GP_MSG_VOTE_ASK};
+        ask.u.vote_ask.group = GROUP;
+        ask.u.vote_ask.term = 4;
+        ask.u.vote_ask.releases_count = 1;
+        ask.u.vote_ask.releases[0] =
+            (gp_record_release_t){.by = ids[2], .term = 3, .bytes = gp_slice(release, n)};
+        seal(&ids[1], &ask);
+        assert_int_equal(take(), by == 2 ? GP_OK : GP_E_RELEASE);
+    }
 }
 
 int main(void)
@@ -314,6 +342,7 @@ int main(void)
         GATE(test_who_presents_others_shows_theirs),
         GATE(test_a_claim_needs_the_certificate_that_its_roles_are_read_from),
         GATE(test_a_mandate_without_votes),
+        GATE(test_a_forged_release),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

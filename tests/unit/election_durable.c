@@ -34,6 +34,23 @@ static void test_a_failed_store_never_votes(void **state)
     solo_free(solo);
 }
 
+static void test_tells_no_term_that_a_crash_would_forget(void **state)
+{
+    (void)state;
+    solo_t *solo = new_voter();
+    solo_vote_ask(solo, 2, 3, false, 0);
+    assert_int_equal(gp_election_own_term(solo->core), 3);
+    solo_vote_ask(solo, 1, 3, false, 0);
+    assert_int_equal(solo_answer(solo, 1), GP_VOTE_TAKEN);
+    assert_int_equal(solo_find(solo, GP_MSG_VOTE)->msg->u.vote.own_term, 2);
+    solo_prevote_ask(solo, 1, 3, false);
+    assert_int_equal(solo_find(solo, GP_MSG_PREVOTE)->msg->u.prevote.own_term, 2);
+    solo_stored(solo, true);
+    solo_vote_ask(solo, 1, 3, false, 0);
+    assert_int_equal(solo_find(solo, GP_MSG_VOTE)->msg->u.vote.own_term, 3);
+    solo_free(solo);
+}
+
 static void test_a_failed_store_does_not_stand(void **state)
 {
     (void)state;
@@ -154,6 +171,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_failed_store_never_votes),
+        cmocka_unit_test(test_tells_no_term_that_a_crash_would_forget),
         cmocka_unit_test(test_a_failed_store_does_not_stand),
         cmocka_unit_test(test_a_leader_whose_disk_fails_steps_down),
         cmocka_unit_test(test_a_register_that_was_not_stored_is_said_so),

@@ -215,7 +215,9 @@ static void test_only_the_leader_of_the_term_hands_over(void **state)
     gp_msg_election_state_t disk = solo_state(3, 2);
     solo_t *solo = solo_new(&config, 2, &disk);
     solo_msg(solo, 1, solo_mandate(1, 2, 3));
+    static const uint8_t frame[240] = "a signed handover";
     gp_msg_t *msg = solo_new_msg(GP_MSG_HANDOVER);
+    msg->signed_bytes = gp_slice(frame, sizeof frame);
     msg->u.handover.term = 2;
     msg->u.handover.version = 3;
     msg->u.handover.successor = lab_id(2);
@@ -233,7 +235,12 @@ static void test_only_the_leader_of_the_term_hands_over(void **state)
     solo_msg(solo, 1, msg);
     assert_int_equal(gp_election_own_term(solo->core), 3);
     solo_stored(solo, true);
-    assert_int_equal(solo_find(solo, GP_MSG_VOTE_ASK)->msg->u.vote_ask.released_term, 2);
+    const gp_msg_vote_ask_t *ask = &solo_find(solo, GP_MSG_VOTE_ASK)->msg->u.vote_ask;
+    assert_int_equal(ask->releases_count, 1);
+    assert_int_equal(ask->releases[0].term, 2);
+    gp_id_t leader = lab_id(1);
+    assert_true(gp_id_equal(&ask->releases[0].by, &leader));
+    assert_true(gp_slice_equal(ask->releases[0].bytes, gp_slice(frame, sizeof frame)));
     solo_free(solo);
 }
 

@@ -452,6 +452,10 @@ static void deliver_frame(lab_t *lab, lab_event_t *event)
     if (msg.kind == GP_MSG_MANDATE) {
         assert_int_equal(gp_mandate_check(&msg, &grid, &gp_signer_standin), GP_OK);
     }
+    if (msg.kind == GP_MSG_VOTE_ASK) {
+        assert_int_equal(gp_release_check(&msg, &envelope.source, &grid, &gp_signer_standin),
+                         GP_OK);
+    }
     gp_event_t step_event = {
         .type = GP_EVENT_MSG, .peer = lab->nodes[event->about].id, .msg = &msg};
     step(lab, event->node, &step_event);

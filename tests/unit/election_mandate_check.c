@@ -1,4 +1,4 @@
-/* Who believes a mandate: each way in which its votes can fail to prove it. */
+/* Who believes a mandate or a release: each way in which signatures can fail to prove it. */
 #include "election/mandate_check.h"
 
 #include "election/election.h"
@@ -50,6 +50,7 @@ static gp_msg_t *new_mandate(void)
     mandate->leader = ids[0];
     mandate->version = 8;
     mandate->voters_count = VOTERS;
+    mandate->votes_count = VOTERS;
     for (uint32_t i = 0; i < VOTERS; i++) {
         mandate->voters[i].id = ids[i];
     }
@@ -73,10 +74,9 @@ static gp_msg_t *new_vote(const gp_msg_t *mandate_msg)
     return &msg;
 }
 
-/* Seals msg as the next vote of the mandate. */
-static void add(gp_msg_t *mandate, uint32_t voter, const gp_msg_t *msg)
+/* Seals msg by a voter, into the frame of the place `at`. */
+static gp_slice_t seal(uint32_t at, uint32_t voter, const gp_msg_t *msg)
 {
-    uint32_t at = mandate->u.mandate.votes_count++;
     size_t n = 0;
     gp_envelope_t envelope = {.grid = grid,
                               .source = ids[voter],
@@ -87,15 +87,22 @@ static void add(gp_msg_t *mandate, uint32_t voter, const gp_msg_t *msg)
     gp_sealer_t sealer = {.signer = &gp_signer_ed25519, .secret = secrets[voter]};
     assert_int_equal(gp_envelope_seal(&envelope, msg, &sealer, frames[at], sizeof frames[at], &n),
                      GP_OK);
-    assert_in_range(n, 1, GP_VOTE_MAX); /* or it would not fit into a mandate */
-    mandate->u.mandate.votes[at].bytes = gp_slice(frames[at], n);
+    return gp_slice(frames[at], n);
+}
+
+/* Puts what a voter signed into a place of the mandate. */
+static void put(gp_msg_t *mandate, uint32_t at, uint32_t voter, const gp_msg_t *msg)
+{
+    gp_slice_t bytes = seal(at, voter, msg);
+    assert_in_range(bytes.n, 1, GP_VOTE_MAX); /* or it would not fit into a mandate */
+    mandate->u.mandate.votes[at].bytes = bytes;
 }
 
 static gp_msg_t *good_mandate(uint32_t votes)
 {
     gp_msg_t *mandate = new_mandate();
     for (uint32_t i = 0; i < votes; i++) {
-        add(mandate, i, new_vote(mandate));
+        put(mandate, i, i, new_vote(mandate));
     }
     return mandate;
 }
@@ -137,19 +144,28 @@ static void test_each_vote_must_fit(void **state)
             vote->u.vote.roster ^= 1;
             break;
         }
-        add(mandate, 2, vote);
+        put(mandate, 2, 2, vote);
         assert_int_equal(check(mandate), GP_E_MANDATE);
     }
 }
 
-static void test_by_distinct_voters(void **state)
+static void test_each_by_the_voter_of_its_place(void **state)
 {
     (void)state;
     gp_msg_t *mandate = good_mandate(2);
-    add(mandate, 1, new_vote(mandate));
+    put(mandate, 2, 1, new_vote(mandate)); /* one voter's twice */
     assert_int_equal(check(mandate), GP_E_MANDATE);
     mandate = good_mandate(2);
-    add(mandate, VOTERS, new_vote(mandate)); /* the stranger */
+    put(mandate, 2, VOTERS, new_vote(mandate)); /* the stranger's */
+    assert_int_equal(check(mandate), GP_E_MANDATE);
+    mandate = good_mandate(2);
+    put(mandate, 3, 2, new_vote(mandate)); /* in another's place */
+    assert_int_equal(check(mandate), GP_E_MANDATE);
+    mandate = good_mandate(2);
+    put(mandate, 4, 4, new_vote(mandate)); /* any majority will do */
+    assert_int_equal(check(mandate), GP_OK);
+    mandate = good_mandate(3);
+    mandate->u.mandate.votes_count = 3; /* a place for each voter */
     assert_int_equal(check(mandate), GP_E_MANDATE);
     mandate = good_mandate(3);
     mandate->u.mandate.voters[4].id = ids[0];
@@ -167,6 +183,7 @@ static void test_another_roster_is_not_the_one_they_signed(void **state)
     assert_int_equal(check(mandate), GP_E_MANDATE);
     mandate = good_mandate(3);
     mandate->u.mandate.voters_count = 4;
+    mandate->u.mandate.votes_count = 4;
     assert_int_equal(check(mandate), GP_E_MANDATE);
 }
 
@@ -184,7 +201,7 @@ static void test_signatures_and_frames(void **state)
     assert_int_not_equal(check(mandate), GP_OK);
     mandate = good_mandate(3);
     mandate->u.mandate.votes[2].bytes.n = 0;
-    assert_int_not_equal(check(mandate), GP_OK);
+    assert_int_equal(check(mandate), GP_E_MANDATE);
     gp_grid_id_t other = {.b = "other"};
     assert_int_equal(gp_mandate_check(good_mandate(3), &other, &gp_signer_ed25519),
                      GP_E_MESSAGE_GRID);
@@ -192,7 +209,7 @@ static void test_signatures_and_frames(void **state)
     gp_msg_t *other_kind = new_vote(mandate);
     other_kind->kind = GP_MSG_RENEW_ASK;
     memset(&other_kind->u, 0, sizeof other_kind->u);
-    add(mandate, 2, other_kind);
+    put(mandate, 2, 2, other_kind);
     assert_int_equal(check(mandate), GP_E_MANDATE);
 }
 
@@ -208,15 +225,101 @@ static void test_until_too_few_votes_are_valid(void **state)
     assert_int_equal(gp_mandate_until(mandate), 0);
 }
 
+/* ---- a release: leader 1 gave term 2 up in favour of 0, who asks in term 3 ---------------------
+ */
+
+static gp_msg_t *new_handover(void)
+{
+    static gp_msg_t msg;
+    memset(&msg, 0, sizeof msg);
+    msg.kind = GP_MSG_HANDOVER;
+    msg.u.handover =
+        (gp_msg_handover_t){.group = GROUP, .term = 2, .successor = ids[0], .version = 8};
+    return &msg;
+}
+
+static gp_msg_t *new_ask(const gp_msg_t *handover)
+{
+    static gp_msg_t msg;
+    memset(&msg, 0, sizeof msg);
+    msg.kind = GP_MSG_VOTE_ASK;
+    msg.u.vote_ask.group = GROUP;
+    msg.u.vote_ask.term = 3;
+    msg.u.vote_ask.releases_count = 1;
+    msg.u.vote_ask.releases[0].by = ids[1];
+    msg.u.vote_ask.releases[0].term = 2;
+    msg.u.vote_ask.releases[0].bytes = seal(VOTERS - 1, 1, handover);
+    assert_in_range(msg.u.vote_ask.releases[0].bytes.n, 1, GP_RELEASE_MAX);
+    return &msg;
+}
+
+static gp_error_t check_ask(const gp_msg_t *ask)
+{
+    return gp_release_check(ask, &ids[0], &grid, &gp_signer_ed25519);
+}
+
+static void test_a_release_by_its_leader(void **state)
+{
+    (void)state;
+    gp_msg_t *ask = new_ask(new_handover());
+    assert_int_equal(check_ask(ask), GP_OK);
+    assert_int_equal(gp_release_check(ask, &ids[2], &grid, &gp_signer_ed25519), GP_E_RELEASE);
+    gp_msg_t *mandate = good_mandate(3);
+    mandate->u.mandate.releases_count = 1;
+    mandate->u.mandate.releases[0] = ask->u.vote_ask.releases[0];
+    assert_int_equal(check(mandate), GP_OK);
+    mandate->u.mandate.releases[0].by = ids[2];
+    assert_int_equal(check(mandate), GP_E_RELEASE);
+    ask->u.vote_ask.releases_count = 0;
+    assert_int_equal(check_ask(ask), GP_OK); /* who stands after silence has none */
+}
+
+static void test_a_release_that_does_not_fit(void **state)
+{
+    (void)state;
+    gp_msg_t *handover = new_handover();
+    handover->u.handover.group = 8;
+    assert_int_equal(check_ask(new_ask(handover)), GP_E_RELEASE);
+    handover = new_handover();
+    handover->u.handover.term = 1;
+    assert_int_equal(check_ask(new_ask(handover)), GP_E_RELEASE);
+    handover = new_handover();
+    handover->u.handover.successor = ids[2];
+    assert_int_equal(check_ask(new_ask(handover)), GP_E_RELEASE);
+    gp_msg_t *ask = new_ask(new_handover());
+    ask->u.vote_ask.releases[0].by = ids[2]; /* signed by 1 */
+    assert_int_equal(check_ask(ask), GP_E_RELEASE);
+    ask = new_ask(new_handover());
+    ask->u.vote_ask.term = 2; /* nobody gives up in favour of its own term */
+    assert_int_equal(check_ask(ask), GP_E_RELEASE);
+    ask = new_ask(new_handover());
+    frames[VOTERS - 1][GP_ENVELOPE_HEAD + 2] ^= 1;
+    assert_int_not_equal(check_ask(ask), GP_OK);
+    ask = new_ask(new_handover());
+    frames[VOTERS - 1][ask->u.vote_ask.releases[0].bytes.n - 1] ^= 1;
+    assert_int_equal(check_ask(ask), GP_E_MESSAGE_SIGNATURE);
+    ask = new_ask(new_handover());
+    ask->u.vote_ask.releases[0].bytes.n = 0;
+    assert_int_not_equal(check_ask(ask), GP_OK);
+    gp_msg_t *mandate = good_mandate(3);
+    ask = new_ask(new_vote(mandate)); /* signed, but another kind */
+    assert_int_equal(check_ask(ask), GP_E_RELEASE);
+    gp_grid_id_t other = {.b = "other"};
+    ask = new_ask(new_handover());
+    assert_int_equal(gp_release_check(ask, &ids[0], &other, &gp_signer_ed25519), GP_E_MESSAGE_GRID);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_majority_proves_it),
         cmocka_unit_test(test_each_vote_must_fit),
-        cmocka_unit_test(test_by_distinct_voters),
+        cmocka_unit_test(test_each_by_the_voter_of_its_place),
         cmocka_unit_test(test_another_roster_is_not_the_one_they_signed),
         cmocka_unit_test(test_signatures_and_frames),
         cmocka_unit_test(test_until_too_few_votes_are_valid),
+        cmocka_unit_test(test_a_release_by_its_leader),
+        cmocka_unit_test(test_a_release_that_does_not_fit),
     };
     return cmocka_run_group_tests(tests, open_keys, close_keys);
 }

@@ -139,8 +139,8 @@ const gp_msg_t *solo_mandate(uint32_t leader, uint64_t term, uint32_t count)
     gp_msg_election_state_t state = solo_state(count, term);
     mandate->voters_count = count;
     memcpy(mandate->voters, state.voters, sizeof mandate->voters);
-    mandate->votes_count = count / 2 + 1;
-    for (uint32_t i = 0; i < mandate->votes_count; i++) {
+    mandate->votes_count = count;
+    for (uint32_t i = 0; i < count / 2 + 1; i++) {
         mandate->votes[i].bytes = gp_slice(vote, sizeof vote);
     }
     return &msg;
@@ -187,7 +187,13 @@ void solo_vote_ask(solo_t *solo, uint32_t from, uint64_t term, bool evidence, ui
     msg->u.vote_ask.roster =
         gp_election_roster_digest(solo->core->roster.voters, solo->core->roster.count);
     msg->u.vote_ask.evidence = evidence;
-    msg->u.vote_ask.released_term = released;
+    if (released > 0) { /* by the leader of solo's lease, or by whom it voted for */
+        const gp_election_t *core = solo->core;
+        bool held = !gp_id_is_none(&core->lease_holder);
+        msg->u.vote_ask.releases_count = 1;
+        msg->u.vote_ask.releases[0].by = held ? core->lease_holder : core->voted_for;
+        msg->u.vote_ask.releases[0].term = released;
+    }
     solo_msg(solo, from, msg);
 }
 

@@ -82,11 +82,20 @@ static void test_a_sign_of_life_voids_evidence(void **state)
     solo_free(solo);
 }
 
-static void test_a_release_in_writing_waives_only_its_own_term(void **state)
+static void test_a_release_waives_only_the_lease_of_its_leader_and_term(void **state)
 {
     (void)state;
     solo_t *solo = new_follower();
     solo_vote_ask(solo, 3, 3, false, 1);
+    assert_int_equal(solo_answer(solo, 3), GP_VOTE_LEASED);
+    gp_msg_t *msg = solo_new_msg(GP_MSG_VOTE_ASK);
+    msg->u.vote_ask.term = 3;
+    msg->u.vote_ask.value_term = 2;
+    msg->u.vote_ask.version = 3;
+    msg->u.vote_ask.releases_count = 1;
+    msg->u.vote_ask.releases[0].by = lab_id(3); /* its own word, not the leader's */
+    msg->u.vote_ask.releases[0].term = 2;
+    solo_msg(solo, 3, msg);
     assert_int_equal(solo_answer(solo, 3), GP_VOTE_LEASED);
     solo_vote_ask(solo, 3, 3, false, 2);
     solo_stored(solo, true);
@@ -170,6 +179,31 @@ static void test_grants_nothing_within_a_lease_of_its_start(void **state)
     solo_vote_ask(solo, 3, 3, false, 0);
     solo_stored(solo, true);
     assert_int_equal(solo_answer(solo, 3), GP_VOTE_YES);
+    solo_free(solo);
+}
+
+static void test_a_release_by_whom_it_voted_for_ends_the_wait_after_a_start(void **state)
+{
+    (void)state;
+    gp_election_config_t config = lab_config();
+    gp_msg_election_state_t disk = solo_state(3, 2);
+    disk.voted_for = lab_id(1);
+    solo_t *solo = solo_new(&config, 2, &disk);
+    solo_vote_ask(solo, 3, 3, false, 2);
+    solo_stored(solo, true);
+    assert_int_equal(solo_answer(solo, 3), GP_VOTE_YES);
+    solo_free(solo);
+    disk.voted_for = lab_id(3); /* whoever it may have granted, it was not this one's to give */
+    solo = solo_new(&config, 2, &disk);
+    gp_msg_t *msg = solo_new_msg(GP_MSG_VOTE_ASK);
+    msg->u.vote_ask.term = 3;
+    msg->u.vote_ask.value_term = 2;
+    msg->u.vote_ask.version = 3;
+    msg->u.vote_ask.releases_count = 1;
+    msg->u.vote_ask.releases[0].by = lab_id(1);
+    msg->u.vote_ask.releases[0].term = 2;
+    solo_msg(solo, 3, msg);
+    assert_int_equal(solo_answer(solo, 3), GP_VOTE_LEASED);
     solo_free(solo);
 }
 
@@ -455,11 +489,12 @@ int main(void)
         cmocka_unit_test(test_denies_inside_the_lease_and_stays_undisturbed),
         cmocka_unit_test(test_evidence_takes_two_observers),
         cmocka_unit_test(test_a_sign_of_life_voids_evidence),
-        cmocka_unit_test(test_a_release_in_writing_waives_only_its_own_term),
+        cmocka_unit_test(test_a_release_waives_only_the_lease_of_its_leader_and_term),
         cmocka_unit_test(test_votes_once_a_term_and_repeats_itself),
         cmocka_unit_test(test_a_late_ask_does_not_undo_the_grant),
         cmocka_unit_test(test_register_decides),
         cmocka_unit_test(test_grants_nothing_within_a_lease_of_its_start),
+        cmocka_unit_test(test_a_release_by_whom_it_voted_for_ends_the_wait_after_a_start),
         cmocka_unit_test(test_terms_that_lie_are_ignored),
         cmocka_unit_test(test_only_a_voters_word_ends_a_term),
         cmocka_unit_test(test_counts_each_voter_once),
