@@ -4,9 +4,13 @@
 #include "overlay/net/clock.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
 #include <linux/filter.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -40,18 +44,53 @@ static bool filter(const gp_door_t *door, bool drop)
     return setsockopt(door->fd, SOL_SOCKET, SO_DETACH_FILTER, &ignored, sizeof ignored) == 0;
 }
 
-/* Throws out those who wait to be accepted, so that ZeroMQ does not try to, again and again. */
-static void shed(const gp_door_t *door)
+static bool somebody_waits(const gp_door_t *door)
+{
+    struct pollfd look = {.fd = door->fd, .events = POLLIN};
+
+    return poll(&look, 1, 0) == 1;
+}
+
+/* False: there is not even a descriptor to throw somebody out with. */
+static bool shed_here(const gp_door_t *door)
 {
     static const struct linger reset = {.l_onoff = 1, .l_linger = 0};
 
-    for (int i = 0; i < SHED_MAX; i++) {
+    for (int i = 0; i < SHED_MAX && somebody_waits(door); i++) {
         int fd = accept4(door->fd, NULL, NULL, SOCK_CLOEXEC);
-        if (fd < 0) {
-            return;
+        if (fd >= 0) {
+            (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+            (void)close(fd);
+        } else if (errno == EMFILE) {
+            return false;
         }
-        (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-        (void)close(fd);
+    }
+    return true;
+}
+
+/* In a thread with a descriptor table of its own, which has room again. */
+static void *shed_apart(void *arg)
+{
+    const gp_door_t *door = arg;
+    unsigned listener = (unsigned)door->fd;
+
+    if (unshare(CLONE_FILES) == 0 && close_range(listener + 1, ~0U, 0) == 0 &&
+        (listener == 0 || close_range(0, listener - 1, 0) == 0)) {
+        (void)shed_here(door);
+    }
+    return NULL;
+}
+
+/*
+ * Throws out those who wait to be accepted, so that ZeroMQ does not try to, again and again. A
+ * descriptor kept in reserve would not do: ZeroMQ's thread is as quick to take it.
+ */
+static void shed(gp_door_t *door)
+{
+    pthread_t thread;
+
+    if (!shed_here(door) && pthread_create(&thread, NULL, shed_apart, door) == 0) {
+        (void)pthread_join(thread, NULL);
     }
 }
 
