@@ -9,7 +9,7 @@ void gp_nemesis_draw(uint64_t seed, gp_world_config_t *config)
     gp_random_t random;
     gp_random_init(&random, seed ^ UINT64_C(0x6e656d65736973));
     config->seed = seed;
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < GP_FAULT_MESSAGES; i++) {
         bool used = gp_random_below(&random, 4) != 0;
         config->message_permyriad[i] = used ? (uint32_t)gp_random_below(&random, 50) : 0;
     }
@@ -79,7 +79,12 @@ static void kill_some(gp_nemesis_t *nemesis, uint32_t group)
     count = count > size_of(nemesis, group) ? size_of(nemesis, group) : count;
     for (uint64_t i = 0; i < count; i++) {
         uint32_t node = victim(nemesis, group);
-        if (gp_world_alive(nemesis->world, node)) {
+        if (!gp_world_alive(nemesis->world, node)) {
+            continue;
+        }
+        if (gp_random_below(&nemesis->random, 3) == 0) {
+            gp_world_doom(nemesis->world, node);
+        } else {
             gp_world_crash(nemesis->world, node, false);
         }
     }
@@ -137,11 +142,78 @@ static void skew(gp_nemesis_t *nemesis, uint32_t group)
     gp_world_clock(nemesis->world, victim(nemesis, group), rate);
 }
 
+static void kill_a_third(gp_nemesis_t *nemesis, uint32_t group)
+{
+    uint32_t size = size_of(nemesis, group);
+    uint32_t first = group * nemesis->group_size;
+    uint32_t start = (uint32_t)gp_random_below(&nemesis->random, size);
+    for (uint32_t i = 0; i < size / 3; i++) {
+        uint32_t node = first + (start + i) % size;
+        if (gp_world_alive(nemesis->world, node)) {
+            gp_world_crash(nemesis->world, node, false);
+        }
+    }
+    gp_world_count(nemesis->world, GP_FAULT_MASS);
+}
+
+/* Whoever leaves for good may be a voter whose place nobody takes: as rare as a lost disk. */
+static void send_away(gp_nemesis_t *nemesis, uint32_t group, bool for_ever)
+{
+    char why[128];
+    gp_usec_t now = gp_world_now(nemesis->world);
+    uint32_t node = victim(nemesis, group);
+    bool may = gp_world_alive(nemesis->world, node);
+    if (for_ever) {
+        may = may && size_of(nemesis, group) >= 5 &&
+              now >= nemesis->last_wipe[group] + 120 * GP_SECOND &&
+              gp_world_agrees(nemesis->world, group, why, sizeof why);
+    }
+    if (may) {
+        nemesis->last_wipe[group] = for_ever ? now : nemesis->last_wipe[group];
+        gp_world_leave(nemesis->world, node, for_ever);
+        gp_world_count(nemesis->world, for_ever ? GP_FAULT_CHURN : GP_FAULT_RESTART);
+    }
+}
+
+static void clog_links(gp_nemesis_t *nemesis, uint32_t group)
+{
+    uint32_t first = group * nemesis->group_size;
+    uint32_t node = victim(nemesis, group);
+    gp_usec_t us = 100 * GP_MSEC + gp_random_below(&nemesis->random, 5 * GP_SECOND);
+    for (uint32_t i = first; i < first + size_of(nemesis, group); i++) {
+        if (i != node && gp_random_below(&nemesis->random, 4) != 0) {
+            gp_world_clog(nemesis->world, node, i, us);
+            gp_world_clog(nemesis->world, i, node, us);
+        }
+    }
+    gp_world_count(nemesis->world, GP_FAULT_CLOG);
+}
+
+/* By little, which is allowed for, or by so much that nobody believes what it signs. */
+static void jump(gp_nemesis_t *nemesis, uint32_t group)
+{
+    uint64_t most = gp_random_below(&nemesis->random, 2) == 0 ? 5000 : 86400000;
+    int64_t off = (int64_t)gp_random_below(&nemesis->random, 2 * most) - (int64_t)most;
+    gp_world_wall(nemesis->world, victim(nemesis, group), off);
+    gp_world_count(nemesis->world, GP_FAULT_JUMP);
+}
+
+static void hurt_disk(gp_nemesis_t *nemesis, uint32_t group, gp_fault_t fault)
+{
+    bool full = fault == GP_FAULT_DISK_FULL;
+    gp_usec_t busy = full ? 0 : 100 * GP_MSEC + gp_random_below(&nemesis->random, 5 * GP_SECOND);
+    uint32_t node = victim(nemesis, group);
+    if (gp_world_alive(nemesis->world, node)) {
+        gp_world_disk(nemesis->world, node, full, busy);
+        gp_world_count(nemesis->world, fault);
+    }
+}
+
 static void blow(gp_nemesis_t *nemesis, uint32_t group)
 {
     gp_fault_t fault =
         (gp_fault_t)(GP_FAULT_CRASH +
-                     gp_random_below(&nemesis->random, GP_FAULT_STORE - GP_FAULT_CRASH));
+                     gp_random_below(&nemesis->random, GP_FAULT_BLOWS_END - GP_FAULT_CRASH));
     if (!nemesis->uses[fault]) {
         return;
     }
@@ -152,16 +224,32 @@ static void blow(gp_nemesis_t *nemesis, uint32_t group)
     case GP_FAULT_WIPE:
         wipe_one(nemesis, group);
         break;
+    case GP_FAULT_MASS:
+        kill_a_third(nemesis, group);
+        break;
+    case GP_FAULT_RESTART:
+    case GP_FAULT_CHURN:
+        send_away(nemesis, group, fault == GP_FAULT_CHURN);
+        break;
     case GP_FAULT_PAUSE:
         pause_some(nemesis, group);
         break;
     case GP_FAULT_CUT:
-        cut(nemesis, group, false);
-        break;
     case GP_FAULT_CUT_ONE_WAY:
-        cut(nemesis, group, true);
+        cut(nemesis, group, fault == GP_FAULT_CUT_ONE_WAY);
+        break;
+    case GP_FAULT_CLOG:
+        clog_links(nemesis, group);
+        break;
+    case GP_FAULT_JUMP:
+        jump(nemesis, group);
+        break;
+    case GP_FAULT_DISK_FULL:
+    case GP_FAULT_DISK_SLOW:
+        hurt_disk(nemesis, group, fault);
         break;
     default:
+        assert(fault == GP_FAULT_CLOCK);
         skew(nemesis, group);
         break;
     }

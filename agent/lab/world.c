@@ -10,13 +10,23 @@ static const char *const fault_names[GP_FAULT_COUNT] = {
     [GP_FAULT_DUPLICATE] = "duplicate",
     [GP_FAULT_REORDER] = "reorder",
     [GP_FAULT_DELAY] = "delay",
+    [GP_FAULT_REPLAY] = "replay",
+    [GP_FAULT_CORRUPT] = "corrupt",
     [GP_FAULT_CRASH] = "crash",
     [GP_FAULT_WIPE] = "wipe",
+    [GP_FAULT_MASS] = "mass",
+    [GP_FAULT_RESTART] = "restart",
+    [GP_FAULT_CHURN] = "churn",
     [GP_FAULT_PAUSE] = "pause",
     [GP_FAULT_CUT] = "cut",
     [GP_FAULT_CUT_ONE_WAY] = "cut_one_way",
+    [GP_FAULT_CLOG] = "clog",
     [GP_FAULT_CLOCK] = "clock",
+    [GP_FAULT_JUMP] = "jump",
+    [GP_FAULT_DISK_FULL] = "disk_full",
+    [GP_FAULT_DISK_SLOW] = "disk_slow",
     [GP_FAULT_STORE] = "store",
+    [GP_FAULT_TORN] = "torn",
 };
 
 const char *gp_fault_name(gp_fault_t fault)
@@ -200,6 +210,10 @@ void gp_world_free(gp_world_t *world)
     free(world->nodes);
     free(world->groups);
     free(world->started_jobs);
+    free(world->twins.taken);
+    for (uint32_t i = 0; i < GP_SIM_PAST; i++) {
+        free(world->past[i].bytes);
+    }
     gp_bench_free(world->bench);
     free(world);
 }
@@ -221,13 +235,18 @@ static void plan_wake(gp_sim_node_t *node)
     gp_agenda_add(&node->world->agenda, wake);
 }
 
+void gp_sim_write(gp_sim_node_t *node, const gp_happening_t *stored)
+{
+    uint64_t name[3];
+    memcpy(name, stored->peer.b, sizeof name);
+    gp_slice_t bytes = name[2] == 0 ? gp_slice(stored->bytes, stored->n) : (gp_slice_t){0};
+    gp_sim_keep(&node->disk, (gp_msg_kind_t)name[0], name[1], bytes);
+}
+
 static void finish_store(gp_sim_node_t *node, const gp_happening_t *h)
 {
-    if (h->ok) {
-        uint64_t name[3];
-        memcpy(name, h->peer.b, sizeof name);
-        gp_slice_t bytes = name[2] == 0 ? gp_slice(h->bytes, h->n) : (gp_slice_t){0};
-        gp_sim_keep(&node->disk, (gp_msg_kind_t)name[0], name[1], bytes);
+    if (h->written) {
+        gp_sim_write(node, h);
     }
     gp_runner_stored(node->runner, h->room, h->token, h->ok);
 }
@@ -247,7 +266,9 @@ static void happen(gp_sim_node_t *node, const gp_happening_t *h)
         gp_runner_wake(node->runner);
         break;
     case GP_HAPPEN_FRAME:
+        node->world->dropped = GP_OK;
         gp_runner_frame(node->runner, &h->peer, gp_slice(h->bytes, h->n));
+        gp_oracle_frame(node, h, node->world->dropped);
         break;
     case GP_HAPPEN_LINK:
         gp_runner_link(node->runner, &h->peer, h->ok);
@@ -260,6 +281,9 @@ static void happen(gp_sim_node_t *node, const gp_happening_t *h)
         break;
     case GP_HAPPEN_COMMAND:
         do_command(node, h);
+        break;
+    case GP_HAPPEN_CRASH:
+        assert(false && "a crash is no event of its peer");
         break;
     }
     node->world->stats.events++;
@@ -294,6 +318,11 @@ static void take_one(gp_world_t *world)
     if (h->type == GP_HAPPEN_WAKE) {
         node->wake_at = GP_NEVER;
     }
+    if (h->type == GP_HAPPEN_CRASH) {
+        gp_world_crash(world, h->node, false);
+        free(h);
+        return;
+    }
     if (node->paused) {
         wait_for_thaw(node, h);
         return;
@@ -301,7 +330,7 @@ static void take_one(gp_world_t *world)
     happen(node, h);
     free(h);
     if (node->goes) {
-        gp_sim_end(node);
+        gp_sim_left(node);
     } else {
         plan_wake(node);
     }

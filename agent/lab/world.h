@@ -17,17 +17,31 @@
 #define GP_WORLD_NODES_MAX 200000
 
 typedef enum gp_fault {
-    GP_FAULT_LOSS = 0,    /* a message vanishes */
-    GP_FAULT_DUPLICATE,   /* a message arrives twice */
-    GP_FAULT_REORDER,     /* a message overtakes others of its link */
-    GP_FAULT_DELAY,       /* a message takes much longer */
-    GP_FAULT_CRASH,       /* the process dies, its disk stays */
-    GP_FAULT_WIPE,        /* the process dies and its disk with it */
-    GP_FAULT_PAUSE,       /* the process is frozen for a while */
-    GP_FAULT_CUT,         /* two sides cannot talk */
-    GP_FAULT_CUT_ONE_WAY, /* one side is not heard by the other */
-    GP_FAULT_CLOCK,       /* a clock runs at another rate */
-    GP_FAULT_STORE,       /* a record cannot be made durable */
+    GP_FAULT_LOSS = 0,  /* a message vanishes */
+    GP_FAULT_DUPLICATE, /* a message arrives twice */
+    GP_FAULT_REORDER,   /* a message overtakes others of its link */
+    GP_FAULT_DELAY,     /* a message takes much longer */
+    GP_FAULT_REPLAY,    /* a signed message is said again, much later, by its sender or another */
+    GP_FAULT_CORRUPT,   /* one bit of a signed message is another */
+    GP_FAULT_MESSAGES,  /* so many kinds of the above */
+
+    GP_FAULT_CRASH = GP_FAULT_MESSAGES, /* the process dies, its disk stays */
+    GP_FAULT_WIPE,                      /* the process dies and its disk with it */
+    GP_FAULT_MASS,                      /* a third of a group dies at once */
+    GP_FAULT_RESTART,                   /* the process ends in good order and comes back */
+    GP_FAULT_CHURN,                     /* a machine leaves for good, another one comes */
+    GP_FAULT_PAUSE,                     /* the process is frozen for a while */
+    GP_FAULT_CUT,                       /* two sides cannot talk */
+    GP_FAULT_CUT_ONE_WAY,               /* one side is not heard by the other */
+    GP_FAULT_CLOG,                      /* links hold up all that is sent, then all comes */
+    GP_FAULT_CLOCK,                     /* a clock runs at another rate */
+    GP_FAULT_JUMP,                      /* a wall clock jumps, by up to a day */
+    GP_FAULT_DISK_FULL,                 /* nothing can be stored for a while */
+    GP_FAULT_DISK_SLOW,                 /* a store takes seconds */
+    GP_FAULT_BLOWS_END,                 /* blows of the nemesis end here */
+
+    GP_FAULT_STORE = GP_FAULT_BLOWS_END, /* a record is not stored, or the machine is told so */
+    GP_FAULT_TORN, /* a record is stored although its machine died before it knew */
     GP_FAULT_COUNT
 } gp_fault_t;
 
@@ -37,11 +51,11 @@ typedef struct gp_world_config {
     uint32_t nodes;
     uint32_t group_size; /* nodes i/group_size form a group; 1 .. GP_MEMBERS_MAX */
     uint64_t seed;
-    gp_usec_t latency_us;          /* least time of a message */
-    gp_usec_t jitter_us;           /* and at most this much more */
-    gp_usec_t store_us;            /* least time of a store; at most four times as much */
-    uint32_t message_permyriad[4]; /* LOSS, DUPLICATE, REORDER, DELAY of messages, in 1/10,000 */
-    uint32_t store_permyriad;      /* stores that fail */
+    gp_usec_t latency_us; /* least time of a message */
+    gp_usec_t jitter_us;  /* and at most this much more */
+    gp_usec_t store_us;   /* least time of a store; at most four times as much */
+    uint32_t message_permyriad[GP_FAULT_MESSAGES]; /* of messages, in 1/10,000 */
+    uint32_t store_permyriad;                      /* stores that fail */
     uint32_t check_every; /* steps between two checks of all invariants of a core; 0: never */
     bool ed25519;         /* real signatures instead of the stand-in */
 } gp_world_config_t;
@@ -87,6 +101,7 @@ void gp_world_watch(gp_world_t *world, gp_world_watch_t *watch, void *context);
  * introduced by a living machine of the group. */
 void gp_world_start(gp_world_t *world, uint32_t node);
 void gp_world_crash(gp_world_t *world, uint32_t node, bool wipe);
+void gp_world_doom(gp_world_t *world, uint32_t node); /* crashes while it stores the next record */
 void gp_world_pause(gp_world_t *world, uint32_t node, bool pause);
 void gp_world_clock(gp_world_t *world, uint32_t node, int32_t rate_ppm);
 
@@ -95,6 +110,12 @@ void gp_world_leave(gp_world_t *world, uint32_t node, bool forever);
 
 /* Messages from `from` to `to` are lost from now on, or pass again. */
 void gp_world_cut(gp_world_t *world, uint32_t from, uint32_t to, bool cut);
+
+/* What `from` sends to `to` arrives in so much time at the earliest, in order. */
+void gp_world_clog(gp_world_t *world, uint32_t from, uint32_t to, gp_usec_t us);
+void gp_world_wall(gp_world_t *world, uint32_t node, int64_t off_ms);
+void gp_world_disk(gp_world_t *world, uint32_t node, bool full, gp_usec_t busy_us);
+
 /* All cuts, pauses and clock rates are gone, all machines run: in one group, or everywhere. */
 void gp_world_heal_group(gp_world_t *world, uint32_t group);
 void gp_world_heal(gp_world_t *world);

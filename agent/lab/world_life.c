@@ -154,11 +154,24 @@ static void tell_record(gp_sim_node_t *node)
     gp_sim_command(node, GP_MSEC, 0, &world->msg);
 }
 
+/* A machine without its disk has lost its key: it comes back as another one. */
+static void become_another(gp_sim_node_t *node)
+{
+    gp_sim_wipe(&node->disk);
+    node->wipes++;
+    node->introduced = false;
+    gp_sim_name(node);
+}
+
 void gp_world_start(gp_world_t *world, uint32_t index)
 {
     gp_sim_node_t *node = &world->nodes[index];
     gp_sim_group_t *group = &world->groups[gp_sim_group_of(world, index)];
     assert(!node->running);
+    if (node->gone) {
+        node->gone = false;
+        become_another(node);
+    }
     bool founds = !group->founded;
     if (!node->introduced && !founds) {
         gp_sim_node_t *sponsor = find_sponsor(node);
@@ -198,9 +211,45 @@ void gp_sim_end(gp_sim_node_t *node)
     node->paused = false;
     node->life++;
     node->goes = false;
+    node->doomed = false;
+    node->for_ever = false;
     node->disk_free = 0;
     gp_sim_forget_waiting(node);
     gp_sim_links_reset(node);
+}
+
+void gp_sim_left(gp_sim_node_t *node)
+{
+    bool gone = node->for_ever;
+    gp_sim_end(node);
+    node->gone = gone;
+}
+
+/* The first of the stores under way after `after`, or NULL. */
+static const gp_happening_t *next_store(const gp_sim_node_t *node, gp_usec_t after)
+{
+    const gp_agenda_t *agenda = &node->world->agenda;
+    const gp_happening_t *next = NULL;
+    for (size_t i = 0; i < agenda->count; i++) {
+        const gp_happening_t *h = agenda->v[i];
+        if (h->type == GP_HAPPEN_STORED && h->node == node->index && h->life == node->life &&
+            h->at > after && (next == NULL || h->at < next->at)) {
+            next = h;
+        }
+    }
+    return next;
+}
+
+/* Some of what was being written when the process died is on the disk: the first of it. */
+static void tear(gp_sim_node_t *node)
+{
+    gp_world_t *world = node->world;
+    const gp_happening_t *store = next_store(node, 0);
+    while (store != NULL && store->written && gp_sim_chance(world, 5000)) {
+        gp_sim_write(node, store);
+        world->stats.faults[GP_FAULT_TORN]++;
+        store = next_store(node, store->at);
+    }
 }
 
 void gp_world_crash(gp_world_t *world, uint32_t index, bool wipe)
@@ -208,14 +257,18 @@ void gp_world_crash(gp_world_t *world, uint32_t index, bool wipe)
     gp_sim_node_t *node = &world->nodes[index];
     assert(node->running);
     world->stats.faults[wipe ? GP_FAULT_WIPE : GP_FAULT_CRASH]++;
+    if (!wipe) {
+        tear(node);
+    }
     gp_sim_end(node);
     if (wipe) {
-        /* A machine without its disk has lost its key: it comes back as another one. */
-        gp_sim_wipe(&node->disk);
-        node->wipes++;
-        node->introduced = false;
-        gp_sim_name(node);
+        become_another(node);
     }
+}
+
+void gp_world_doom(gp_world_t *world, uint32_t index)
+{
+    world->nodes[index].doomed = true;
 }
 
 void gp_world_leave(gp_world_t *world, uint32_t index, bool forever)
@@ -225,6 +278,7 @@ void gp_world_leave(gp_world_t *world, uint32_t index, bool forever)
     memset(&world->msg, 0, gp_msg_size(GP_MSG_ELECTION_RELINQUISH));
     world->msg.kind = GP_MSG_ELECTION_RELINQUISH;
     world->msg.u.election_relinquish.forever = forever;
+    node->for_ever = forever;
     gp_sim_command(node, 0, 0, &world->msg);
 }
 
@@ -288,9 +342,25 @@ void gp_world_cut(gp_world_t *world, uint32_t from, uint32_t to, bool cut)
     world->nodes[from].cut[gp_sim_place(world, to)] = cut;
 }
 
+void gp_world_wall(gp_world_t *world, uint32_t index, int64_t off_ms)
+{
+    world->nodes[index].wall_off_ms = off_ms;
+}
+
+void gp_world_disk(gp_world_t *world, uint32_t index, bool full, gp_usec_t busy_us)
+{
+    gp_sim_node_t *node = &world->nodes[index];
+    node->disk_full = full;
+    gp_usec_t free_at = world->now + busy_us;
+    node->disk_free = free_at > node->disk_free ? free_at : node->disk_free;
+}
+
 static void heal_node(gp_world_t *world, uint32_t index)
 {
     gp_sim_node_t *node = &world->nodes[index];
+    node->disk_full = false;
+    node->doomed = false;
+    node->wall_off_ms = 0;
     memset(node->cut, 0, world->config.group_size * sizeof node->cut[0]);
     if (node->rate_ppm != 0) {
         gp_world_clock(world, index, 0);

@@ -38,10 +38,12 @@ static void check_mandate(gp_sim_node_t *node, const gp_msg_leader_t *leader)
     if (leader->right != GP_RIGHT_QUORUM) {
         return;
     }
-    if (leader->term > group->term) {
-        group->term = leader->term;
-        group->leader = leader->leader;
-    } else if (leader->term == group->term && !gp_id_equal(&group->leader, &leader->leader)) {
+    uint64_t place = leader->term % GP_SIM_TERMS;
+    if (leader->term > group->terms[place]) {
+        group->terms[place] = leader->term;
+        group->leaders[place] = leader->leader;
+    } else if (leader->term == group->terms[place] &&
+               !gp_id_equal(&group->leaders[place], &leader->leader)) {
         gp_oracle_violation(node->world, "two mandates in one term", node);
     }
 }
@@ -115,6 +117,27 @@ void gp_oracle_notice(gp_sim_node_t *node, uint64_t token, const gp_msg_t *msg)
         break;
     default:
         break;
+    }
+}
+
+/* What is signed is taken as it was said, once, and not refused because of what others said. */
+void gp_oracle_frame(gp_sim_node_t *node, const gp_happening_t *h, gp_error_t error)
+{
+    gp_world_t *world = node->world;
+    bool again = h->twin != 0 && world->twins.taken[h->twin - 1] == node->life;
+    if (error == GP_OK && h->manner == GP_MANNER_FORGED) {
+        gp_oracle_violation(world, "a forged message was taken", node);
+    }
+    if (error == GP_OK && again) {
+        gp_oracle_violation(world, "a signed message was taken twice", node);
+    }
+    if (error == GP_OK && h->twin != 0) {
+        world->twins.taken[h->twin - 1] = node->life;
+    }
+    bool in_order =
+        h->manner == GP_MANNER_IN_ORDER && world->config.message_permyriad[GP_FAULT_REORDER] == 0;
+    if (error == GP_E_MESSAGE_REPLAY && in_order && !again) {
+        gp_oracle_violation(world, "a new message was refused as a replay", node);
     }
 }
 

@@ -11,8 +11,16 @@ typedef enum gp_happening_type {
     GP_HAPPEN_LINK,
     GP_HAPPEN_DIALED,
     GP_HAPPEN_STORED,
-    GP_HAPPEN_COMMAND
+    GP_HAPPEN_COMMAND,
+    GP_HAPPEN_CRASH
 } gp_happening_type_t;
+
+/* How a frame comes to its receiver. */
+typedef enum gp_sim_manner {
+    GP_MANNER_IN_ORDER = 0, /* behind all that its sender sent it before */
+    GP_MANNER_LOOSE,        /* early, late or again */
+    GP_MANNER_FORGED        /* a bit of it is another */
+} gp_sim_manner_t;
 
 /* Something that will happen to one life of one node. */
 typedef struct gp_happening {
@@ -25,6 +33,9 @@ typedef struct gp_happening {
     gp_id_t peer;
     uint64_t token;
     bool ok;
+    bool written;  /* STORED: it is on the disk, whatever the machine was told */
+    uint32_t twin; /* FRAME: the same for all copies; 0: there is one */
+    gp_sim_manner_t manner;
     uint32_t n;
     uint8_t bytes[]; /* a frame, a record, a packed command */
 } gp_happening_t;
@@ -43,6 +54,25 @@ typedef struct gp_sim_record {
     uint32_t n;
     uint8_t *bytes;
 } gp_sim_record_t;
+
+/* By twin: in which life its receiver took one; 0: not yet. */
+typedef struct gp_sim_twins {
+    uint32_t *taken;
+    uint32_t count;
+    uint32_t capacity;
+} gp_sim_twins_t;
+
+#define GP_SIM_PAST 64
+
+/* A signed frame that somebody kept. */
+typedef struct gp_sim_past {
+    gp_id_t from;
+    uint32_t to;
+    gp_id_t to_id;
+    uint32_t twin;
+    uint32_t n; /* 0: none */
+    uint8_t *bytes;
+} gp_sim_past_t;
 
 typedef struct gp_sim_disk {
     gp_sim_record_t *v;
@@ -66,6 +96,11 @@ typedef struct gp_sim_node {
     gp_usec_t clock_local; /* and what it said then */
     gp_usec_t wake_at;     /* true time of the WAKE on the agenda; GP_NEVER: none */
     gp_usec_t disk_free;   /* the disk does one thing after another */
+    bool disk_full;        /* until it is healed */
+    bool doomed;           /* it crashes while it stores the next record */
+    int64_t wall_off_ms;   /* its wall clock is wrong by so much */
+    bool for_ever;         /* it leaves for good */
+    bool gone;             /* it has: another machine comes in its place */
     uint32_t steps;
     gp_sim_disk_t disk;
     gp_runner_t *runner;
@@ -78,11 +113,13 @@ typedef struct gp_sim_node {
     uint32_t waiting_capacity;
 } gp_sim_node_t;
 
+#define GP_SIM_TERMS 64
+
 /* What the oracle remembers of a group. */
 typedef struct gp_sim_group {
     bool founded;
-    uint64_t term; /* the highest with a mandate */
-    gp_id_t leader;
+    uint64_t terms[GP_SIM_TERMS]; /* by term modulo GP_SIM_TERMS: the latest with a mandate */
+    gp_id_t leaders[GP_SIM_TERMS];
     uint32_t holder; /* the node whose lease runs, and in which life */
     uint32_t holder_life;
     gp_usec_t lease_until; /* true time */
@@ -104,6 +141,9 @@ struct gp_world {
     char violation[256];
     gp_msg_t msg; /* for looking into what is sent */
     uint8_t packed[GP_MESSAGE_MAX];
+    gp_error_t dropped; /* why the frame at hand was refused */
+    gp_sim_twins_t twins;
+    gp_sim_past_t past[GP_SIM_PAST];
     uint64_t *started_jobs; /* the oracle: every attempt that ever started, as a hash */
     uint32_t started_count;
     uint32_t started_capacity;
@@ -127,13 +167,22 @@ void gp_sim_name(gp_sim_node_t *node); /* its id and name, after a wipe others t
 void gp_sim_forget_waiting(gp_sim_node_t *node);
 void gp_sim_command(gp_sim_node_t *node, gp_usec_t in_us, uint64_t token, const gp_msg_t *msg);
 
-/* world_life.c */
-void gp_sim_end(gp_sim_node_t *node); /* of its process */
+void gp_sim_write(gp_sim_node_t *node, const gp_happening_t *stored);
 
-/* world_effects.c: the virtual network, disk and launcher */
-extern const gp_effects_t gp_sim_effects;
+/* world_life.c */
+void gp_sim_end(gp_sim_node_t *node);  /* of its process */
+void gp_sim_left(gp_sim_node_t *node); /* the same, in good order */
+
+/* world_network.c */
+void gp_sim_add(gp_world_t *world, gp_usec_t at, gp_happening_t *happening);
+void gp_sim_send(void *context, const gp_id_t *to, gp_msg_kind_t kind, gp_slice_t frame);
+void gp_sim_link(void *context, const gp_id_t *peer, bool held);
+void gp_sim_dial(void *context, const gp_id_t *peer, gp_room_t room);
 void gp_sim_links_reset(gp_sim_node_t *node);   /* its process died */
 void gp_sim_links_restore(gp_sim_node_t *node); /* its process is back */
+
+/* world_effects.c: the virtual clock, disk and launcher */
+extern const gp_effects_t gp_sim_effects;
 /* Empty bytes (a NULL pointer) remove the record. */
 void gp_sim_keep(gp_sim_disk_t *disk, gp_msg_kind_t kind, uint64_t key, gp_slice_t bytes);
 void gp_sim_wipe(gp_sim_disk_t *disk);
@@ -142,6 +191,7 @@ gp_usec_t gp_sim_within(gp_world_t *world, gp_usec_t least, gp_usec_t more);
 
 /* world_oracle.c */
 void gp_oracle_notice(gp_sim_node_t *node, uint64_t token, const gp_msg_t *msg);
+void gp_oracle_frame(gp_sim_node_t *node, const gp_happening_t *h, gp_error_t error);
 void gp_oracle_sent(gp_sim_node_t *node, gp_msg_kind_t kind, gp_slice_t frame);
 void gp_oracle_stepped(gp_sim_node_t *node); /* after whatever happened to it */
 void gp_oracle_violation(gp_world_t *world, const char *what, const gp_sim_node_t *node);
