@@ -179,10 +179,17 @@ static void clog_links(gp_nemesis_t *nemesis, uint32_t group)
 {
     uint32_t first = group * nemesis->group_size;
     uint32_t node = victim(nemesis, group);
-    gp_usec_t us = 100 * GP_MSEC + gp_random_below(&nemesis->random, 5 * GP_SECOND);
+    uint64_t ways = 1 + gp_random_below(&nemesis->random, 3); /* from it, to it, both */
+    uint64_t most = gp_random_below(&nemesis->random, 2) == 0 ? 1500 : 5000;
+    gp_usec_t us = (100 + gp_random_below(&nemesis->random, most)) * GP_MSEC;
     for (uint32_t i = first; i < first + size_of(nemesis, group); i++) {
-        if (i != node && gp_random_below(&nemesis->random, 4) != 0) {
+        if (i == node || gp_random_below(&nemesis->random, 8) == 0) {
+            continue;
+        }
+        if ((ways & 1) != 0) {
             gp_world_clog(nemesis->world, node, i, us);
+        }
+        if ((ways & 2) != 0) {
             gp_world_clog(nemesis->world, i, node, us);
         }
     }
@@ -266,8 +273,10 @@ gp_usec_t gp_nemesis_act(gp_nemesis_t *nemesis)
         }
         if (nemesis->next_blow[group] <= now) {
             blow(nemesis, group);
-            nemesis->next_blow[group] =
-                now + 1 + gp_random_below(&nemesis->random, 2 * nemesis->pace);
+            /* Some come in flurries: one fault alone is what everybody is prepared for. */
+            bool soon = gp_random_below(&nemesis->random, 3) == 0;
+            uint64_t pause = soon ? 2 * GP_SECOND : 2 * nemesis->pace;
+            nemesis->next_blow[group] = now + 1 + gp_random_below(&nemesis->random, pause);
             if (nemesis->next_relief[group] == GP_NEVER) {
                 nemesis->next_relief[group] =
                     now + 50 * GP_MSEC + gp_random_below(&nemesis->random, 20 * GP_SECOND);

@@ -5,6 +5,8 @@
 
 #include "agent/lab/world_state.h"
 
+#define SAME_TIME_MAX 1000000 /* so much cannot happen in one microsecond */
+
 static const char *const fault_names[GP_FAULT_COUNT] = {
     [GP_FAULT_LOSS] = "loss",
     [GP_FAULT_DUPLICATE] = "duplicate",
@@ -83,6 +85,11 @@ uint32_t gp_sim_place(const gp_world_t *world, uint32_t node)
     return node % world->config.group_size;
 }
 
+bool gp_sim_lends(const gp_sim_node_t *node)
+{
+    return gp_sim_place(node->world, node->index) % 8 != 5;
+}
+
 uint64_t gp_sim_group_id(uint32_t group)
 {
     return UINT64_C(0x5347) << 32 | group;
@@ -143,9 +150,11 @@ static bool init_node(gp_world_t *world, uint32_t index)
     node->arrivals = calloc(size, sizeof node->arrivals[0]);
     node->cut = calloc(size, sizeof node->cut[0]);
     node->links = calloc(size, sizeof node->links[0]);
+    node->heard = calloc(size, sizeof node->heard[0]);
     node->clock_local = GP_SECOND + gp_random_below(&world->random, 1000 * GP_SECOND);
     gp_sim_name(node);
-    return node->arrivals != NULL && node->cut != NULL && node->links != NULL;
+    return node->arrivals != NULL && node->cut != NULL && node->links != NULL &&
+           node->heard != NULL;
 }
 
 gp_world_t *gp_world_new(const gp_world_config_t *config)
@@ -201,6 +210,7 @@ void gp_world_free(gp_world_t *world)
         free(node->arrivals);
         free(node->cut);
         free(node->links);
+        free(node->heard);
     }
     for (gp_happening_t *h = gp_agenda_take(&world->agenda); h != NULL;
          h = gp_agenda_take(&world->agenda)) {
@@ -308,8 +318,12 @@ static void take_one(gp_world_t *world)
 {
     gp_happening_t *h = gp_agenda_take(&world->agenda);
     assert(h->at >= world->now);
+    world->same_time = h->at == world->now ? world->same_time + 1 : 0;
     world->now = h->at;
     gp_sim_node_t *node = &world->nodes[h->node];
+    if (world->same_time > SAME_TIME_MAX) {
+        gp_oracle_violation(world, "time stands still: a machine wakes again and again", node);
+    }
     if (!node->running || node->life != h->life ||
         (h->type == GP_HAPPEN_WAKE && h->at != node->wake_at)) {
         free(h);

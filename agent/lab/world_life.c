@@ -91,6 +91,7 @@ static void describe(gp_sim_node_t *node, gp_peer_config_t *config)
     config->discovery.pool_bytes = 64;
     config->discovery.name = config->group.name;
     config->work.epoch = node->disk.boot;
+    config->work.lend = gp_sim_lends(node);
     config->work.home_max = 8;
     config->work.attempts_max = 8;
     config->work.running_max = 4;
@@ -160,6 +161,7 @@ static void become_another(gp_sim_node_t *node)
     gp_sim_wipe(&node->disk);
     node->wipes++;
     node->introduced = false;
+    memset(node->voted_terms, 0, sizeof node->voted_terms);
     gp_sim_name(node);
 }
 

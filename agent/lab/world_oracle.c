@@ -3,6 +3,9 @@
 #include <stdlib.h>
 
 #include "agent/lab/world_state.h"
+#include "election/mandate_check.h"
+
+#define JUST_HEARD (100 * GP_MSEC)
 
 void gp_oracle_violation(gp_world_t *world, const char *what, const gp_sim_node_t *node)
 {
@@ -73,10 +76,32 @@ static void check_lease(gp_sim_node_t *node, const gp_msg_leader_t *leader)
     group->lease_until = gp_sim_true(node, leader->lease_until);
 }
 
-/* An attempt starts once in the whole world, and a job never twice. */
+/* The word "silent" is not for a machine of which a message was just taken. */
+static void check_verdict(gp_sim_node_t *node, const gp_msg_member_t *notice)
+{
+    gp_world_t *world = node->world;
+    const gp_record_member_t *entry = &notice->entries[0];
+    const void *election = gp_peer_election(gp_runner_core(node->runner));
+    uint32_t other = gp_world_node(world, &entry->id);
+    bool verdict = entry->state == GP_MEMBER_UNAVAILABLE && entry->cause == GP_CAUSE_SILENT &&
+                   notice->before != GP_MEMBER_UNAVAILABLE && !notice->forgotten &&
+                   gp_election_lease_until(election) > gp_sim_local(node, world->now);
+    if (!verdict || other == UINT32_MAX || !gp_id_equal(&world->nodes[other].id, &entry->id)) {
+        return;
+    }
+    gp_usec_t heard = node->heard[gp_sim_place(world, other)];
+    if (heard != 0 && world->now - heard < JUST_HEARD) {
+        gp_oracle_violation(world, "a machine was called silent that was just heard", node);
+    }
+}
+
+/* An attempt starts once in the whole world, a job never twice, and only where it may. */
 static void check_start(gp_sim_node_t *node, const gp_msg_job_start_t *start)
 {
     gp_world_t *world = node->world;
+    if (!gp_sim_lends(node)) {
+        gp_oracle_violation(world, "a job was started against its owner's policy", node);
+    }
     uint64_t name =
         gp_hash(&start->job, sizeof start->job, gp_hash(start->home.b, sizeof start->home.b, 0));
     for (uint32_t i = 0; i < world->started_count; i++) {
@@ -102,6 +127,9 @@ void gp_oracle_notice(gp_sim_node_t *node, uint64_t token, const gp_msg_t *msg)
     case GP_MSG_LEADER:
         check_mandate(node, &msg->u.leader);
         check_lease(node, &msg->u.leader);
+        break;
+    case GP_MSG_MEMBER:
+        check_verdict(node, &msg->u.member);
         break;
     case GP_MSG_JOB_START:
         check_start(node, &msg->u.job_start);
@@ -134,10 +162,27 @@ void gp_oracle_frame(gp_sim_node_t *node, const gp_happening_t *h, gp_error_t er
     if (error == GP_OK && h->twin != 0) {
         world->twins.taken[h->twin - 1] = node->life;
     }
+    uint32_t peer = error == GP_OK ? gp_world_node(world, &h->peer) : UINT32_MAX;
+    if (peer != UINT32_MAX && gp_sim_group_of(world, peer) == gp_sim_group_of(world, node->index)) {
+        node->heard[gp_sim_place(world, peer)] = world->now;
+    }
     bool in_order =
         h->manner == GP_MANNER_IN_ORDER && world->config.message_permyriad[GP_FAULT_REORDER] == 0;
     if (error == GP_E_MESSAGE_REPLAY && in_order && !again) {
         gp_oracle_violation(world, "a new message was refused as a replay", node);
+    }
+}
+
+/* A machine votes for one candidate in a term, whatever befalls it. */
+static void check_voted(gp_sim_node_t *node, const gp_msg_vote_t *vote)
+{
+    uint64_t place = vote->term % GP_SIM_TERMS;
+    if (vote->term > node->voted_terms[place]) {
+        node->voted_terms[place] = vote->term;
+        node->voted[place] = vote->candidate;
+    } else if (vote->term == node->voted_terms[place] &&
+               !gp_id_equal(&node->voted[place], &vote->candidate)) {
+        gp_oracle_violation(node->world, "two votes in one term", node);
     }
 }
 
@@ -170,15 +215,22 @@ void gp_oracle_sent(gp_sim_node_t *node, gp_msg_kind_t kind, gp_slice_t frame)
 {
     gp_world_t *world = node->world;
     gp_envelope_t envelope;
-    if (kind != GP_MSG_VOTE) {
+    if (kind != GP_MSG_VOTE && kind != GP_MSG_MANDATE) {
         return;
     }
     gp_error_t error = gp_envelope_open(frame, &envelope);
     assert(error == GP_OK);
     error = gp_msg_read(kind, envelope.body, true, &world->msg);
     assert(error == GP_OK);
-    if (world->msg.u.vote.granted) {
+    if (kind == GP_MSG_MANDATE) {
+        const gp_signer_t *signer = world->config.ed25519 ? &gp_signer_ed25519 : &gp_signer_standin;
+        if (world->config.check_every == 1 &&
+            gp_mandate_check(&world->msg, &envelope.grid, signer) != GP_OK) {
+            gp_oracle_violation(world, "a mandate was shown that its votes do not prove", node);
+        }
+    } else if (world->msg.u.vote.granted) {
         gp_msg_vote_t vote = world->msg.u.vote;
+        check_voted(node, &vote);
         check_vote(node, &vote);
     }
 }

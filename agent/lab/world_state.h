@@ -80,6 +80,8 @@ typedef struct gp_sim_disk {
     uint64_t boot;
 } gp_sim_disk_t;
 
+#define GP_SIM_TERMS 64 /* so many terms back the oracle remembers */
+
 typedef struct gp_sim_node {
     gp_world_t *world;
     uint32_t index;
@@ -104,16 +106,17 @@ typedef struct gp_sim_node {
     uint32_t steps;
     gp_sim_disk_t disk;
     gp_runner_t *runner;
-    gp_secret_t *secret;      /* with ed25519 */
-    gp_usec_t *arrivals;      /* by member of the group: links keep their order */
-    bool *cut;                /* by member of the group: what I send to it is lost */
-    bool *links;              /* by member of the group: I hold a link to it */
-    gp_happening_t **waiting; /* what came while it was paused */
+    gp_secret_t *secret; /* with ed25519 */
+    gp_usec_t *arrivals; /* by member of the group: links keep their order */
+    bool *cut;           /* by member of the group: what I send to it is lost */
+    bool *links;         /* by member of the group: I hold a link to it */
+    gp_usec_t *heard;    /* by member of the group: when I last took a frame of it; true time */
+    uint64_t voted_terms[GP_SIM_TERMS]; /* by term modulo GP_SIM_TERMS: the latest voted in ... */
+    gp_id_t voted[GP_SIM_TERMS];        /* ... and for whom */
+    gp_happening_t **waiting;           /* what came while it was paused */
     uint32_t waiting_count;
     uint32_t waiting_capacity;
 } gp_sim_node_t;
-
-#define GP_SIM_TERMS 64
 
 /* What the oracle remembers of a group. */
 typedef struct gp_sim_group {
@@ -141,6 +144,7 @@ struct gp_world {
     char violation[256];
     gp_msg_t msg; /* for looking into what is sent */
     uint8_t packed[GP_MESSAGE_MAX];
+    uint64_t same_time; /* happenings since time last went on */
     gp_error_t dropped; /* why the frame at hand was refused */
     gp_sim_twins_t twins;
     gp_sim_past_t past[GP_SIM_PAST];
@@ -163,7 +167,8 @@ gp_usec_t gp_sim_true(const gp_sim_node_t *node, gp_usec_t local);
 uint32_t gp_sim_group_of(const gp_world_t *world, uint32_t node);
 uint32_t gp_sim_place(const gp_world_t *world, uint32_t node); /* within its group */
 uint64_t gp_sim_group_id(uint32_t group);
-void gp_sim_name(gp_sim_node_t *node); /* its id and name, after a wipe others than before */
+bool gp_sim_lends(const gp_sim_node_t *node); /* some owners do not */
+void gp_sim_name(gp_sim_node_t *node);        /* its id and name, after a wipe others than before */
 void gp_sim_forget_waiting(gp_sim_node_t *node);
 void gp_sim_command(gp_sim_node_t *node, gp_usec_t in_us, uint64_t token, const gp_msg_t *msg);
 

@@ -42,6 +42,14 @@ static bool is_past_knowledge(const gp_group_entry_t *m)
            (m->ruled_state == GP_MEMBER_UNKNOWN && m->ruled_cause != GP_CAUSE_JOINED);
 }
 
+/* By its own ears, which know better than what the last leader said before. */
+static bool is_heard_again(const gp_group_t *g, const gp_group_entry_t *m)
+{
+    bool silent = m->ruled_state == GP_MEMBER_UNAVAILABLE && m->ruled_cause != GP_CAUSE_REFUSED &&
+                  m->shown.heard_at > m->ruled_at;
+    return gp_group_hears(g, m) && (m->ruled_state == GP_MEMBER_UNKNOWN || silent);
+}
+
 static void adopt(gp_group_t *g, gp_group_entry_t *m)
 {
     m->due_at = 0;
@@ -56,7 +64,7 @@ static void adopt(gp_group_t *g, gp_group_entry_t *m)
             gp_group_rule(g, m, GP_MEMBER_UNKNOWN, GP_CAUSE_JOINED);
         }
     }
-    bool alive = gp_group_hears(g, m) && m->ruled_state == GP_MEMBER_UNKNOWN;
+    bool alive = is_heard_again(g, m);
     if (m->seen_incarnation > m->shown.incarnation && gp_group_hears(g, m)) {
         m->shown.incarnation = m->seen_incarnation;
         alive = true;

@@ -142,6 +142,31 @@ static void test_a_caretaker_takes_verdicts_back(void **state)
     solo_free(s);
 }
 
+/* Whoever was heard after the last leader called it silent is not silent to the next one. */
+static void test_a_new_leader_believes_its_ears_too(void **state)
+{
+    (void)state;
+    for (int heard = 0; heard < 2; heard++) {
+        for (int refused = 0; refused < 2; refused++) {
+            solo_t *s = solo_following(4);
+            gp_group_entry_t *m = solo_entry(s, 3);
+            gp_cause_t cause = refused == 1 ? GP_CAUSE_REFUSED : GP_CAUSE_SILENT;
+            gp_group_rule(s->core, m, GP_MEMBER_UNAVAILABLE, cause);
+            solo_run(s, s->now + GP_SECOND / 2);
+            if (heard == 1) {
+                gp_msg_t probe = {.kind = GP_MSG_PROBE};
+                probe.u.probe.group = SOLO_GROUP;
+                solo_message(s, 3, &probe);
+            }
+            solo_leader(s, 0, 2, 2, GP_RIGHT_QUORUM);
+            bool alive =
+                heard == 1 && refused == 0; /* what came late may be of a process that is gone */
+            assert_int_equal(m->shown.state, alive ? GP_MEMBER_ALIVE : GP_MEMBER_UNAVAILABLE);
+            solo_free(s);
+        }
+    }
+}
+
 static void test_verdicts_end_with_the_majority(void **state)
 {
     (void)state;
@@ -396,6 +421,7 @@ int main(void)
         cmocka_unit_test(test_losing_the_lead),
         cmocka_unit_test(test_alone_one_believes_ones_ears),
         cmocka_unit_test(test_a_caretaker_takes_verdicts_back),
+        cmocka_unit_test(test_a_new_leader_believes_its_ears_too),
         cmocka_unit_test(test_verdicts_end_with_the_majority),
         cmocka_unit_test(test_a_suspicion_outlives_the_leader),
         cmocka_unit_test(test_a_refused_leader_is_suspect),
