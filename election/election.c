@@ -50,7 +50,7 @@ static void init(void *core, const void *config, gp_id_t self, uint64_t seed)
     el->campaign_at = GP_NEVER;
     el->phase_until = GP_NEVER;
     el->beat_at = GP_NEVER;
-    el->doubt_at = GP_NEVER;
+    el->doubt.again_at = GP_NEVER;
     el->caretaker_until = GP_NEVER;
     el->caretaker_beat_at = GP_NEVER;
 }
@@ -162,7 +162,7 @@ static gp_usec_t wake(const void *core)
             at = earlier(at, el->grant_until);
         }
         at = el->going && !el->relinquished ? earlier(at, el->going_until) : at;
-        at = earlier(at, el->doubt_at);
+        at = earlier(at, el->doubt.again_at);
     }
     if (!gp_election_is_durable(el) && el->storing_serial == 0) {
         at = earlier(at, el->store_retry_at);

@@ -49,6 +49,17 @@ typedef struct gp_election_ballot {
     gp_election_release_t release; /* by which the candidate stood at once, if it did */
 } gp_election_ballot_t;
 
+/* A mandate of voters that are not known here, and who speaks for it (vouch.c). */
+typedef struct gp_election_doubt {
+    gp_id_t peer;       /* showed it last */
+    gp_usec_t again_at; /* when that one is asked again; GP_NEVER: nothing is doubted */
+    gp_usec_t ask_at;   /* known voters are not asked before this */
+    uint64_t term;
+    gp_id_t leader;
+    uint32_t voucher_count;
+    gp_id_t vouchers[2 * GP_VOTERS_MAX]; /* known voters that showed it: they follow it */
+} gp_election_doubt_t;
+
 typedef struct gp_election_member {
     gp_id_t id;
     uint64_t incarnation;
@@ -127,9 +138,8 @@ struct gp_election {
     gp_usec_t lost_at; /* no sign of a leader since; GP_NEVER: one leads */
     gp_usec_t ask_at;  /* next MANDATE_ASK to a leader that may still lead */
     gp_election_ballot_t mandate;
-    bool leader_heard;  /* it spoke itself; else somebody showed its mandate, perhaps an old one */
-    gp_id_t doubted;    /* showed a mandate of voters that are not known here */
-    gp_usec_t doubt_at; /* when it is asked again; GP_NEVER: nobody is doubted */
+    bool leader_heard; /* it spoke itself; else somebody showed its mandate, perhaps an old one */
+    gp_election_doubt_t doubt;
 
     /* this machine's grant, as a voter */
     gp_id_t lease_holder;
@@ -336,14 +346,12 @@ void gp_election_ask_mandate(gp_election_t *el, const gp_id_t *peer, uint64_t te
 /* Did a majority of the voters that this machine knows sign it? */
 bool gp_election_signed_by_known(const gp_election_t *el, const gp_msg_mandate_t *mandate);
 
-/* May this mandate of a higher term, shown by peer, depose whom this machine follows? */
-bool gp_election_is_vouched(const gp_election_t *el, const gp_id_t *peer,
-                            const gp_msg_mandate_t *mandate);
-
-/* It may not: asks the leader that is followed whether it concedes, and peer again later. */
-void gp_election_doubt(gp_election_t *el, const gp_id_t *peer, const gp_msg_mandate_t *mandate,
-                       gp_out_t *out);
-
+/*
+ * May this mandate of a higher term, shown by peer, not depose whom this machine follows? Then asks
+ * the known voters and the leader whether they follow it, and peer again after a lease.
+ */
+bool gp_election_is_doubted(gp_election_t *el, const gp_id_t *peer, const gp_msg_mandate_t *mandate,
+                            gp_out_t *out);
 void gp_election_doubt_timer(gp_election_t *el, gp_out_t *out);
 
 /* ---- lease.c: for how long ------------------------------------------------------------------- */

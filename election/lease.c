@@ -32,7 +32,7 @@ void gp_election_win(gp_election_t *el, gp_out_t *out)
     el->leader_term = el->term;
     el->leader_incarnation = 0;
     el->lost_at = GP_NEVER;
-    el->doubt_at = GP_NEVER;
+    el->doubt.again_at = GP_NEVER;
     el->evidence = false;
     el->lease_holder = (gp_id_t){0};
     el->won_at = el->now;
@@ -181,7 +181,7 @@ void gp_election_sign_of_life(gp_election_t *el, gp_out_t *out)
     assert(!gp_election_leads(el));
     el->lost_at = GP_NEVER;
     el->leader_heard = true;
-    el->doubt_at = GP_NEVER;
+    el->doubt.again_at = GP_NEVER;
     el->evidence = false;
     el->attempts = 0;
     const gp_election_member_t *member = gp_election_member_const(el, &el->leader);

@@ -307,8 +307,7 @@ void gp_election_take_mandate(gp_election_t *el, const gp_id_t *peer,
     if (take_known(el, peer, mandate, &roster, out)) {
         return;
     }
-    if (!gp_election_is_vouched(el, peer, mandate)) {
-        gp_election_doubt(el, peer, mandate, out);
+    if (gp_election_is_doubted(el, peer, mandate, out)) {
         return;
     }
     if (gp_election_leads(el)) {

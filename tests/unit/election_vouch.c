@@ -115,6 +115,48 @@ static void test_a_leader_that_concedes_is_deposed(void **state)
     solo_free(solo);
 }
 
+/* The leader died just after the roster had changed: those who voted are hardly known here. */
+static void test_known_voters_that_follow_it_speak_for_it(void **state)
+{
+    (void)state;
+    gp_election_config_t config = lab_config();
+    solo_t *solo = solo_new(&config, 8, NULL);
+    solo_standings(solo, 8, NULL);
+    solo_msg(solo, 1, solo_mandate(1, 2, 5));
+    solo_msg(solo, 7, lone_mandate(7, 3));
+    assert_follows(solo, 1, 2);
+    assert_int_equal(solo_count(solo, GP_MSG_MANDATE_ASK), 6); /* the voters, the leader as such */
+    solo_msg(solo, 6, lone_mandate(7, 3));                     /* no voter that is known */
+    solo_msg(solo, 2, lone_mandate(7, 3));
+    solo_msg(solo, 2, lone_mandate(7, 3)); /* once is enough */
+    solo_msg(solo, 3, lone_mandate(7, 4)); /* another mandate */
+    solo_msg(solo, 3, lone_mandate(7, 3));
+    solo_msg(solo, 4, lone_mandate(7, 3));
+    assert_follows(solo, 1, 2);
+    solo_msg(solo, 2, lone_mandate(7, 3));
+    assert_follows(solo, 7, 3);
+    solo_free(solo);
+}
+
+static void test_who_speaks_for_a_leader_does_not_speak_for_a_roster(void **state)
+{
+    (void)state;
+    gp_election_config_t config = lab_config();
+    solo_t *solo = solo_new(&config, 8, NULL);
+    solo_standings(solo, 8, NULL);
+    solo_msg(solo, 1, solo_mandate(1, 2, 3));
+    for (uint32_t i = 2; i <= 3; i++) {
+        solo_msg(solo, i, lone_mandate(7, 3));
+    }
+    assert_follows(solo, 7, 3);
+    gp_msg_t *false_roster = lone_mandate(LIAR, 3);
+    false_roster->u.mandate.leader = lab_id(7);
+    solo_msg(solo, LIAR, false_roster);
+    gp_id_t own = lab_id(7);
+    assert_true(gp_id_equal(&solo->core->mandate.roster.voters[0].id, &own));
+    solo_free(solo);
+}
+
 static void test_a_leader_that_handed_over_is_deposed(void **state)
 {
     (void)state;
@@ -204,6 +246,8 @@ int main(void)
         cmocka_unit_test(test_the_roster_is_not_replaced_under_the_leaders_name),
         cmocka_unit_test(test_the_leader_itself_may_change_it),
         cmocka_unit_test(test_a_leader_that_concedes_is_deposed),
+        cmocka_unit_test(test_known_voters_that_follow_it_speak_for_it),
+        cmocka_unit_test(test_who_speaks_for_a_leader_does_not_speak_for_a_roster),
         cmocka_unit_test(test_a_leader_that_handed_over_is_deposed),
         cmocka_unit_test(test_who_is_leaderless_for_long_takes_what_it_gets),
         cmocka_unit_test(test_a_leader_of_which_only_others_speak_does_not_count),
