@@ -2,7 +2,6 @@
 #include "agent/cli/cli.h"
 
 #include <errno.h>
-#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -257,7 +256,5 @@ int gp_cli_run(int argc, char **argv, const gp_cli_backend_t *backend, FILE *out
 
 int gp_cli_main(int argc, char **argv, const gp_cli_backend_t *backend)
 {
-    /* For the width of letters only; numbers and messages stay as they are. */
-    (void)setlocale(LC_CTYPE, "C.UTF-8");
     return gp_cli_run(argc, argv, backend, stdout, stderr);
 }

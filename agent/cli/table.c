@@ -1,6 +1,7 @@
 #include "agent/cli/table.h"
 
 #include <assert.h>
+#include <locale.h>
 #include <string.h>
 #include <wchar.h>
 
@@ -153,8 +154,19 @@ void gp_cli_cell_text(gp_cli_cell_t cell, const json_t *value, char *text, size_
 /* ---- tables ------------------------------------------------------------------------------------
  */
 
+/* For the width of letters only; an agent, which prints no tables, does not pay for it. */
+static void know_letters(void)
+{
+    static bool known;
+
+    if (!known) {
+        known = setlocale(LC_CTYPE, "C.UTF-8") != NULL;
+    }
+}
+
 size_t gp_cli_width(const char *text)
 {
+    know_letters();
     size_t width = 0;
     mbstate_t state = {0};
     size_t left = strlen(text);

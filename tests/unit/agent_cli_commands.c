@@ -1,5 +1,4 @@
 /* Commands against a fake agent: what they ask, what they print, how they exit. */
-#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -723,7 +722,6 @@ int main(void)
         LIVE(options_may_come_first),
         IDLE(help_and_version_are_printed),
     };
-    (void)setlocale(LC_CTYPE, "C.UTF-8");
     (void)unsetenv("GRIDPEER_DIR");
     (void)unsetenv("GRIDPEER_NODE");
     return cmocka_run_group_tests(tests, NULL, NULL);

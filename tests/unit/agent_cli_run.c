@@ -1,5 +1,4 @@
 /* gridpeer run against a fake agent: output, exit codes, Ctrl-C, a lost agent. */
-#include <locale.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -374,7 +373,6 @@ int main(void)
         TEST(a_lost_agent_is_told),
     };
     signals_block();
-    (void)setlocale(LC_CTYPE, "C.UTF-8");
     (void)unsetenv("GRIDPEER_DIR");
     (void)unsetenv("GRIDPEER_NODE");
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,4 @@
 /* Commands of simulated grids, and of the simulator. */
-#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -159,7 +158,6 @@ int main(void)
         IDLE(hours_are_told_in_hours),
         IDLE(violations_exit_with_3),
     };
-    (void)setlocale(LC_CTYPE, "C.UTF-8");
     (void)unsetenv("GRIDPEER_DIR");
     (void)unsetenv("GRIDPEER_NODE");
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,5 @@
 #include "agent/cli/table.h"
 
-#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -144,6 +143,5 @@ int main(void)
         cmocka_unit_test(cells_have_human_units),
         cmocka_unit_test(long_values_are_cut),
     };
-    (void)setlocale(LC_CTYPE, "C.UTF-8");
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
