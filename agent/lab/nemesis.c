@@ -91,21 +91,25 @@ static void kill_some(gp_nemesis_t *nemesis, uint32_t group)
 }
 
 /*
- * A disk that is lost is a voter that is lost. More than a minority at once is beyond what any
- * quorum survives, so a group gets time to replace one before the next goes.
+ * A disk that is lost is a voter that is lost, and so may be whoever leaves for good. More than a
+ * minority at once is beyond what any quorum survives, so a group gets time to replace one before
+ * the next goes.
  */
-static void wipe_one(gp_nemesis_t *nemesis, uint32_t group)
+static bool may_lose_one(const gp_nemesis_t *nemesis, uint32_t group)
 {
     char why[128];
-    gp_usec_t now = gp_world_now(nemesis->world);
+    return size_of(nemesis, group) >= 5 &&
+           gp_world_now(nemesis->world) >= nemesis->last_wipe[group] + 120 * GP_SECOND &&
+           gp_world_agrees(nemesis->world, group, why, sizeof why);
+}
+
+static void wipe_one(gp_nemesis_t *nemesis, uint32_t group)
+{
     uint32_t node = victim(nemesis, group);
-    if (size_of(nemesis, group) < 5 || now < nemesis->last_wipe[group] + 120 * GP_SECOND ||
-        !gp_world_alive(nemesis->world, node) ||
-        !gp_world_agrees(nemesis->world, group, why, sizeof why)) {
-        return;
+    if (gp_world_alive(nemesis->world, node) && may_lose_one(nemesis, group)) {
+        nemesis->last_wipe[group] = gp_world_now(nemesis->world);
+        gp_world_crash(nemesis->world, node, true);
     }
-    nemesis->last_wipe[group] = now;
-    gp_world_crash(nemesis->world, node, true);
 }
 
 static void pause_some(gp_nemesis_t *nemesis, uint32_t group)
@@ -156,23 +160,17 @@ static void kill_a_third(gp_nemesis_t *nemesis, uint32_t group)
     gp_world_count(nemesis->world, GP_FAULT_MASS);
 }
 
-/* Whoever leaves for good may be a voter whose place nobody takes: as rare as a lost disk. */
 static void send_away(gp_nemesis_t *nemesis, uint32_t group, bool for_ever)
 {
-    char why[128];
-    gp_usec_t now = gp_world_now(nemesis->world);
     uint32_t node = victim(nemesis, group);
-    bool may = gp_world_alive(nemesis->world, node);
+    if (!gp_world_alive(nemesis->world, node) || (for_ever && !may_lose_one(nemesis, group))) {
+        return;
+    }
     if (for_ever) {
-        may = may && size_of(nemesis, group) >= 5 &&
-              now >= nemesis->last_wipe[group] + 120 * GP_SECOND &&
-              gp_world_agrees(nemesis->world, group, why, sizeof why);
+        nemesis->last_wipe[group] = gp_world_now(nemesis->world);
     }
-    if (may) {
-        nemesis->last_wipe[group] = for_ever ? now : nemesis->last_wipe[group];
-        gp_world_leave(nemesis->world, node, for_ever);
-        gp_world_count(nemesis->world, for_ever ? GP_FAULT_CHURN : GP_FAULT_RESTART);
-    }
+    gp_world_leave(nemesis->world, node, for_ever);
+    gp_world_count(nemesis->world, for_ever ? GP_FAULT_CHURN : GP_FAULT_RESTART);
 }
 
 static void clog_links(gp_nemesis_t *nemesis, uint32_t group)
