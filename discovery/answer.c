@@ -189,9 +189,7 @@ void gp_answer_fill(gp_discovery_t *d, const gp_question_t *question, gp_out_t *
     to->group = d->group;
     to->term = d->term;
     to->right = d->right;
-    to->partial = d->right != GP_RIGHT_QUORUM || d->unlisted ||
-                  d->standing_count[GP_STANDING_MISSING] > 0 ||
-                  d->standing_count[GP_STANDING_UNKNOWN] > 0;
+    to->partial = d->right != GP_RIGHT_QUORUM || !gp_discovery_whole(d);
     if (!gp_answer_compile(d, question)) {
         to->error = (uint16_t)d->error.error;
         to->column = d->error.column;

@@ -2,7 +2,7 @@
 #include "discovery/state.h"
 #include "discovery/units.h"
 
-#define GATHER_MS   100   /* a new leader may wait so long for records that it lacks */
+#define GATHER_MS   100   /* a new leader may wait so long for what it lacks */
 #define MEMBERS_MAX 65536 /* far above any group; a bound for the arithmetic below */
 
 /* ---- memory ------------------------------------------------------------------------------------

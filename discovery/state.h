@@ -37,7 +37,7 @@ typedef struct gp_listed {
     uint32_t version; /* of the record held */
     uint64_t epoch;   /* the incarnation under which the record held was told */
     uint32_t ask_gap_ms;
-    gp_usec_t told_at; /* when it last told something new */
+    gp_usec_t told_at;     /* when it last told something new */
     gp_usec_t ask_at;      /* when to ask for a whole record; GP_NEVER: nothing to ask */
     gp_usec_t whole_after; /* no whole record to this member before: it may ask too often */
     char name[GP_NAME_MAX];
@@ -83,8 +83,8 @@ typedef struct gp_discovery {
     gp_id_t deputy;
     uint8_t right;
     gp_usec_t lease_until;
-    gp_usec_t released_at; /* when this machine last ceased to keep the index */
-    gp_usec_t gather_until; /* a new leader waits for missing records until then */
+    gp_usec_t released_at;  /* when this machine last ceased to keep the index */
+    gp_usec_t gather_until; /* a new leader waits for records and members until then */
 
     gp_records_t *own;  /* as collected */
     gp_records_t *sent; /* as told to the readers, at `version` */
@@ -209,11 +209,18 @@ static inline bool gp_discovery_leads(const gp_discovery_t *d)
             (d->right == GP_RIGHT_QUORUM && d->now < d->lease_until));
 }
 
-/* ... and has what it needs for a good answer, or has waited long enough for it. */
+/* Whether the answer is about all members that live. */
+static inline bool gp_discovery_whole(const gp_discovery_t *d)
+{
+    return !d->unlisted && d->standing_count[GP_STANDING_MISSING] == 0 &&
+           d->standing_count[GP_STANDING_UNKNOWN] == 0;
+}
+
+/* Has what it needs for a good answer, or has waited long enough for records, and for members that
+ * it has not heard yet: they may follow it a moment later. */
 static inline bool gp_discovery_ready(const gp_discovery_t *d)
 {
-    return gp_discovery_leads(d) &&
-           (d->standing_count[GP_STANDING_MISSING] == 0 || d->now >= d->gather_until);
+    return gp_discovery_leads(d) && (gp_discovery_whole(d) || d->now >= d->gather_until);
 }
 
 #endif

@@ -150,6 +150,41 @@ static void test_missing_records_make_it_partial(void **state)
     assert_int_equal(grid.answer->u.answer.considered, 1);
 }
 
+/* Whom a new leader has not heard yet may follow it a moment later. */
+static void test_a_new_leader_waits_for_members_it_has_not_heard(void **state)
+{
+    (void)state;
+    driver_member(&grid, 1, 3, GP_MEMBER_UNKNOWN);
+    driver_leader(&grid, 1, 2, 1, UINT32_MAX, GP_RIGHT_QUORUM);
+    driver_find(&grid, 1, 5, "cpu >= 1");
+    driver_deliver(&grid);
+    assert_int_equal(grid.answer_count, 0);
+    driver_run(&grid, 3 * GP_MSEC);
+    assert_int_equal(grid.answer_count, 0);
+    driver_member(&grid, 1, 3, GP_MEMBER_ALIVE);
+    driver_run(&grid, GP_MSEC);
+    assert_int_equal(grid.answer_count, 1);
+    assert_int_equal(grid.answer->u.answer.matched, 4);
+    assert_false(grid.answer->u.answer.partial);
+}
+
+static void test_members_that_stay_unheard_make_it_partial(void **state)
+{
+    (void)state;
+    driver_member(&grid, 1, 3, GP_MEMBER_UNKNOWN);
+    driver_leader(&grid, 1, 2, 1, UINT32_MAX, GP_RIGHT_QUORUM);
+    driver_find(&grid, 1, 5, "cpu >= 1");
+    driver_run(&grid, 99 * GP_MSEC);
+    assert_int_equal(grid.answer_count, 0);
+    driver_run(&grid, 2 * GP_MSEC);
+    assert_int_equal(grid.answer_count, 1);
+    assert_true(grid.answer->u.answer.partial);
+    assert_int_equal(grid.answer->u.answer.matched, 3);
+    driver_find(&grid, 1, 6, "cpu >= 1"); /* it has waited: the next one is answered at once */
+    assert_int_equal(grid.answer_count, 2);
+    assert_true(grid.answer->u.answer.partial);
+}
+
 static void test_a_lease_that_ran_out_is_none(void **state)
 {
     (void)state;
@@ -208,6 +243,7 @@ static void test_who_is_offered(void **state)
                  {GP_MEMBER_SUSPECT, 4, false},
                  {GP_MEMBER_ALIVE, 4, false}};
     (void)state;
+    driver_run(&grid, 100 * GP_MSEC); /* the leader is not new any more: it does not wait */
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         driver_member(&grid, 0, 2, cases[i].state);
         const gp_msg_answer_t *a = ask(1, "cpu >= 1");
@@ -277,6 +313,8 @@ int main(void)
         CASE(test_a_find_outlives_its_leader),
         CASE(test_a_cold_successor_gathers_first),
         CASE(test_missing_records_make_it_partial),
+        CASE(test_a_new_leader_waits_for_members_it_has_not_heard),
+        CASE(test_members_that_stay_unheard_make_it_partial),
         CASE(test_a_lease_that_ran_out_is_none),
         CASE(test_no_leader),
         CASE(test_caretaker),
