@@ -310,7 +310,8 @@ const gp_cli_command_t gp_cli_sim_up = {
     .example = "gridpeer sim up 5 --dir /tmp/five && gridpeer node list --dir /tmp/five --node n1",
     .details =
         "Each has its own process, port and state directory in --dir, and they talk over loopback "
-        "only. The command returns when all agree on their members and their super-peer, and says "
+        "only. The command returns when all agree on their members and their super-peer, and three "
+        "of them vote (if there are so many), so that any one may be killed next. It says "
         "how other commands find them: by --dir and --node, or GRIDPEER_DIR and GRIDPEER_NODE. "
         "Without --dir they live beside the machines of init and join, in a directory whose name "
         "ends in -sim. A directory that holds other machines is refused; with another --dir a "

@@ -26,6 +26,7 @@
 #define STOP_MS  3000
 #define ASK_MS   2000
 #define AGREE_MS 600000 /* without a limit by the user */
+#define VOTERS   3      /* so many at least, if there are so many machines */
 
 static gp_wall_ms_t wall_ms(void)
 {
@@ -320,7 +321,8 @@ static gp_error_t join_all(up_t *up, gp_fail_t *fail)
     return error;
 }
 
-/* Each answers when it sees all, so one after the other takes as long as the slowest. */
+/* Each answers when it sees all, so one after the other takes as long as the slowest. With three
+ * voters any one machine may die next, and a majority is left. */
 static gp_error_t wait_for_all(up_t *up, gp_fail_t *fail)
 {
     for (uint32_t i = 0; i < up->count; i++) {
@@ -328,10 +330,10 @@ static gp_error_t wait_for_all(up_t *up, gp_fail_t *fail)
         json_t *document = NULL;
         uint64_t left = gp_until_left(&up->until, AGREE_MS) + 1;
         snprintf(name, sizeof name, "n%u", i + 1);
-        snprintf(what, sizeof what, "%s does not see %u machines and a super-peer", name,
-                 up->count);
-        snprintf(path, sizeof path, "/v1/wait?members=%u&leader=quorum&timeout_ms=%llu", up->count,
-                 (unsigned long long)left);
+        snprintf(what, sizeof what, "%s does not see %u machines, a super-peer and its voters",
+                 name, up->count);
+        snprintf(path, sizeof path, "/v1/wait?members=%u&leader=quorum&voters=%u&timeout_ms=%llu",
+                 up->count, up->count < VOTERS ? 1 : VOTERS, (unsigned long long)left);
         gp_http_ask_t ask_for = {
             .method = "GET", .path = path, .timeout_ms = left, .wake = up->until.wake};
         gp_error_t error = ask(up->local, name, &ask_for, &document);
