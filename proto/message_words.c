@@ -130,6 +130,8 @@ const char *gp_step_down_why_name(gp_step_down_why_t value)
         return "handover";
     case GP_STEP_DOWN_MANDATE:
         return "mandate";
+    case GP_STEP_DOWN_DISK:
+        return "disk";
     default:
         return "?";
     }

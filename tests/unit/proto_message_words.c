@@ -25,7 +25,7 @@ static void test_words(void **state)
     CHECK_WORDS(gp_cause_text, gp_cause_t, 0, GP_CAUSE_NO_LEADER);
     CHECK_WORDS(gp_right_name, gp_right_t, 0, GP_RIGHT_CARETAKER);
     CHECK_WORDS(gp_campaign_why_name, gp_campaign_why_t, 1, GP_CAMPAIGN_HANDOVER);
-    CHECK_WORDS(gp_step_down_why_name, gp_step_down_why_t, 1, GP_STEP_DOWN_MANDATE);
+    CHECK_WORDS(gp_step_down_why_name, gp_step_down_why_t, 1, GP_STEP_DOWN_DISK);
     CHECK_WORDS(gp_vote_reason_name, gp_vote_reason_t, 0, GP_VOTE_NOT_DURABLE);
     CHECK_WORDS(gp_job_state_name, gp_job_state_t, 1, GP_JOB_LOST);
     CHECK_WORDS(gp_reason_name, gp_reason_t, 0, GP_REASON_POLICY);
