@@ -1,5 +1,7 @@
 #include "proto/core.h"
 
+#include "proto/message_table.h"
+
 #define GP_OUT_ALIGN 16U
 
 void gp_out_reset(gp_out_t *out)
@@ -100,4 +102,58 @@ gp_action_t *gp_out_last(gp_out_t *out)
 {
     assert(out->count > 0);
     return &out->actions[out->count - 1];
+}
+
+/* ---- messages that outlive their core's memory ----------------------------------------------- */
+
+typedef struct detach {
+    gp_out_t *out;
+    const uint8_t *memory;
+    size_t size;
+} detach_t;
+
+static bool is_within(const detach_t *detach, const void *p)
+{
+    uintptr_t at = (uintptr_t)p;
+    uintptr_t from = (uintptr_t)detach->memory;
+    return at >= from && at - from < detach->size;
+}
+
+static void detach_fields(const detach_t *detach, const gp_field_t *fields, uint32_t count,
+                          uint8_t *base)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const gp_field_t *field = &fields[i];
+        uint8_t *at = base + field->offset;
+        if (field->type == GP_FIELD_TEXT || field->type == GP_FIELD_BLOB) {
+            gp_slice_t *slice = (gp_slice_t *)(void *)at;
+            if (slice->n > 0 && is_within(detach, slice->p)) {
+                *slice = gp_out_slice(detach->out, *slice);
+            }
+        } else if (field->type == GP_FIELD_LIST) {
+            const gp_record_table_t *record = gp_record_table(field->record);
+            for (uint32_t k = 0; k < gp_field_count(field, base); k++) {
+                detach_fields(detach, record->fields, record->field_count, at + k * record->size);
+            }
+        }
+    }
+}
+
+void gp_out_detach(gp_out_t *out, const void *memory, size_t size)
+{
+    const detach_t detach = {.out = out, .memory = memory, .size = size};
+    for (uint32_t i = 0; i < out->count; i++) {
+        gp_action_t *action = &out->actions[i];
+        if (action->msg != NULL) {
+            const gp_msg_table_t *table = gp_msg_table((uint32_t)action->msg->kind);
+            gp_msg_t *msg = (gp_msg_t *)(uintptr_t)action->msg; /* it lives in the arena */
+            detach_fields(&detach, table->fields, table->field_count, (uint8_t *)&msg->u);
+        }
+        if (action->target_count > 0 && is_within(&detach, action->targets)) {
+            size_t bytes = action->target_count * sizeof *action->targets;
+            gp_id_t *targets = gp_out_bytes(out, bytes);
+            memcpy(targets, action->targets, bytes);
+            action->targets = targets;
+        }
+    }
 }

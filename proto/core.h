@@ -11,7 +11,7 @@
  *
  * Memory: a message inside an event is borrowed until step returns. A message inside an action
  * lives in the out's arena; slices inside it point into the arena or into the core's own memory,
- * and the shell uses them up before it steps that core again.
+ * and whoever steps that core again has used them up, or detached them (gp_out_detach).
  */
 #ifndef GP_PROTO_CORE_H
 #define GP_PROTO_CORE_H
@@ -118,5 +118,11 @@ void *gp_out_bytes(gp_out_t *out, size_t n);
 
 /* Copies a slice into the arena. */
 gp_slice_t gp_out_slice(gp_out_t *out, gp_slice_t from);
+
+/*
+ * Copies into the arena whatever the actions so far point to within `size` bytes at `memory`: a core
+ * that is stepped again on the same sheet may change what it said last time.
+ */
+void gp_out_detach(gp_out_t *out, const void *memory, size_t size);
 
 #endif

@@ -11,7 +11,9 @@ typedef struct peer {
     bool leaving;
     bool forever;
     bool certified; /* machines have certificates here: without one they may do nothing */
+    bool stepped[GP_ROOM_COUNT]; /* on the sheet at hand */
     void *cores[GP_ROOM_COUNT];
+    size_t sizes[GP_ROOM_COUNT];
 } peer_t;
 
 static const gp_core_ops_t *const core_ops[GP_ROOM_COUNT] = {
@@ -88,7 +90,8 @@ static void peer_init(void *core, const void *config, gp_id_t self, uint64_t see
     uint8_t *memory = (uint8_t *)core + aligned(sizeof *peer);
     for (int room = FIRST_CORE; room <= LAST_CORE; room++) {
         peer->cores[room] = memory;
-        memory += aligned(core_ops[room]->size(config_of(config, room)));
+        peer->sizes[room] = core_ops[room]->size(config_of(config, room));
+        memory += aligned(peer->sizes[room]);
     }
     const gp_group_config_t *group = &((const gp_peer_config_t *)config)->group;
     peer->certified = group->cert_max > 0 && group->cert.n > 0;
@@ -106,6 +109,10 @@ static void peer_init(void *core, const void *config, gp_id_t self, uint64_t see
 static void step_core(peer_t *peer, gp_room_t room, const gp_event_t *event, gp_out_t *out)
 {
     gp_room_t before = out->room;
+    if (peer->stepped[room]) {
+        gp_out_detach(out, peer->cores[room], peer->sizes[room]);
+    }
+    peer->stepped[room] = true;
     out->room = room;
     core_ops[room]->step(peer->cores[room], event, out);
     out->room = before;
@@ -338,6 +345,7 @@ static void peer_step(void *core, const gp_event_t *event, gp_out_t *out)
 {
     peer_t *peer = core;
     uint32_t next = out->count;
+    memset(peer->stepped, 0, sizeof peer->stepped);
     dispatch(peer, event, out);
     /*
      * Commands may bring further notices, and one core many steps on this sheet. What can wait

@@ -206,8 +206,9 @@ void gp_group_remove(gp_group_t *g, gp_group_entry_t *m);
 /* Takes over name, address and certificate, each if it is given. Returns whether one changed. */
 bool gp_group_identify(gp_group_t *g, gp_group_entry_t *m, const gp_record_member_t *record);
 
-/* Fills a record for the wire; slices point into the entry. */
-void gp_group_record(const gp_group_entry_t *m, bool identity, gp_record_member_t *ret_record);
+/* Fills a record for the wire; texts are copied: the entry may be another's later in the step. */
+void gp_group_record(const gp_group_entry_t *m, bool identity, gp_out_t *out,
+                     gp_record_member_t *ret_record);
 
 /* The order-independent digest of the entries that are in the view. */
 uint32_t gp_group_digest(gp_group_t *g);

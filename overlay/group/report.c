@@ -92,7 +92,7 @@ void gp_group_notice_member(gp_group_t *g, gp_group_entry_t *m, bool forgotten, 
     notice->forgotten = forgotten;
     notice->entries_count = 1;
     gp_record_member_t *record = &notice->entries[0];
-    gp_group_record(m, true, record);
+    gp_group_record(m, true, out, record);
     record->state = (uint8_t)m->shown.state;
     record->cause = (uint8_t)m->shown.cause;
     if (forgotten) { /* its slot may be used again in this very step */
@@ -337,7 +337,7 @@ static void report_store(gp_group_t *g, gp_out_t *out)
     for (uint32_t i = 0; i < g->count; i++) {
         const gp_group_entry_t *m = gp_group_look_at(g, i);
         if (m->shown.address[0] != 0) {
-            gp_group_record(m, true, &state->entries[state->entries_count++]);
+            gp_group_record(m, true, out, &state->entries[state->entries_count++]);
         }
     }
 }

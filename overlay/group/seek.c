@@ -118,10 +118,10 @@ void gp_group_reply(gp_group_t *g, const gp_id_t *to, gp_out_t *out)
     reply->right = (uint8_t)g->leader.right;
     if (leader != NULL) {
         reply->incarnation = g->leading ? g->incarnation : leader->shown.incarnation;
-        gp_group_record(leader, true, &reply->entries[reply->entries_count++]);
+        gp_group_record(leader, true, out, &reply->entries[reply->entries_count++]);
     }
     if (deputy != NULL && deputy != leader) {
-        gp_group_record(deputy, true, &reply->entries[reply->entries_count++]);
+        gp_group_record(deputy, true, out, &reply->entries[reply->entries_count++]);
     }
 }
 
@@ -196,7 +196,7 @@ static void forward(gp_group_t *g, gp_group_entry_t *m, gp_out_t *out)
     gp_msg_t *msg = gp_out_add(out, GP_ACTION_SEND, &g->leader.id, GP_MSG_INTRODUCE);
     msg->u.introduce.group = g->config.group;
     msg->u.introduce.entries_count = 1;
-    gp_group_record(m, true, &msg->u.introduce.entries[0]);
+    gp_group_record(m, true, out, &msg->u.introduce.entries[0]);
 }
 
 void gp_group_on_seek(gp_group_t *g, const gp_event_t *event, gp_out_t *out)

@@ -165,20 +165,23 @@ bool gp_group_identify(gp_group_t *g, gp_group_entry_t *m, const gp_record_membe
     return changed;
 }
 
-void gp_group_record(const gp_group_entry_t *m, bool identity, gp_record_member_t *ret_record)
+void gp_group_record(const gp_group_entry_t *m, bool identity, gp_out_t *out,
+                     gp_record_member_t *ret_record)
 {
+    gp_slice_t observers =
+        gp_slice(m->shown.observers, m->shown.observer_count * sizeof m->shown.observers[0]);
     *ret_record = (gp_record_member_t){
         .id = m->shown.id,
         .incarnation = m->shown.incarnation,
         .state = m->ruled_state,
         .cause = m->ruled_cause,
         .flags = m->shown.flags,
-        .observers = gp_slice(m->shown.observers, m->shown.observer_count * sizeof(gp_id_t)),
+        .observers = gp_out_slice(out, observers),
     };
     if (identity) {
-        ret_record->name = gp_text(m->shown.name);
-        ret_record->address = gp_text(m->shown.address);
-        ret_record->cert = m->shown.cert;
+        ret_record->name = gp_out_slice(out, gp_text(m->shown.name));
+        ret_record->address = gp_out_slice(out, gp_text(m->shown.address));
+        ret_record->cert = gp_out_slice(out, m->shown.cert);
     }
 }
 

@@ -85,7 +85,7 @@ static void cast_changes(gp_group_t *g, gp_out_t *out)
         gp_group_entry_t *m = gp_group_at(g, i);
         if (m->changed) {
             if (view != NULL) {
-                gp_group_record(m, m->identity, &view->entries[view->entries_count++]);
+                gp_group_record(m, m->identity, out, &view->entries[view->entries_count++]);
             }
             m->changed = false;
             m->identity = false;
@@ -121,7 +121,7 @@ static void cast_whole(gp_group_t *g, gp_out_t *out)
     for (uint32_t i = 0; i < g->count; i++) {
         const gp_group_entry_t *m = gp_group_look_at(g, i);
         if (m->in_view) {
-            gp_group_record(m, true, &view->entries[view->entries_count++]);
+            gp_group_record(m, true, out, &view->entries[view->entries_count++]);
         }
     }
 }

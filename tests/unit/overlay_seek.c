@@ -295,6 +295,36 @@ static void test_a_full_table_still_says_who_leads(void **state)
     solo_free(s);
 }
 
+/* Who makes room is told of by its own name, although a newcomer has its place in the same step. */
+static void test_the_forgotten_keeps_its_name_in_the_view(void **state)
+{
+    (void)state;
+    solo_t *s = solo_leading(GP_MEMBERS_MAX - 1);
+    const gp_record_member_t old = solo_record(7, GP_MEMBER_ALIVE);
+    gp_msg_t leave = {.kind = GP_MSG_LEAVE};
+    leave.u.leave.group = SOLO_GROUP;
+    leave.u.leave.incarnation = solo_incarnation(7);
+    leave.u.leave.forever = true;
+    solo_message(s, 7, &leave);
+    solo_entry(s, 7)->identity = true; /* its name is not told yet */
+    gp_msg_t msg = seek_of(100, 1 << 16);
+    solo_message(s, 100, &msg);
+    assert_null(solo_entry(s, 7));
+    assert_non_null(solo_entry(s, 100));
+    const gp_action_t *cast = solo_action(s, GP_MSG_VIEW, SOLO_ANY, 0);
+    assert_non_null(cast);
+    const gp_record_member_t *told = NULL;
+    for (uint32_t i = 0; i < cast->msg->u.view.entries_count; i++) {
+        const gp_record_member_t *entry = &cast->msg->u.view.entries[i];
+        told = gp_id_equal(&entry->id, &old.id) ? entry : told;
+    }
+    assert_non_null(told);
+    assert_int_equal(told->state, GP_MEMBER_NONE);
+    assert_true(gp_slice_equal(told->name, old.name));
+    assert_true(gp_slice_equal(told->address, old.address));
+    solo_free(s);
+}
+
 static void test_a_caretaker_seeks_the_majority(void **state)
 {
     (void)state;
@@ -330,6 +360,7 @@ int main(void)
         cmocka_unit_test(test_own_new_certificate_is_presented),
         cmocka_unit_test(test_introducing),
         cmocka_unit_test(test_a_full_table_still_says_who_leads),
+        cmocka_unit_test(test_the_forgotten_keeps_its_name_in_the_view),
         cmocka_unit_test(test_a_caretaker_seeks_the_majority),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

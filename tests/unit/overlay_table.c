@@ -146,8 +146,10 @@ static void test_observers_in_order(void **state)
     assert_true(gp_id_equal(&m->shown.observers[0], &two));
     assert_true(gp_id_equal(&m->shown.observers[2], &five));
     gp_record_member_t record;
-    gp_group_record(m, true, &record);
+    gp_out_reset(&s->out);
+    gp_group_record(m, true, &s->out, &record);
     assert_int_equal(record.observers.n, 3 * sizeof(gp_id_t));
+    assert_memory_equal(record.observers.p, m->shown.observers, record.observers.n);
     solo_free(s);
 }
 

@@ -113,6 +113,41 @@ static void test_it_is_light_up_to_a_bound(void **state)
     assert_false(gp_out_is_light(&out));
 }
 
+/* What lies in a core's memory is copied, in lists too; what lies elsewhere stays. */
+static void test_detach(void **state)
+{
+    static char memory[32];
+    static gp_id_t targets[2];
+    static const char other[] = "elsewhere";
+    (void)state;
+    memcpy(memory, "n1tcp://here", 12);
+    gp_msg_t *msg = gp_out_add(&out, GP_ACTION_NOTICE, NULL, GP_MSG_MEMBER);
+    msg->u.member.entries_count = 1;
+    msg->u.member.entries[0].name = gp_slice(memory, 2);
+    msg->u.member.entries[0].address = gp_slice(other, sizeof other - 1);
+    msg = gp_out_add(&out, GP_ACTION_SEND, &peer, GP_MSG_FIND);
+    msg->u.find.query = gp_slice(memory + 2, 10);
+    gp_out_plain(&out, GP_ACTION_LINK, &peer, 1);
+    msg = gp_out_add(&out, GP_ACTION_CAST, NULL, GP_MSG_RECORD_ASK);
+    gp_out_last(&out)->targets = targets;
+    gp_out_last(&out)->target_count = 2;
+    targets[1] = peer;
+    gp_out_detach(&out, memory, sizeof memory);
+    memset(memory, 'x', sizeof memory);
+    const gp_record_member_t *entry = &actions[0].msg->u.member.entries[0];
+    assert_true(gp_slice_equal(entry->name, gp_text("n1")));
+    assert_ptr_equal(entry->address.p, other);
+    assert_true(gp_slice_equal(actions[1].msg->u.find.query, gp_text("tcp://here")));
+    assert_ptr_equal(actions[3].targets, targets); /* they are not in that memory */
+    gp_out_detach(&out, targets, sizeof targets);
+    assert_ptr_not_equal(actions[3].targets, targets);
+    assert_true(gp_id_equal(&actions[3].targets[1], &peer));
+    size_t used = out.used;
+    gp_out_detach(&out, memory, sizeof memory); /* once is enough */
+    gp_out_detach(&out, targets, sizeof targets);
+    assert_int_equal(out.used, used);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -120,6 +155,7 @@ int main(void)
         cmocka_unit_test_setup(test_actions_keep_their_order_and_room, setup),
         cmocka_unit_test_setup(test_bytes_are_aligned_and_zeroed, setup),
         cmocka_unit_test_setup(test_slices_are_copied, setup),
+        cmocka_unit_test_setup(test_detach, setup),
         cmocka_unit_test_setup(test_it_tells_what_it_holds, setup),
         cmocka_unit_test_setup(test_it_is_light_up_to_a_bound, setup),
     };
