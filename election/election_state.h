@@ -300,10 +300,6 @@ void gp_election_take_vote_ask(gp_election_t *el, const gp_id_t *peer, const gp_
 void gp_election_take_vote(gp_election_t *el, const gp_id_t *peer, const gp_msg_t *msg,
                            gp_out_t *out);
 
-/* Puts a release into a message, if there is one; its bytes stay where they are. */
-void gp_election_show_release(const gp_election_release_t *release, gp_record_release_t *ret_record,
-                              uint32_t *ret_count);
-
 /* Sends the granted vote of a promise; its state is durable. */
 void gp_election_send_vote(gp_election_t *el, const gp_election_pending_t *pending, gp_out_t *out);
 void gp_election_send_vote_asks(gp_election_t *el, gp_out_t *out);
@@ -337,7 +333,11 @@ void gp_election_cast_mandate(gp_election_t *el, const gp_id_t *targets, uint32_
 /* Shows the mandate that is held to peer; false if there is none of at least `term`. */
 bool gp_election_show_mandate(gp_election_t *el, const gp_id_t *peer, uint64_t term, gp_out_t *out);
 
-/* Asks to be shown a mandate of at least `term`; not more often than peers' beats need. */
+/* Asks to be shown a mandate of at least `term`. */
+void gp_election_send_mandate_ask(gp_election_t *el, const gp_id_t *peer, uint64_t term,
+                                  gp_out_t *out);
+
+/* The same, but not more often than peers' beats need. */
 void gp_election_ask_mandate(gp_election_t *el, const gp_id_t *peer, uint64_t term, gp_out_t *out);
 
 /* ---- vouch.c: is a mandate's roster the group's? ----------------------------------------------
@@ -404,6 +404,10 @@ void gp_election_watch_better(gp_election_t *el, gp_out_t *out);
 
 /* Is there anybody who could lead after this machine? */
 bool gp_election_has_heir(const gp_election_t *el);
+
+/* Puts a release into a message, if there is one; its bytes stay where they are. */
+void gp_election_show_release(const gp_election_release_t *release, gp_record_release_t *ret_record,
+                              uint32_t *ret_count);
 
 /* As leader whose roster is settled: hands over if that is wanted and possible. */
 void gp_election_try_handover(gp_election_t *el, gp_out_t *out);

@@ -116,13 +116,19 @@ bool gp_election_show_mandate(gp_election_t *el, const gp_id_t *peer, uint64_t t
     return gp_election_mandate(el, msg);
 }
 
+void gp_election_send_mandate_ask(gp_election_t *el, const gp_id_t *peer, uint64_t term,
+                                  gp_out_t *out)
+{
+    gp_msg_t *msg = gp_out_add(out, GP_ACTION_SEND, peer, GP_MSG_MANDATE_ASK);
+    msg->u.mandate_ask = (gp_msg_mandate_ask_t){.group = el->config.group, .term = term};
+}
+
 void gp_election_ask_mandate(gp_election_t *el, const gp_id_t *peer, uint64_t term, gp_out_t *out)
 {
     if (el->now < el->ask_at) {
         return;
     }
-    gp_msg_t *msg = gp_out_add(out, GP_ACTION_SEND, peer, GP_MSG_MANDATE_ASK);
-    msg->u.mandate_ask = (gp_msg_mandate_ask_t){.group = el->config.group, .term = term};
+    gp_election_send_mandate_ask(el, peer, term, out);
     el->ask_at = el->now + gp_election_us(el->config.lease_beat_ms) / 4;
 }
 

@@ -202,6 +202,15 @@ static bool is_waived(const gp_election_t *el, const ask_t *ask)
     return own_evidence && (ask->evidence || el->roster.count < 3);
 }
 
+/* Who grants no lease, as it does not vote, must not be talked out of a leader that it hears. */
+static bool is_bystander(const gp_election_t *el, const gp_id_t *peer, const ask_t *ask)
+{
+    bool follows = el->lost_at == GP_NEVER && el->leader_term > 0 && !gp_id_is_none(&el->leader) &&
+                   !gp_id_equal(&el->leader, peer);
+    return follows && !el->evidence && gp_election_voter_index(&el->roster, &el->self) < 0 &&
+           !is_released(ask, &el->leader, el->leader_term);
+}
+
 static gp_vote_reason_t judge(const gp_election_t *el, const gp_id_t *peer, const ask_t *ask)
 {
     if (ask->term < el->term || (ask->pre && ask->term == el->term)) {
@@ -226,7 +235,7 @@ static gp_vote_reason_t judge(const gp_election_t *el, const gp_id_t *peer, cons
                    el->now < el->grant_until;
     /* After a restart the vote on disk tells whom it may have granted. */
     bool restarted = el->now < el->restart_until && !is_released(ask, &el->voted_for, el->term);
-    if (restarted || (granted && !is_waived(el, ask))) {
+    if (restarted || (granted && !is_waived(el, ask)) || is_bystander(el, peer, ask)) {
         return GP_VOTE_LEASED;
     }
     return gp_election_disk_failing(el) ? GP_VOTE_NOT_DURABLE : GP_VOTE_YES;

@@ -27,6 +27,12 @@ static bool is_same(const gp_election_doubt_t *doubt, const gp_msg_mandate_t *ma
     return doubt->term == mandate->term && gp_id_equal(&doubt->leader, &mandate->leader);
 }
 
+static bool is_known_voter(const gp_election_t *el, const gp_id_t *id)
+{
+    return gp_election_voter_index(&el->roster, id) >= 0 ||
+           gp_election_voter_index(&el->mandate.roster, id) >= 0;
+}
+
 static bool vouches(const gp_election_doubt_t *doubt, const gp_id_t *voter)
 {
     for (uint32_t i = 0; i < doubt->voucher_count; i++) {
@@ -53,7 +59,9 @@ static bool is_backed(const gp_election_t *el, const gp_msg_mandate_t *mandate, 
 static bool is_backed_by_known(const gp_election_t *el, const gp_msg_mandate_t *mandate,
                                bool by_showing)
 {
-    return is_backed(el, mandate, by_showing, &el->roster) ||
+    /* The register of one that votes no longer stays as it was: the mandate's roster is newer. */
+    bool votes = gp_election_voter_index(&el->roster, &el->self) >= 0 || el->mandate.term == 0;
+    return (votes && is_backed(el, mandate, by_showing, &el->roster)) ||
            (el->mandate.term > 0 && is_backed(el, mandate, by_showing, &el->mandate.roster));
 }
 
@@ -95,38 +103,57 @@ static bool is_vouched(const gp_election_t *el, const gp_id_t *peer,
            is_backed_by_known(el, mandate, true) || is_leaderless(el);
 }
 
-static void ask(gp_election_t *el, const gp_id_t *peer, uint64_t term, gp_out_t *out)
+/* For whatever is newer than what this machine knows: not only the mandate at hand, which may be
+ * made up, while there is a true one. */
+static void ask(gp_election_t *el, const gp_id_t *peer, gp_out_t *out)
 {
-    gp_msg_t *msg = gp_out_add(out, GP_ACTION_SEND, peer, GP_MSG_MANDATE_ASK);
-    msg->u.mandate_ask = (gp_msg_mandate_ask_t){.group = el->config.group, .term = term};
+    if (!gp_id_equal(peer, &el->self)) {
+        gp_election_send_mandate_ask(el, peer, el->leader_term + 1, out);
+    }
 }
 
-static void ask_voters(gp_election_t *el, const gp_election_roster_t *roster,
-                       const gp_election_roster_t *asked, gp_out_t *out)
+/* The voters that are known, and the leader: does it concede? */
+static void ask_around(gp_election_t *el, gp_out_t *out)
 {
-    for (uint32_t i = 0; i < roster->count; i++) {
-        const gp_id_t *id = &roster->voters[i].id;
-        bool known = vouches(&el->doubt, id) || gp_id_equal(id, &el->self);
-        if (!known && (asked == NULL || gp_election_voter_index(asked, id) < 0)) {
-            ask(el, id, el->doubt.term, out);
+    const gp_election_roster_t *rosters[] = {&el->roster, &el->mandate.roster};
+    for (uint32_t r = 0; r < 2; r++) {
+        for (uint32_t i = 0; i < rosters[r]->count; i++) {
+            const gp_id_t *id = &rosters[r]->voters[i].id;
+            bool asked = r > 0 && gp_election_voter_index(rosters[0], id) >= 0;
+            if (!asked && !vouches(&el->doubt, id)) {
+                ask(el, id, out);
+            }
         }
+    }
+    if (!gp_id_is_none(&el->leader) && !is_known_voter(el, &el->leader)) {
+        ask(el, &el->leader, out);
     }
 }
 
 static void note_voucher(gp_election_t *el, const gp_id_t *peer)
 {
-    bool known = gp_election_voter_index(&el->roster, peer) >= 0 ||
-                 gp_election_voter_index(&el->mandate.roster, peer) >= 0;
     gp_election_doubt_t *doubt = &el->doubt;
-    if (known && !vouches(doubt, peer) && doubt->voucher_count < 2 * GP_VOTERS_MAX) {
+    if (is_known_voter(el, peer) && !vouches(doubt, peer) &&
+        doubt->voucher_count < 2 * GP_VOTERS_MAX) {
         doubt->vouchers[doubt->voucher_count++] = *peer;
     }
+}
+
+/* For which something speaks already: anybody can make up another one. */
+static bool keeps_doubt(const gp_election_t *el, const gp_id_t *peer)
+{
+    const gp_election_doubt_t *doubt = &el->doubt;
+    bool open = doubt->again_at != GP_NEVER && el->now < doubt->again_at;
+    return open && doubt->voucher_count > 0 && !is_known_voter(el, peer);
 }
 
 bool gp_election_is_doubted(gp_election_t *el, const gp_id_t *peer, const gp_msg_mandate_t *mandate,
                             gp_out_t *out)
 {
     gp_election_doubt_t *doubt = &el->doubt;
+    if (!is_same(doubt, mandate) && keeps_doubt(el, peer)) {
+        return !is_vouched(el, peer, mandate);
+    }
     if (!is_same(doubt, mandate)) {
         doubt->term = mandate->term;
         doubt->leader = mandate->leader;
@@ -141,12 +168,7 @@ bool gp_election_is_doubted(gp_election_t *el, const gp_id_t *peer, const gp_msg
     }
     if (el->now >= doubt->ask_at) { /* however many mandates somebody makes up */
         doubt->ask_at = el->now + gp_election_us(el->config.lease_beat_ms) / 4;
-        ask_voters(el, &el->roster, NULL, out);
-        ask_voters(el, &el->mandate.roster, &el->roster, out);
-    }
-    bool follows = !gp_id_is_none(&el->leader) && !gp_id_equal(&el->leader, &el->self);
-    if (follows && !gp_election_leads(el)) {
-        ask(el, &el->leader, mandate->term, out);
+        ask_around(el, out);
     }
     return true;
 }
@@ -154,7 +176,7 @@ bool gp_election_is_doubted(gp_election_t *el, const gp_id_t *peer, const gp_msg
 void gp_election_doubt_timer(gp_election_t *el, gp_out_t *out)
 {
     if (el->now >= el->doubt.again_at) {
-        ask(el, &el->doubt.peer, el->leader_term + 1, out);
+        ask(el, &el->doubt.peer, out);
         el->doubt.again_at = GP_NEVER;
     }
 }

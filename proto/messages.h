@@ -26,7 +26,7 @@
 #define GP_RECORDS(R)                                                                              \
     R(member, "one member of a group, as a view tells it")                                         \
     R(voter, "one voter of a roster, best first")                                                  \
-    R(vote, "the exact signed bytes of one granted vote")                                          \
+    R(vote, "the exact signed bytes of a granted vote, in its voter's place; empty: it gave none") \
     R(release, "the exact signed bytes of a HANDOVER, by whom and of which term")                  \
     R(standing, "how one member stands: for ranks, voters and reach")                              \
     R(attr, "one attribute of a machine's record")                                                 \

@@ -273,7 +273,18 @@ static gp_msg_t *random_message(gp_random_t *random, const solo_t *solo)
     if (gp_msg_scope(kind) == GP_SCOPE_SIGNED || gp_msg_scope(kind) == GP_SCOPE_LINK) {
         msg.u.lease.group = LAB_GROUP;
     }
-    msg.signed_bytes = gp_slice(frame, gp_random_below(random, sizeof frame + 1));
+    /* What the gate guarantees: a HANDOVER and a release have bytes, and not too many. */
+    bool handover = kind == GP_MSG_HANDOVER;
+    uint64_t most = handover ? GP_RELEASE_MAX : sizeof frame;
+    msg.signed_bytes = gp_slice(frame, (handover ? 1 : 0) + gp_random_below(random, most));
+    if (kind == GP_MSG_MANDATE && msg.u.mandate.releases_count > 0) {
+        msg.u.mandate.releases[0].bytes =
+            gp_slice(frame, 1 + gp_random_below(random, GP_RELEASE_MAX));
+    }
+    if (kind == GP_MSG_VOTE_ASK && msg.u.vote_ask.releases_count > 0) {
+        msg.u.vote_ask.releases[0].bytes =
+            gp_slice(frame, 1 + gp_random_below(random, GP_RELEASE_MAX));
+    }
     const gp_election_ballot_t *ballot = &solo->core->ballot;
     if (helps && kind == GP_MSG_VOTE) {
         msg.u.vote.term = ballot->term;

@@ -50,7 +50,7 @@ static void test_a_lone_voter_deposes_nobody(void **state)
     const gp_action_t *ask = solo_find(solo, GP_MSG_MANDATE_ASK); /* does the leader concede? */
     gp_id_t leader = lab_id(1);
     assert_true(gp_id_equal(&ask->peer, &leader));
-    assert_int_equal(ask->msg->u.mandate_ask.term, 3);
+    assert_int_equal(ask->msg->u.mandate_ask.term, 3); /* or any other above its own */
     for (uint32_t i = 0; i < 20; i++) { /* however often it says so, while the leader lives */
         solo_wake(solo, 500 * GP_MSEC);
         solo_lease(solo, 1, 2);
@@ -125,7 +125,7 @@ static void test_known_voters_that_follow_it_speak_for_it(void **state)
     solo_msg(solo, 1, solo_mandate(1, 2, 5));
     solo_msg(solo, 7, lone_mandate(7, 3));
     assert_follows(solo, 1, 2);
-    assert_int_equal(solo_count(solo, GP_MSG_MANDATE_ASK), 6); /* the voters, the leader as such */
+    assert_int_equal(solo_count(solo, GP_MSG_MANDATE_ASK), 5); /* the voters, the leader too */
     solo_msg(solo, 6, lone_mandate(7, 3));                     /* no voter that is known */
     solo_msg(solo, 2, lone_mandate(7, 3));
     solo_msg(solo, 2, lone_mandate(7, 3)); /* once is enough */
@@ -238,6 +238,52 @@ static void test_who_knows_nothing_takes_the_first(void **state)
     solo_free(solo);
 }
 
+static gp_msg_t *vote_ask(uint64_t term)
+{
+    static gp_msg_t msg;
+    msg = (gp_msg_t){.kind = GP_MSG_VOTE_ASK};
+    msg.u.vote_ask.group = lab_config().group;
+    msg.u.vote_ask.term = term;
+    msg.u.vote_ask.value_term = term - 1;
+    msg.u.vote_ask.version = 99;
+    return &msg;
+}
+
+/* Who does not vote grants no lease, but hears its leader: it votes for nobody meanwhile. */
+static void test_an_ask_for_votes_deposes_nobody_at_who_does_not_vote(void **state)
+{
+    (void)state;
+    gp_election_config_t config = lab_config();
+    solo_t *solo = solo_new(&config, 8, NULL);
+    solo_standings(solo, 8, NULL);
+    solo_msg(solo, 1, solo_mandate(1, 2, 3));
+    solo_msg(solo, LIAR, vote_ask(3));
+    assert_int_equal(solo_find(solo, GP_MSG_VOTE)->msg->u.vote.reason, GP_VOTE_LEASED);
+    assert_follows(solo, 1, 2);
+    assert_int_equal(gp_election_own_term(solo->core), 2);
+    solo_free(solo);
+}
+
+/* Anybody can make up one mandate after another: what speaks for the true one is kept. */
+static void test_made_up_mandates_do_not_hide_the_true_one(void **state)
+{
+    (void)state;
+    gp_election_config_t config = lab_config();
+    solo_t *solo = solo_new(&config, 8, NULL);
+    solo_standings(solo, 8, NULL);
+    solo_msg(solo, 1, solo_mandate(1, 2, 3));
+    solo_msg(solo, 2, lone_mandate(7, 3));
+    for (uint64_t term = 4; term < 30; term++) {
+        solo_wake(solo, 10 * GP_MSEC);
+        solo_msg(solo, LIAR, lone_mandate(LIAR, term));
+        assert_true(solo_count(solo, GP_MSG_MANDATE_ASK) <= 4);
+    }
+    assert_follows(solo, 1, 2);
+    solo_msg(solo, 3, lone_mandate(7, 3));
+    assert_follows(solo, 7, 3);
+    solo_free(solo);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -251,6 +297,8 @@ int main(void)
         cmocka_unit_test(test_a_leader_that_handed_over_is_deposed),
         cmocka_unit_test(test_who_is_leaderless_for_long_takes_what_it_gets),
         cmocka_unit_test(test_a_leader_of_which_only_others_speak_does_not_count),
+        cmocka_unit_test(test_an_ask_for_votes_deposes_nobody_at_who_does_not_vote),
+        cmocka_unit_test(test_made_up_mandates_do_not_hide_the_true_one),
         cmocka_unit_test(test_who_knows_nothing_takes_the_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
