@@ -290,6 +290,7 @@ static void run_timers(gp_group_t *g, gp_out_t *out)
         gp_group_ease(g);
         gp_group_ring_probe(g, out);
         gp_group_forget_old(g, out);
+        gp_group_close_ears(g);
     }
     if (!gp_group_has_leader(g) && is_due(g->probe_at, g->now)) {
         gp_group_leaderless_probe(g, out);

@@ -62,6 +62,7 @@ typedef struct gp_group_entry {
     bool identity;   /* ... with name, address and certificate */
     bool wants_full; /* leader: gets the whole table instead */
     bool stale;      /* while a whole table is read: not seen in it so far */
+    bool untold;     /* follower: the leader is new and has not named it: own ears count */
     bool introduce;  /* present it to the leader until it is in a view */
     bool left_seen;  /* it said goodbye here, at left_incarnation */
     bool left_forever;
@@ -260,6 +261,9 @@ void gp_group_forget_old(gp_group_t *g, gp_out_t *out);
 /* ---- lead.c ---------------------------------------------------------------------------------- */
 
 void gp_group_on_leader(gp_group_t *g, const gp_event_t *event, gp_out_t *out);
+
+/* The leader is not new any more: from now on its view counts for more than what is heard here. */
+void gp_group_close_ears(gp_group_t *g);
 
 /* The leader that is followed has not beaten this machine for three periods. */
 bool gp_group_leader_silent(const gp_group_t *g);

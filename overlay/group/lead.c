@@ -141,6 +141,7 @@ static void follow(gp_group_t *g, gp_out_t *out)
     for (uint32_t i = 0; i < g->count; i++) {
         gp_group_entry_t *m = gp_group_at(g, i);
         lay_down(g, m);
+        m->untold = true;
         bool others =
             !gp_id_equal(&m->shown.id, &g->self) && !gp_id_equal(&m->shown.id, &g->leader.id);
         m->introduce = others && (m->introduce || (!m->in_view && m->shown.address[0] != 0));
@@ -164,6 +165,17 @@ static void follow(gp_group_t *g, gp_out_t *out)
     }
     if (g->leaving && !g->left) {
         g->leave_at = g->now;
+    }
+}
+
+void gp_group_close_ears(gp_group_t *g)
+{
+    for (uint32_t i = 0; gp_group_holds(g) && i < g->count; i++) {
+        if (gp_group_look_at(g, i)->untold) {
+            gp_group_entry_t *m = gp_group_at(g, i);
+            m->untold = false;
+            m->dirty = true;
+        }
     }
 }
 

@@ -44,7 +44,7 @@ static verdict_t seen_alone(const gp_group_t *g, const gp_group_entry_t *m)
     return ruled;
 }
 
-/* Before the new leader's first view: the leader itself, and those who were heard. */
+/* While the leader is new: the leader itself, and those who were heard. */
 static bool is_ahead_of_the_view(const gp_group_t *g, const gp_group_entry_t *m)
 {
     bool leads = gp_id_equal(&m->shown.id, &g->leader.id) && m->ruled_state != GP_MEMBER_ALIVE;
@@ -52,7 +52,7 @@ static bool is_ahead_of_the_view(const gp_group_t *g, const gp_group_entry_t *m)
         return true;
     }
     bool untold = m->ruled_state == GP_MEMBER_UNKNOWN || m->ruled_state == GP_MEMBER_NONE;
-    return untold && (leads || (!g->leading && !gp_group_holds(g))) && gp_group_hears(g, m);
+    return untold && (leads || (!g->leading && m->untold)) && gp_group_hears(g, m);
 }
 
 static verdict_t see(const gp_group_t *g, const gp_group_entry_t *m)

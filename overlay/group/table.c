@@ -100,6 +100,7 @@ gp_group_entry_t *gp_group_add(gp_group_t *g, const gp_id_t *id)
     m->shown.since = g->now;
     m->beat_slot = (uint8_t)(gp_hash(id->b, sizeof id->b, g->config.group) % GP_GROUP_SLOTS);
     m->pending_until = g->now + g->config.introduce_limit;
+    m->untold = gp_group_has_leader(g) && !g->leading && !gp_group_holds(g);
     gp_availability_start(&m->availability, g->now);
     return m;
 }

@@ -231,6 +231,8 @@ static void apply_record(gp_group_t *g, const gp_record_member_t *record, gp_out
     m->stale = false;
     m->in_view = true;
     m->introduce = false;
+    m->dirty = m->dirty || m->untold;
+    m->untold = false;
     if (!self) {
         gp_group_identify(g, m, record);
     }

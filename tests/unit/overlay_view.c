@@ -158,6 +158,34 @@ static void test_new_leader_with_the_same_table(void **state)
     solo_free(s);
 }
 
+/* Who is heard lives, but not for ever against the group's word. */
+static void test_own_ears_count_only_while_the_leader_is_new(void **state)
+{
+    (void)state;
+    solo_t *s = solo_following(5);
+    view(1, 8, false);
+    add(3, GP_MEMBER_UNKNOWN);
+    msg.u.view.entries[0].cause = GP_CAUSE_MANY_AT_ONCE;
+    send_right(s, 1);
+    assert_int_equal(solo_entry(s, 3)->shown.state, GP_MEMBER_UNKNOWN);
+    solo_answer(s, 3);
+    solo_leader(s, 2, 4, 2, GP_RIGHT_QUORUM);
+    solo_answer(s, 3);
+    assert_int_equal(solo_entry(s, 3)->shown.state, GP_MEMBER_ALIVE);
+    view(2, 9, false); /* says nothing of it: it is as it was */
+    add(4, GP_MEMBER_ALIVE);
+    msg.u.view.digest = gp_group_digest(s->core);
+    solo_message(s, 2, &msg);
+    assert_true(gp_group_holds(s->core));
+    gp_usec_t end = s->now + 7 * GP_SECOND;
+    while (s->now < end && solo_entry(s, 3)->shown.state != GP_MEMBER_UNKNOWN) {
+        solo_answer(s, 3); /* it goes on */
+        solo_run(s, s->now + 100 * GP_MSEC);
+    }
+    assert_int_equal(solo_entry(s, 3)->shown.state, GP_MEMBER_UNKNOWN);
+    solo_free(s);
+}
+
 static void test_new_leader_that_says_nothing_is_pulled(void **state)
 {
     (void)state;
@@ -411,6 +439,7 @@ int main(void)
         cmocka_unit_test(test_a_beat_ahead_of_its_view),
         cmocka_unit_test(test_whose_word_counts),
         cmocka_unit_test(test_new_leader_with_the_same_table),
+        cmocka_unit_test(test_own_ears_count_only_while_the_leader_is_new),
         cmocka_unit_test(test_new_leader_that_says_nothing_is_pulled),
         cmocka_unit_test(test_caretaker_of_the_same_term),
         cmocka_unit_test(test_whole_table_forgets),
