@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -63,6 +64,8 @@ static bool shed_here(const gp_door_t *door)
             (void)close(fd);
         } else if (errno == EMFILE) {
             return false;
+        } else if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR) {
+            return true; /* nobody can be accepted now, by whomever: the pause must do */
         }
     }
     return true;
@@ -88,8 +91,18 @@ static void *shed_apart(void *arg)
 static void shed(gp_door_t *door)
 {
     pthread_t thread;
+    sigset_t all;
+    sigset_t before;
 
-    if (!shed_here(door) && pthread_create(&thread, NULL, shed_apart, door) == 0) {
+    if (shed_here(door)) {
+        return;
+    }
+    /* All signals stay with the loop's thread: in that one its pipe for them is closed. */
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    int number = pthread_create(&thread, NULL, shed_apart, door);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (number == 0) {
         (void)pthread_join(thread, NULL);
     }
 }
