@@ -180,7 +180,10 @@ def command(program, seed):
 
 def run(program, seed):
     """None: nothing was found. Else what was, in words."""
-    done = subprocess.run(command(program, seed), capture_output=True, text=True, timeout=300)
+    try:
+        done = subprocess.run(command(program, seed), capture_output=True, text=True, timeout=300)
+    except subprocess.TimeoutExpired:
+        return "it did not end"
     if done.returncode == 0:
         return None
     try:
