@@ -226,6 +226,10 @@ static void sim_result_print(gp_cli_t *cli, const json_t *item)
         gp_cli_cell_text(GP_CELL_TEXT, json_array_get(violations, i), text, sizeof text);
         (void)fprintf(cli->out, "  %s\n", text);
     }
+    const json_t *explanation = json_object_get(item, "explanation");
+    for (size_t i = 0; i < json_array_size(explanation); i++) {
+        (void)fprintf(cli->out, "  %s\n", json_string_value(json_array_get(explanation, i)));
+    }
     if (json_array_size(violations) == 0) {
         (void)fprintf(cli->out, "%-12s safe at every step, and all agreed again in the end\n",
                       "verdict");

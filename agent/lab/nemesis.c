@@ -151,13 +151,17 @@ static void kill_a_third(gp_nemesis_t *nemesis, uint32_t group)
     uint32_t size = size_of(nemesis, group);
     uint32_t first = group * nemesis->group_size;
     uint32_t start = (uint32_t)gp_random_below(&nemesis->random, size);
+    uint32_t dead = 0;
     for (uint32_t i = 0; i < size / 3; i++) {
         uint32_t node = first + (start + i) % size;
         if (gp_world_alive(nemesis->world, node)) {
             gp_world_crash(nemesis->world, node, false);
+            dead += 1;
         }
     }
-    gp_world_count(nemesis->world, GP_FAULT_MASS);
+    if (dead > 0) {
+        gp_world_count(nemesis->world, GP_FAULT_MASS);
+    }
 }
 
 static void send_away(gp_nemesis_t *nemesis, uint32_t group, bool for_ever)

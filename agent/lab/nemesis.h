@@ -14,7 +14,7 @@ typedef struct gp_nemesis {
     gp_world_t *world;
     gp_random_t random;
     bool uses[GP_FAULT_COUNT];
-    gp_usec_t pace; /* mean time between two blows in one group */
+    gp_usec_t pace; /* mean time between two blows in one group; a third come at once */
     uint32_t group_size;
     uint32_t nodes;
     gp_usec_t *next_blow; /* by group */

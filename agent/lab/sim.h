@@ -24,7 +24,8 @@ typedef struct gp_sim_params {
     /* Asked again and again: true ends the run where it is. May be NULL. */
     bool (*enough)(void *context);
     void *context;
-    gp_world_watch_t *watch; /* sees each notice; may be NULL */
+    gp_world_watch_t *watch;  /* sees each notice; may be NULL */
+    gp_world_line_t *explain; /* of groups that do not agree in the end; may be NULL */
 } gp_sim_params_t;
 
 typedef struct gp_sim_result {

@@ -11,6 +11,7 @@
 #ifndef GP_AGENT_LAB_WORLD_H
 #define GP_AGENT_LAB_WORLD_H
 
+#include "agent/lab/census.h"
 #include "agent/peer/peer.h"
 #include "agent/shell/runner.h"
 
@@ -70,6 +71,7 @@ typedef struct gp_world_stats {
     uint64_t bytes;
     uint64_t refused; /* frames that a gate dropped */
     uint64_t faults[GP_FAULT_COUNT];
+    gp_census_t census;
     uint64_t finds;
     uint64_t found;
     uint64_t jobs;
@@ -113,17 +115,19 @@ void gp_world_cut(gp_world_t *world, uint32_t from, uint32_t to, bool cut);
 
 /* What `from` sends to `to` arrives in so much time at the earliest, in order. */
 void gp_world_clog(gp_world_t *world, uint32_t from, uint32_t to, gp_usec_t us);
+/* Its wall clock is wrong by so much from now on. */
 void gp_world_wall(gp_world_t *world, uint32_t node, int64_t off_ms);
+/* Its disk is full until it is healed, or does nothing for so long. */
 void gp_world_disk(gp_world_t *world, uint32_t node, bool full, gp_usec_t busy_us);
 
-/* All cuts, pauses and clock rates are gone, all machines run: in one group, or everywhere. */
+/* All that was done is undone, and all machines run: in one group, or everywhere. */
 void gp_world_heal_group(gp_world_t *world, uint32_t group);
 void gp_world_heal(gp_world_t *world);
 
 /* From now on messages and stores do not fail by themselves. */
 void gp_world_calm(gp_world_t *world);
 
-/* Counts a fault that the caller has put together from cuts. */
+/* Counts a fault that the caller has put together from what is above. */
 void gp_world_count(gp_world_t *world, gp_fault_t fault);
 
 void gp_world_find(gp_world_t *world, uint32_t node, const char *query);
@@ -140,5 +144,10 @@ const void *gp_world_peer(const gp_world_t *world, uint32_t node); /* NULL: not 
 /* One leader with a mandate in each group, everybody follows it, all views equal. If not, why. */
 bool gp_world_agrees(const gp_world_t *world, uint32_t group, char *why, size_t size);
 uint32_t gp_world_groups(const gp_world_t *world);
+
+/* Says of each node of a group how it stands to the others: for a group that does not agree. */
+typedef void gp_world_line_t(void *context, const char *line);
+void gp_world_explain(const gp_world_t *world, uint32_t group, gp_world_line_t *tell,
+                      void *context);
 
 #endif

@@ -188,6 +188,7 @@ void gp_world_start(gp_world_t *world, uint32_t index)
     node->life++;
     node->running = true;
     node->paused = false;
+    node->place = GP_CENSUS_ALONE;
     node->wake_at = GP_NEVER;
     make_runner(node);
     load_disk(node);

@@ -119,10 +119,84 @@ static void check_start(gp_sim_node_t *node, const gp_msg_job_start_t *start)
     world->started_jobs[world->started_count++] = name;
 }
 
+static void count(gp_sim_node_t *node, gp_census_kind_t kind, uint32_t a, uint32_t b)
+{
+    if (!gp_census_count(&node->world->stats.census, kind, a, b)) {
+        char what[GP_CENSUS_NAME_MAX + 32] = "the census knows no ";
+        gp_census_name(kind, a, b, what + strlen(what));
+        gp_oracle_violation(node->world, what, node);
+    }
+}
+
+static void count_error(gp_sim_node_t *node, uint32_t code)
+{
+    if (code != GP_OK) {
+        count(node, GP_CENSUS_ERROR, code / GP_CENSUS_WIDTH, code % GP_CENSUS_WIDTH);
+    }
+}
+
+static gp_census_place_t place_of(const gp_sim_node_t *node, const gp_msg_leader_t *leader)
+{
+    bool self = gp_id_equal(&leader->leader, &node->id);
+    switch ((gp_right_t)leader->right) {
+    case GP_RIGHT_QUORUM:
+        return self ? GP_CENSUS_LEADS : GP_CENSUS_FOLLOWS;
+    case GP_RIGHT_CARETAKER:
+        return self ? GP_CENSUS_CARES : GP_CENSUS_FOLLOWS_CARETAKER;
+    default:
+        return GP_CENSUS_ALONE;
+    }
+}
+
+static void take_census(gp_sim_node_t *node, const gp_msg_t *msg)
+{
+    const gp_record_member_t *entry = &msg->u.member.entries[0];
+    switch (msg->kind) {
+    case GP_MSG_MEMBER:
+        count(node, GP_CENSUS_MEMBER, msg->u.member.before,
+              msg->u.member.forgotten ? GP_MEMBER_NONE : entry->state);
+        if (!msg->u.member.forgotten) {
+            count(node, GP_CENSUS_VERDICT, entry->state, entry->cause);
+        }
+        break;
+    case GP_MSG_LEADER: {
+        gp_census_place_t place = place_of(node, &msg->u.leader);
+        count(node, GP_CENSUS_PLACE, node->place, place);
+        node->place = place;
+        break;
+    }
+    case GP_MSG_CAMPAIGN:
+        count(node, msg->u.campaign.pre ? GP_CENSUS_PREVOTE : GP_CENSUS_CAMPAIGN,
+              msg->u.campaign.why, 0);
+        break;
+    case GP_MSG_STEP_DOWN:
+        count(node, GP_CENSUS_STEP_DOWN, msg->u.step_down.why, 0);
+        break;
+    case GP_MSG_SUSPICION:
+        count(node, GP_CENSUS_SUSPICION, msg->u.suspicion.phase, 0);
+        break;
+    case GP_MSG_ROSTER:
+        count(node, GP_CENSUS_ROSTER, msg->u.roster.committed ? 1 : 0, 0);
+        break;
+    case GP_MSG_JOB:
+        count(node, GP_CENSUS_JOB, msg->u.job.state, msg->u.job.reason);
+        break;
+    case GP_MSG_ANSWER:
+        count_error(node, msg->u.answer.error);
+        break;
+    case GP_MSG_REFUSED:
+        count_error(node, msg->u.refused.error);
+        break;
+    default:
+        break;
+    }
+}
+
 void gp_oracle_notice(gp_sim_node_t *node, uint64_t token, const gp_msg_t *msg)
 {
     gp_world_stats_t *stats = &node->world->stats;
     trace(node, token, msg);
+    take_census(node, msg);
     switch (msg->kind) {
     case GP_MSG_LEADER:
         check_mandate(node, &msg->u.leader);
@@ -152,6 +226,7 @@ void gp_oracle_notice(gp_sim_node_t *node, uint64_t token, const gp_msg_t *msg)
 void gp_oracle_frame(gp_sim_node_t *node, const gp_happening_t *h, gp_error_t error)
 {
     gp_world_t *world = node->world;
+    count_error(node, error);
     bool again = h->twin != 0 && world->twins.taken[h->twin - 1] == node->life;
     if (error == GP_OK && h->manner == GP_MANNER_FORGED) {
         gp_oracle_violation(world, "a forged message was taken", node);
@@ -163,7 +238,8 @@ void gp_oracle_frame(gp_sim_node_t *node, const gp_happening_t *h, gp_error_t er
         world->twins.taken[h->twin - 1] = node->life;
     }
     uint32_t peer = error == GP_OK ? gp_world_node(world, &h->peer) : UINT32_MAX;
-    if (peer != UINT32_MAX && gp_sim_group_of(world, peer) == gp_sim_group_of(world, node->index)) {
+    if (peer != UINT32_MAX && gp_id_equal(&world->nodes[peer].id, &h->peer) &&
+        gp_sim_group_of(world, peer) == gp_sim_group_of(world, node->index)) {
         node->heard[gp_sim_place(world, peer)] = world->now;
     }
     bool in_order =
@@ -211,11 +287,22 @@ static void check_vote(gp_sim_node_t *node, const gp_msg_vote_t *vote)
     gp_oracle_violation(world, "a vote was sent before it was durable", node);
 }
 
+static void check_shown(gp_sim_node_t *node, const gp_envelope_t *envelope)
+{
+    gp_world_t *world = node->world;
+    const gp_signer_t *signer = world->config.ed25519 ? &gp_signer_ed25519 : &gp_signer_standin;
+    if (world->config.check_every <= 16 &&
+        gp_mandate_check(&world->msg, &envelope->grid, signer) != GP_OK) {
+        gp_oracle_violation(world, "a mandate was shown that its votes do not prove", node);
+    }
+}
+
 void gp_oracle_sent(gp_sim_node_t *node, gp_msg_kind_t kind, gp_slice_t frame)
 {
     gp_world_t *world = node->world;
     gp_envelope_t envelope;
-    if (kind != GP_MSG_VOTE && kind != GP_MSG_MANDATE) {
+    if (kind != GP_MSG_VOTE && kind != GP_MSG_PREVOTE && kind != GP_MSG_MANDATE &&
+        kind != GP_MSG_CLAIMED) {
         return;
     }
     gp_error_t error = gp_envelope_open(frame, &envelope);
@@ -223,15 +310,18 @@ void gp_oracle_sent(gp_sim_node_t *node, gp_msg_kind_t kind, gp_slice_t frame)
     error = gp_msg_read(kind, envelope.body, true, &world->msg);
     assert(error == GP_OK);
     if (kind == GP_MSG_MANDATE) {
-        const gp_signer_t *signer = world->config.ed25519 ? &gp_signer_ed25519 : &gp_signer_standin;
-        if (world->config.check_every == 1 &&
-            gp_mandate_check(&world->msg, &envelope.grid, signer) != GP_OK) {
-            gp_oracle_violation(world, "a mandate was shown that its votes do not prove", node);
-        }
-    } else if (world->msg.u.vote.granted) {
+        check_shown(node, &envelope);
+    } else if (kind == GP_MSG_PREVOTE) {
+        count(node, GP_CENSUS_WOULD_VOTE, world->msg.u.prevote.reason, 0);
+    } else if (kind == GP_MSG_CLAIMED) {
+        count_error(node, world->msg.u.claimed.error);
+    } else {
         gp_msg_vote_t vote = world->msg.u.vote;
-        check_voted(node, &vote);
-        check_vote(node, &vote);
+        count(node, GP_CENSUS_VOTE, vote.reason, 0);
+        if (vote.granted) {
+            check_voted(node, &vote);
+            check_vote(node, &vote);
+        }
     }
 }
 
@@ -342,4 +432,60 @@ bool gp_world_agrees(const gp_world_t *world, uint32_t group, char *why, size_t 
         }
     }
     return true;
+}
+
+/* ---- why not? -------------------------------------------------------------------------------- */
+
+static const char *name_of(const gp_world_t *world, const gp_id_t *id)
+{
+    uint32_t node = gp_world_node(world, id);
+    return gp_id_is_none(id) || node == UINT32_MAX ? "nobody" : world->nodes[node].name;
+}
+
+static void explain_node(const gp_world_t *world, const gp_sim_node_t *node, char *text,
+                         size_t size)
+{
+    const void *peer = gp_runner_core(node->runner);
+    const gp_election_t *election = gp_peer_election(peer);
+    const gp_group_t *group = gp_peer_group(peer);
+    gp_id_t leader = gp_election_leader(election);
+    gp_record_voter_t voters[GP_VOTERS_MAX];
+    uint32_t voter_count = gp_election_voters(election, voters);
+    int n = snprintf(text, size, "%s: %s%s%s in term %llu (own %llu) by %s; voters", node->name,
+                     node->paused ? "frozen, " : "", node->disk_full ? "disk full, " : "",
+                     name_of(world, &leader), (unsigned long long)gp_election_term(election),
+                     (unsigned long long)gp_election_own_term(election),
+                     gp_right_name(gp_election_right(election)));
+    for (uint32_t i = 0; i < voter_count && n > 0 && (size_t)n < size; i++) {
+        n += snprintf(text + n, size - (size_t)n, " %s", name_of(world, &voters[i].id));
+    }
+    if (n > 0 && (size_t)n < size) {
+        n += snprintf(text + n, size - (size_t)n,
+                      "; view %u of term %llu, not alive:", gp_group_view_number(group),
+                      (unsigned long long)gp_group_view_term(group));
+    }
+    for (uint32_t i = 0; i < gp_group_count(group) && n > 0 && (size_t)n < size; i++) {
+        const gp_group_member_t *member = gp_group_member_at(group, i);
+        if (member->state != GP_MEMBER_ALIVE && member->state != GP_MEMBER_LEFT) {
+            n += snprintf(text + n, size - (size_t)n, " %s %s (%s)", name_of(world, &member->id),
+                          gp_member_state_name(member->state), gp_cause_name(member->cause));
+        }
+    }
+}
+
+void gp_world_explain(const gp_world_t *world, uint32_t group, gp_world_line_t *tell, void *context)
+{
+    uint32_t first = group * world->config.group_size;
+    uint32_t end = first + world->config.group_size;
+    end = end < world->config.nodes ? end : world->config.nodes;
+    for (uint32_t i = first; i < end; i++) {
+        const gp_sim_node_t *node = &world->nodes[i];
+        char text[1024];
+        if (node->running) {
+            explain_node(world, node, text, sizeof text);
+        } else {
+            snprintf(text, sizeof text, "%s: does not run", node->name);
+        }
+        tell(context, text);
+    }
 }

@@ -104,6 +104,7 @@ typedef struct gp_sim_node {
     bool for_ever;         /* it leaves for good */
     bool gone;             /* it has: another machine comes in its place */
     uint32_t steps;
+    gp_census_place_t place; /* to the leader, as it last said */
     gp_sim_disk_t disk;
     gp_runner_t *runner;
     gp_secret_t *secret; /* with ed25519 */

@@ -216,9 +216,10 @@ static gp_error_t backend_sim(const gp_cli_sim_t *request, json_t **ret_document
 /* ---- the simulator --------------------------------------------------------------------------- */
 
 typedef struct telling {
-    FILE *story;     /* NULL: not asked for */
-    bool progress;   /* a terminal is there to look at it */
-    uint64_t end_ms; /* on this machine's steady clock; 0: no limit */
+    FILE *story;         /* NULL: not asked for */
+    bool progress;       /* a terminal is there to look at it */
+    uint64_t end_ms;     /* on this machine's steady clock; 0: no limit */
+    json_t *explanation; /* why it is not live, line by line */
 } telling_t;
 
 static uint64_t clock_ms(void)
@@ -282,8 +283,29 @@ static json_t *faults_json(const gp_world_stats_t *stats)
     return faults;
 }
 
+static void add_seen(void *context, const char *name, uint64_t seen)
+{
+    json_object_set_new(context, name, json_integer((json_int_t)seen));
+}
+
+static json_t *census_json(const gp_world_stats_t *stats)
+{
+    json_t *census = json_object();
+    gp_census_each(&stats->census, add_seen, census);
+    return census;
+}
+
+static void tell_why(void *context, const char *line)
+{
+    const telling_t *telling = context;
+    json_array_append_new(telling->explanation, json_string(line));
+    if (telling->story != NULL) {
+        fprintf(telling->story, "in the end %s\n", line);
+    }
+}
+
 static json_t *result_json(const gp_sim_params_t *params, const gp_sim_result_t *result,
-                           uint64_t wall)
+                           json_t *explanation, uint64_t wall)
 {
     char hash[24];
     snprintf(hash, sizeof hash, "%016llx", (unsigned long long)result->trace_hash);
@@ -293,8 +315,8 @@ static json_t *result_json(const gp_sim_params_t *params, const gp_sim_result_t 
             violations,
             json_sprintf("%s: %s", result->safe ? "not live" : "not safe", result->why));
     }
-    return json_pack(
-        "{s:I,s:I,s:I,s:I,s:s,s:I,s:I,s:I,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:I}", "seed",
+    json_t *item = json_pack(
+        "{s:I,s:I,s:I,s:I,s:s,s:I,s:I,s:I,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:o,s:I}", "seed",
         (json_int_t)params->seed, "nodes", (json_int_t)params->nodes, "groups",
         (json_int_t)result->groups, "duration_ms", (json_int_t)(params->length_us / 1000),
         "trace_hash", hash, "events", (json_int_t)result->stats.events, "messages",
@@ -303,7 +325,9 @@ static json_t *result_json(const gp_sim_params_t *params, const gp_sim_result_t 
         (json_int_t)result->stats.jobs, "jobs_ended", (json_int_t)result->stats.jobs_ended,
         "refused", (json_int_t)result->stats.refused, "agreed_ms",
         (json_int_t)(result->agreed_us / 1000), "healed_ms", (json_int_t)(result->healed_us / 1000),
-        "violations", violations, "wall_ms", (json_int_t)wall);
+        "violations", violations, "explanation", explanation, "wall_ms", (json_int_t)wall);
+    json_object_set_new(item, "census", census_json(&result->stats));
+    return item;
 }
 
 static gp_error_t sim_run_failed(gp_error_t error, gp_cli_fault_t *fault)
@@ -345,6 +369,7 @@ static gp_error_t backend_sim_run(const gp_cli_sim_run_t *request, json_t **ret_
             return GP_E_STATE_IO;
         }
     }
+    telling.explanation = json_array();
     gp_sim_params_t params = {.nodes = request->nodes,
                               .group_size = request->group_size,
                               .length_us = request->duration_ms * GP_MSEC,
@@ -354,7 +379,8 @@ static gp_error_t backend_sim_run(const gp_cli_sim_run_t *request, json_t **ret_
                               .progress = tell_progress,
                               .enough = tell_enough,
                               .context = &telling,
-                              .watch = tell_story};
+                              .watch = tell_story,
+                              .explain = tell_why};
     gp_sim_result_t result;
     gp_wall_ms_t began = wall_ms();
     gp_error_t error = gp_sim_run(&params, &result);
@@ -364,14 +390,14 @@ static gp_error_t backend_sim_run(const gp_cli_sim_run_t *request, json_t **ret_
     if (telling.story != NULL) {
         fclose(telling.story);
     }
-    if (error != GP_OK) {
-        return sim_run_failed(error, fault);
-    }
-    if (result.stopped && result.safe) {
-        return sim_run_stopped(request, &result, fault);
+    if (error != GP_OK || (result.stopped && result.safe)) {
+        json_decref(telling.explanation);
+        return error != GP_OK ? sim_run_failed(error, fault)
+                              : sim_run_stopped(request, &result, fault);
     }
     *ret_document = gp_document_new("sim-run", wall_ms(), false);
-    gp_document_add(*ret_document, result_json(&params, &result, wall_ms() - began));
+    gp_document_add(*ret_document,
+                    result_json(&params, &result, telling.explanation, wall_ms() - began));
     return GP_OK;
 }
 

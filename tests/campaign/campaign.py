@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+"""Runs the simulator with many seeds and says what they have shown.
+
+Usage: scripts/campaign [--seeds N] [--first S] [--demand N] [--json FILE]
+
+Each seed draws the size of its grid, how long it runs, and all that goes wrong in it. A campaign fails
+if a seed violates an invariant or does not heal, if one of those that run twice gives two traces, or
+if a kind of fault, a transition or an error of the census was seen less than --demand times: what
+never happens is not tested. A failure prints the command that replays it.
+"""
+
+import argparse
+import collections
+import concurrent.futures
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+FAILURES_MAX = 10
+# Machines, machines in a sub-Grid, hours: small groups for their many elections, large ones for
+# their many members, long ones for what comes seldom.
+SHAPES = ((2, 2, 2), (3, 3, 2), (4, 4, 1), (5, 5, 2), (7, 7, 2), (12, 12, 1), (24, 12, 1),
+          (24, 24, 0.5), (60, 12, 1), (60, 60, 0.5), (100, 25, 1), (300, 12, 1))
+
+
+def command(args, seed):
+    nodes, group, hours = random.Random(seed).choice(SHAPES)
+    return [args.gridpeer, "sim", "run", "--nodes", str(nodes), "--group-size", str(group),
+            "--hours", str(hours), "--seed", str(seed)]
+
+
+def run(args, seed):
+    """The report of one seed; "failed" in it says what is wrong."""
+    words = command(args, seed)
+    done = subprocess.run(words + ["--json"], capture_output=True, text=True)
+    try:
+        item = json.loads(done.stdout)["items"][0]
+    except (ValueError, KeyError, IndexError):
+        lines = done.stderr.strip().splitlines()
+        return {"failed": lines[-1] if lines else f"exit code {done.returncode}"}
+    if item["violations"]:
+        item["failed"] = "; ".join(item["violations"])
+    elif args.twice and (seed - args.first) % args.twice == 0:
+        again = subprocess.run(words + ["--json"], capture_output=True, text=True)
+        if json.loads(again.stdout)["items"][0]["trace_hash"] != item["trace_hash"]:
+            item["failed"] = "the same seed gave two traces"
+        item["twice"] = True
+    return item
+
+
+class Campaign:
+    """What all seeds together have shown."""
+
+    def __init__(self):
+        self.seeds = 0
+        self.twice = 0
+        self.node_hours = 0.0
+        self.events = 0
+        self.failures = []
+        self.healed_ms = []
+        self.faults = collections.Counter()
+        self.census = collections.Counter()
+
+    def add(self, seed, words, item):
+        self.seeds += 1
+        if "failed" in item:
+            self.failures.append({"seed": seed, "found": item["failed"],
+                                  "replay": " ".join(words)})
+            print(f"FAILED seed {seed}: {item['failed']}\n  replay: {' '.join(words)} --story FILE",
+                  flush=True)
+        if "census" in item:
+            self.twice += 1 if item.get("twice") else 0
+            self.node_hours += item["nodes"] * item["duration_ms"] / 3.6e6
+            self.events += item["events"]
+            self.healed_ms.append(item["healed_ms"])
+            self.faults.update(item["faults"])
+            self.census.update(item["census"])
+
+    def seldom(self, demand):
+        rows = list(self.faults.items()) + list(self.census.items())
+        return {name: seen for name, seen in rows if seen < demand}
+
+
+def report(campaign, args, seconds):
+    healed = sorted(campaign.healed_ms) or [0]
+    seldom = campaign.seldom(args.demand)
+    print(f"{campaign.seeds} seeds, {campaign.twice} of them twice, "
+          f"{campaign.node_hours:.0f} machine hours, {campaign.events} events in {seconds:.0f} s")
+    print(f"healed within {healed[len(healed) // 2]} ms (median), {healed[-1]} ms (most)")
+    width = max((len(name) for name in list(campaign.faults) + list(campaign.census)), default=1)
+    if args.all or args.json == "":
+        for title, rows in (("fault", campaign.faults), ("seen", campaign.census)):
+            for name, seen in rows.items():
+                if args.all or seen < args.demand:
+                    print(f"{title:6} {name:{width}} {seen}{'  SELDOM' if seen < args.demand else ''}")
+    print(f"{len(campaign.faults) + len(campaign.census) - len(seldom)} of "
+          f"{len(campaign.faults) + len(campaign.census)} kinds of faults, transitions and errors "
+          f"were seen {args.demand} times or more")
+    if args.json:
+        with open(args.json, "w", encoding="utf-8") as file:
+            json.dump({"seeds": campaign.seeds, "twice": campaign.twice,
+                       "node_hours": round(campaign.node_hours, 1), "events": campaign.events,
+                       "seconds": round(seconds, 1), "healed_ms_median": healed[len(healed) // 2],
+                       "healed_ms_max": healed[-1], "faults": campaign.faults,
+                       "census": campaign.census, "seldom": seldom,
+                       "failures": campaign.failures}, file, indent=1)
+
+
+def parse():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="example: scripts/campaign --seeds 20000 --json campaign.json")
+    parser.add_argument("--gridpeer", default=os.path.join(ROOT, "build/gcc/agent/main/gridpeer"),
+                        help="the program; default build/gcc/agent/main/gridpeer")
+    parser.add_argument("--first", type=int, default=1, help="the first seed; default 1")
+    parser.add_argument("--seeds", type=int, default=500, help="how many; default 500")
+    parser.add_argument("--twice", type=int, default=25, metavar="N",
+                        help="each Nth seed runs twice, 0: none; default 25")
+    parser.add_argument("--demand", type=int, default=100, metavar="N",
+                        help="each row is to be seen so often; default 100")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="at a time")
+    parser.add_argument("--all", action="store_true", help="print each row, not only what is seldom")
+    parser.add_argument("--json", default="", metavar="FILE", help="write the report there")
+    return parser.parse_args()
+
+
+def main():
+    args = parse()
+    campaign = Campaign()
+    began = time.monotonic()
+    last = args.first + args.seeds
+    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+        for first in range(args.first, last, 8 * args.jobs):
+            batch = range(first, min(first + 8 * args.jobs, last))
+            for seed, item in zip(batch, pool.map(lambda s: run(args, s), batch)):
+                campaign.add(seed, command(args, seed), item)
+            if sys.stderr.isatty():
+                print(f"\r  {campaign.seeds} of {args.seeds} seeds, "
+                      f"{campaign.node_hours:.0f} machine hours ", end="", file=sys.stderr)
+            if len(campaign.failures) >= FAILURES_MAX:
+                print(f"{FAILURES_MAX} failures: given up")
+                break
+    if sys.stderr.isatty():
+        print("\r\033[K", end="", file=sys.stderr)
+    report(campaign, args, time.monotonic() - began)
+    return 1 if campaign.failures or campaign.seldom(args.demand) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
