@@ -83,7 +83,8 @@ static const uint16_t known[GP_CENSUS_KINDS][GP_CENSUS_WIDTH] = {
                        [GP_JOB_FAILED] = B(GP_REASON_NO_MATCH) | B(GP_REASON_REFUSED) |
                                          B(GP_REASON_NODE_FAILED) | B(GP_REASON_AGENT_STOPPED) |
                                          B(GP_REASON_HOME_RESTARTED) | B(GP_REASON_STORAGE),
-                       [GP_JOB_LOST] = B(GP_REASON_NODE_FAILED)},
+                       [GP_JOB_LOST] = B(GP_REASON_NODE_FAILED) | B(GP_REASON_AGENT_STOPPED) |
+                                       B(GP_REASON_HOME_RESTARTED)},
 };
 
 /* Of the other codes none is a core's or the gate's: they are the shell's, and its tests'. */

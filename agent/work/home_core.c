@@ -56,9 +56,15 @@ void gp_home_enter(home_job_t *job, home_phase_t phase, gp_usec_t now)
     }
 }
 
+work_end_t gp_home_end(const home_job_t *job)
+{
+    return gp_home_state(job) >= GP_JOB_DONE ? job->end : (work_end_t){.reason = GP_REASON_NONE};
+}
+
 static void send_notice(const home_job_t *job, gp_out_t *out)
 {
     gp_msg_job_t *msg = &gp_out_add(out, GP_ACTION_NOTICE, NULL, GP_MSG_JOB)->u.job;
+    const work_end_t end = gp_home_end(job);
 
     gp_out_last(out)->token = job->request;
     msg->job = job->job;
@@ -68,11 +74,11 @@ static void send_notice(const home_job_t *job, gp_out_t *out)
     msg->node = gp_out_slice(out, gp_work_name_slice(&job->node));
     msg->name = gp_out_slice(out, gp_work_name_slice(&job->name));
     msg->text = gp_out_slice(out, gp_work_text_slice(&job->text));
-    msg->reason = (uint8_t)job->end.reason;
-    msg->code = job->end.code;
-    msg->wall_us = job->end.wall_us;
-    msg->cpu_us = job->end.cpu_us;
-    msg->peak_bytes = job->end.peak_bytes;
+    msg->reason = (uint8_t)end.reason;
+    msg->code = end.code;
+    msg->wall_us = end.wall_us;
+    msg->cpu_us = end.cpu_us;
+    msg->peak_bytes = end.peak_bytes;
 }
 
 void gp_home_send_cancel(const home_job_t *job, gp_reason_t reason, gp_out_t *out)

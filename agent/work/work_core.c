@@ -573,12 +573,13 @@ bool gp_work_job_at(const void *core, uint32_t index, gp_work_job_t *ret_job)
     if (job->phase == HOME_FREE) {
         return false;
     }
+    const work_end_t end = gp_home_end(job);
     *ret_job = (gp_work_job_t){
         .job = job->job,
         .incarnation = job->incarnation,
-        .code = job->end.code,
+        .code = end.code,
         .state = gp_home_state(job),
-        .reason = job->end.reason,
+        .reason = end.reason,
         .executor = job->executor,
         .node = gp_work_name_slice(&job->node),
         .name = gp_work_name_slice(&job->name),
@@ -586,9 +587,9 @@ bool gp_work_job_at(const void *core, uint32_t index, gp_work_job_t *ret_job)
         .since = job->since,
         .heard = job->heard,
         .output = job->received,
-        .wall_us = job->end.wall_us,
-        .cpu_us = job->end.cpu_us,
-        .peak_bytes = job->end.peak_bytes,
+        .wall_us = end.wall_us,
+        .cpu_us = end.cpu_us,
+        .peak_bytes = end.peak_bytes,
     };
     return true;
 }

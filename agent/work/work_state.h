@@ -310,6 +310,9 @@ void gp_home_due(gp_work_t *work, home_job_t *job, gp_usec_t now, gp_out_t *out)
 gp_usec_t gp_home_wake(const home_job_t *job);
 bool gp_home_open(const home_job_t *job);
 gp_job_state_t gp_home_state(const home_job_t *job);
+/* How it ended; while it has not, nothing, although its program's end may be known: its output is
+ * still on the way. */
+work_end_t gp_home_end(const home_job_t *job);
 void gp_home_check(const gp_work_t *work, const home_job_t *job);
 
 /* ---- watch_core.c: a job that may be running: lease, output, end, its machine's fate --------- */

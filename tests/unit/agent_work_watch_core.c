@@ -141,6 +141,27 @@ static void the_end_waits_for_the_output(void **state)
     (void)desk_sent(desk, 1, GP_MSG_ENDED_ACK);
 }
 
+/* Its start and its end come at once, its output later: it runs, and nobody is told how it ended. */
+static void what_runs_has_no_end_yet(void **state)
+{
+    desk_t *desk = *state;
+    gp_work_job_t job;
+
+    (void)desk_ordered(desk);
+    desk_ended(desk, 1, GP_REASON_EXIT, 3, 6);
+    const gp_msg_job_t *told = &desk_noticed(desk, GP_MSG_JOB)->u.job;
+    assert_int_equal(told->state, GP_JOB_RUNNING);
+    assert_int_equal(told->reason, GP_REASON_NONE);
+    assert_int_equal(told->code, 0);
+    assert_true(gp_work_job_find(desk->core, DESK_FIRST, &job));
+    assert_int_equal(job.state, GP_JOB_RUNNING);
+    assert_int_equal(job.reason, GP_REASON_NONE);
+    desk_output(desk, 0, "abcdef");
+    assert_int_equal(desk_told_end(desk)->code, 3);
+    assert_true(gp_work_job_find(desk->core, DESK_FIRST, &job));
+    assert_int_equal(job.reason, GP_REASON_EXIT);
+}
+
 static void lost_output_is_no_success(void **state)
 {
     desk_t *desk = *state;
@@ -372,6 +393,7 @@ int main(void)
         DESK(bad_output_is_ignored),
         DESK(credit_comes_as_the_user_reads),
         DESK(the_end_waits_for_the_output),
+        DESK(what_runs_has_no_end_yet),
         DESK(lost_output_is_no_success),
         DESK(states_tell_how_it_ended),
         DESK(a_cancel_is_repeated_until_the_end),
