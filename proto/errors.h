@@ -170,7 +170,20 @@
     E(SIM_STOPPED, 132, 1, "a simulated machine is stopped",                                       \
       "start it: gridpeer sim start NAME")                                                         \
     E(AGENT_RUNS, 133, 5, "it runs already", "see gridpeer status, or stop it: gridpeer stop")     \
-    E(INTERRUPTED, 134, 1, "interrupted", "type the command again when it may take its time")
+    E(INTERRUPTED, 134, 1, "interrupted", "type the command again when it may take its time")      \
+    /* recordings */                                                                               \
+    E(REPLAY_FORMAT, 140, 3, "not a recording of gridpeer",                                        \
+      "name one: DIR/NAME/replay.last, or what gridpeer sim run --record FILE wrote")              \
+    E(REPLAY_VERSION, 141, 3, "a recording of another version",                                    \
+      "replay it with the gridpeer that wrote it")                                                 \
+    E(REPLAY_DAMAGED, 142, 3, "the recording is damaged",                                          \
+      "trust what was told before that place only, or copy the file again, whole")                 \
+    E(REPLAY_DIVERGED, 143, 1, "the cores did otherwise than when it was recorded",                \
+      "replay it with the gridpeer that wrote it; if this is that one, report it with the file")   \
+    E(REPLAY_EXPECTED, 144, 1, "the story is another one than was expected",                       \
+      "if the new one is right, keep it: gridpeer replay FILE > STORY")                            \
+    E(REPLAY_ASSERT, 145, 1, "an assertion failed while it was replayed",                          \
+      "report it with the file, which shows it again as often as you like")
 
 typedef enum gp_error {
     GP_OK = 0,

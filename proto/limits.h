@@ -97,6 +97,10 @@
 #define GP_JOINS_MAX 64           /* machines that ask one machine for admission at once */
 #define GP_GUEST_ASKS_BURST 256   /* asks of one invitation's guests at once */
 #define GP_GUEST_ASKS_RATE 128    /* and a second, over time */
+#define GP_RING_MEBIBYTES_MAX 256   /* of a recording */
+#define GP_RING_BYTES_MIN 1048576   /* of a recording: each of its parts holds any record */
+#define GP_RING_RECORD_MAX 147456   /* bytes of one record of it: a message with its evidence */
+#define GP_STORY_BYTES_MAX 67108864 /* bytes of a story that a replay is compared with */
 #define GP_REFUSALS_LOGGED_MAX 10 /* refused asks that the activity log tells of in a minute */
 
 #endif

@@ -190,6 +190,7 @@ gp_error_t gp_sim_run(const gp_sim_params_t *params, gp_sim_result_t *ret_result
     }
     gp_random_init(&run.random, params->seed ^ UINT64_C(0x75736572));
     gp_world_watch(run.world, params->watch, params->context);
+    gp_world_tap(run.world, params->tap_node, params->tap, params->tap_context);
     ret_result->groups = gp_world_groups(run.world);
     gp_usec_t calm = params->length_us / 10 < 60 * GP_SECOND ? params->length_us / 2
                                                              : params->length_us - 60 * GP_SECOND;

@@ -404,6 +404,13 @@ void gp_world_watch(gp_world_t *world, gp_world_watch_t *watch, void *context)
     world->watch_context = context;
 }
 
+void gp_world_tap(gp_world_t *world, uint32_t node, const gp_tap_t *tap, void *context)
+{
+    world->tap = tap;
+    world->tap_context = context;
+    world->tap_node = node;
+}
+
 bool gp_world_alive(const gp_world_t *world, uint32_t node)
 {
     return world->nodes[node].running && !world->nodes[node].paused;

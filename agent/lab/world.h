@@ -97,6 +97,9 @@ typedef void gp_world_watch_t(void *context, uint32_t node, gp_usec_t at, uint64
                               const gp_msg_t *notice);
 void gp_world_watch(gp_world_t *world, gp_world_watch_t *watch, void *context);
 
+/* Looks on at one machine, from its next start on (agent/shell/runner.h). NULL: no longer. */
+void gp_world_tap(gp_world_t *world, uint32_t node, const gp_tap_t *tap, void *context);
+
 /* ---- what can be done to a node -------------------------------------------------------------- */
 
 /* Starts the process. The first node of a group that ever starts founds it; a further one is

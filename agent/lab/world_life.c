@@ -119,6 +119,8 @@ static void make_runner(gp_sim_node_t *node)
         .effects = &gp_sim_effects,
         .context = node,
         .bench = world->bench,
+        .tap = node->index == world->tap_node ? world->tap : NULL,
+        .tap_context = world->tap_context,
     };
     gp_runner_free(node->runner);
     node->runner = NULL;

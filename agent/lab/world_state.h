@@ -142,6 +142,9 @@ struct gp_world {
     gp_world_stats_t stats;
     gp_world_watch_t *watch;
     void *watch_context;
+    const gp_tap_t *tap;
+    void *tap_context;
+    uint32_t tap_node;
     char violation[256];
     gp_msg_t msg; /* for looking into what is sent */
     uint8_t packed[GP_MESSAGE_MAX];

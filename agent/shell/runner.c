@@ -71,6 +71,9 @@ gp_error_t gp_runner_new(const gp_runner_config_t *config, gp_runner_t **ret_run
     }
     gp_gate_init(&runner->gate, &config->gate, runner->senders);
     config->ops->init(core, config->core_config, config->gate.self, config->seed);
+    if (config->tap != NULL) {
+        config->tap->begin(config->tap_context, config);
+    }
     *ret_runner = runner;
     return GP_OK;
 }
@@ -296,7 +299,14 @@ static void step(gp_runner_t *runner, gp_event_t *event)
                     .arena = bench->arena,
                     .size = sizeof bench->arena};
     event->now = runner->config.effects->now(runner->config.context);
+    const gp_tap_t *tap = runner->config.tap;
+    if (tap != NULL) {
+        tap->before(runner->config.tap_context, event);
+    }
     runner->config.ops->step(runner->core, event, &out);
+    if (tap != NULL) {
+        tap->after(runner->config.tap_context, &out);
+    }
     for (uint32_t i = 0; i < out.count; i++) {
         act(runner, &out.actions[i]);
     }

@@ -36,8 +36,16 @@ gp_bench_t *gp_bench_new(void); /* NULL: out of memory */
 void gp_bench_free(gp_bench_t *bench);
 
 typedef struct gp_runner gp_runner_t;
+typedef struct gp_runner_config gp_runner_config_t;
 
-typedef struct gp_runner_config {
+/* Who looks on, to record it: at what the cores begin with, what comes in and what they do. */
+typedef struct gp_tap {
+    void (*begin)(void *context, const gp_runner_config_t *config);
+    void (*before)(void *context, const gp_event_t *event); /* of the step: it may not return */
+    void (*after)(void *context, const gp_out_t *out);
+} gp_tap_t;
+
+struct gp_runner_config {
     const gp_core_ops_t *ops;
     const void *core_config;
     uint64_t seed;
@@ -45,7 +53,9 @@ typedef struct gp_runner_config {
     const gp_effects_t *effects;
     void *context;
     gp_bench_t *bench;
-} gp_runner_config_t;
+    const gp_tap_t *tap; /* NULL: nobody looks on */
+    void *tap_context;
+};
 
 /* GP_E_CONFIG: the core cannot use this config; GP_E_MEMORY. */
 GP_MUST_CHECK gp_error_t gp_runner_new(const gp_runner_config_t *config, gp_runner_t **ret_runner);

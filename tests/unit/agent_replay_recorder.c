@@ -1,0 +1,103 @@
+/* The recorder: it writes what comes, and never stands in the way. */
+#include "agent/replay/recorder.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "agent/replay/ring.h"
+#include "agent_replay_film.h"
+
+static void test_each_life_begins_the_file_anew(void **state)
+{
+    (void)state;
+    film_t film;
+    film_begin(&film, 1, 2, GP_RING_BYTES_MIN);
+    for (uint32_t i = 0; i < FILM_NODES; i++) {
+        gp_world_start(film.world, i);
+    }
+    film_pass(&film, 3 * GP_SECOND);
+    gp_world_crash(film.world, 2, false);
+    film.heard.count = 0;
+    gp_world_start(film.world, 2);
+    film_pass(&film, 3 * GP_SECOND);
+    film_cut(&film);
+    film_story_t story;
+    gp_played_t played;
+    gp_fail_t fail_text;
+    assert_error(film_show(&film, false, &story, &played, &fail_text), GP_OK, &fail_text);
+    assert_in_range(story.count, 3, FILM_LINES);
+    film_assert_same(&story, &film.heard);
+    film_story_free(&story);
+    film_end(&film);
+}
+
+static void test_without_a_place_it_says_so_and_is_quiet(void **state)
+{
+    (void)state;
+    film_t film;
+    film_begin(&film, 1, 1, GP_RING_BYTES_MIN);
+    test_dir_remove(film.dir);
+    film_play(&film);
+    film_cut(&film);
+    assert_int_equal(film.troubles, 1);
+    assert_int_equal(film.trouble, GP_E_STATE_IO);
+    assert_in_range(film.heard.count, 5, FILM_LINES); /* and the machine did what it does */
+    film_end(&film);
+}
+
+/* The only descriptor that is writable and of this file. */
+static int ring_fd(const film_t *film)
+{
+    char link[64], to[256];
+    for (int fd = 3; fd < 256; fd++) {
+        snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+        ssize_t n = readlink(link, to, sizeof to - 1);
+        if (n > 0) {
+            to[n] = '\0';
+            if (strcmp(to, test_path(film->dir, "r")) == 0) {
+                return fd;
+            }
+        }
+    }
+    fail_msg("the recording is not open");
+    return -1;
+}
+
+static void test_a_disk_that_fails_ends_the_recording_only(void **state)
+{
+    (void)state;
+    film_t film;
+    film_begin(&film, 1, 1, GP_RING_BYTES_MIN);
+    for (uint32_t i = 0; i < FILM_NODES; i++) {
+        gp_world_start(film.world, i);
+    }
+    film_pass(&film, 3 * GP_SECOND);
+    int readable = open(test_path(film.dir, "r"), O_RDONLY);
+    int fd = ring_fd(&film);
+    assert_int_equal(dup2(readable, fd), fd);
+    (void)close(readable);
+    uint32_t before = film.heard.count;
+    gp_world_crash(film.world, 0, false);
+    film_pass(&film, 5 * GP_SECOND);
+    film_cut(&film);
+    assert_int_equal(film.troubles, 1);
+    assert_in_range(film.heard.count, before + 1, FILM_LINES);
+    film_story_t story;
+    gp_played_t played;
+    gp_fail_t fail_text;
+    assert_error(film_show(&film, false, &story, &played, &fail_text), GP_OK, &fail_text);
+    assert_int_equal(story.count, before); /* up to there it is whole */
+    assert_false(played.ended);
+    film_story_free(&story);
+    film_end(&film);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_each_life_begins_the_file_anew),
+        cmocka_unit_test(test_without_a_place_it_says_so_and_is_quiet),
+        cmocka_unit_test(test_a_disk_that_fails_ends_the_recording_only),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
