@@ -97,8 +97,38 @@ typedef struct gp_cli_sim_run {
     bool ed25519;         /* real signatures instead of the cheap stand-in */
     uint64_t seed;
     const char *story;   /* file for what happened, as sentences, or NULL */
+    const char *record;  /* file for a recording of one machine, or NULL */
+    uint32_t record_node; /* of which: 0 is n1 */
     uint64_t timeout_ms; /* of this machine's time; 0: no limit */
 } gp_cli_sim_run_t;
+
+/* A line of a replayed story; texts are valid during the call. */
+typedef struct gp_cli_told {
+    uint64_t after_us; /* since the recording began */
+    uint64_t wall_ms;
+    const char *what;
+    const char *text;
+    bool event; /* what came in */
+    bool kept;  /* as it was written down */
+} gp_cli_told_t;
+
+typedef struct gp_cli_replay {
+    const char *file;
+    bool events; /* tell what came in, too */
+    void (*tell)(void *context, const gp_cli_told_t *told);
+    void *context;
+} gp_cli_replay_t;
+
+typedef struct gp_cli_played {
+    char node[GP_NAME_MAX + 1];
+    char version[64]; /* of the gridpeer that wrote it */
+    uint64_t began_ms;
+    uint64_t replayed; /* events */
+    uint64_t kept;     /* later events, only told as they were written down */
+    bool lost;         /* events between both were overwritten */
+    bool ended;        /* in good order */
+    bool torn;
+} gp_cli_played_t;
 
 /*
  * Each returns GP_OK, or an error with its detail in *fault (never logged as well). Documents are
@@ -136,6 +166,10 @@ typedef struct gp_cli_backend {
     /* The deterministic simulator; *ret_document has kind "sim-run". */
     gp_error_t (*sim_run)(const gp_cli_sim_run_t *request, json_t **ret_document,
                           gp_cli_fault_t *fault);
+
+    /* Runs a recording through the cores; *ret_played is right after an error as well. */
+    gp_error_t (*replay)(const gp_cli_replay_t *request, gp_cli_played_t *ret_played,
+                         gp_cli_fault_t *fault);
 
     /* Every setting with its value and its meaning; *ret_document has kind "config". */
     gp_error_t (*config)(const gp_cli_place_t *place, json_t **ret_document, gp_cli_fault_t *fault);

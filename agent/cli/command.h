@@ -200,6 +200,7 @@ extern const gp_cli_command_t gp_cli_ps;
 extern const gp_cli_command_t gp_cli_cancel;
 extern const gp_cli_command_t gp_cli_log;
 extern const gp_cli_command_t gp_cli_config;
+extern const gp_cli_command_t gp_cli_replay;
 extern const gp_cli_command_t gp_cli_sim_up;
 extern const gp_cli_command_t gp_cli_sim_down;
 extern const gp_cli_command_t gp_cli_sim_status;

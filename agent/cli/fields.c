@@ -32,6 +32,7 @@ static const struct {
            "cpu_us,peak_bytes"},
     {"cancel", "job,state,reason,code,node,text"},
     {"log", "seq,hash,at,actor,what,object,detail"},
+    {"replay", "at,after_us,what,text,event,replayed"},
     {"config", "section,key,value,default,source,range,help"},
     {"sim up", node_fields},
     {"sim down", node_fields},

@@ -259,11 +259,17 @@ static int sim_simulate_run(gp_cli_t *cli)
         .duration_ms = gp_cli_number(&cli->args, "hours", 3600000),
         .seed = gp_cli_number(&cli->args, "seed", 1),
         .story = gp_cli_text(&cli->args, "story", NULL),
+        .record = gp_cli_text(&cli->args, "record", NULL),
+        .record_node = (uint32_t)gp_cli_number(&cli->args, "record-node", 1) - 1,
         .timeout_ms = cli->timeout_ms,
     };
     if (request.duration_ms < HOURS_MIN_MS || request.duration_ms > HOURS_MAX_MS) {
         return gp_cli_usage(cli, "--hours must be 0.017 (a minute) to 1000, not '%s'",
                             gp_cli_text(&cli->args, "hours", ""));
+    }
+    if (request.record_node >= request.nodes) {
+        return gp_cli_usage(cli, "--record-node %u: there are %u machines", request.record_node + 1,
+                            request.nodes);
     }
     gp_error_t error = cli->backend->sim_run(&request, &document, &fault);
     if (error != GP_OK) {
@@ -298,6 +304,10 @@ static const gp_cli_option_t run_options[] = {
     {"calm", GP_CLI_FLAG, NULL, "nothing goes wrong", 0, 0},
     {"ed25519", GP_CLI_FLAG, NULL, "real signatures instead of a cheap stand-in", 0, 0},
     {"story", GP_CLI_TEXT, "FILE", "write there what happened, as sentences", 0, 0},
+    {"record", GP_CLI_TEXT, "FILE", "record the last life of a machine there: gridpeer replay FILE",
+     0, 0},
+    {"record-node", GP_CLI_NUMBER, "N", "which machine: the number of its name; default 1", 1,
+     GP_SIM_NODES_MAX},
 };
 
 const gp_cli_command_t gp_cli_sim_up = {

@@ -26,7 +26,7 @@ typedef struct gp_sim_params {
     void *context;
     gp_world_watch_t *watch;  /* sees each notice; may be NULL */
     gp_world_line_t *explain; /* of groups that do not agree in the end; may be NULL */
-    const gp_tap_t *tap;     /* looks on at one machine, each of its lives; may be NULL */
+    const gp_tap_t *tap;      /* looks on at one machine, each of its lives; may be NULL */
     void *tap_context;
     uint32_t tap_node;
 } gp_sim_params_t;

@@ -407,6 +407,8 @@ static gp_error_t open_peer(agent_t *agent, gp_fail_t *fail)
         .effects = &agent_effects,
         .context = agent,
         .bench = agent->bench,
+        .tap = agent->recorder != NULL ? &gp_recorder_tap : NULL,
+        .tap_context = agent->recorder,
     };
     gp_error_t error = agent->bench == NULL ? GP_E_MEMORY : gp_runner_new(&config, &agent->runner);
     return error == GP_OK ? GP_OK : gp_fail(fail, error, "the cores cannot start");
@@ -465,6 +467,7 @@ static void start_beacon(agent_t *agent)
 
 static void start_peer(agent_t *agent)
 {
+    agent_recorder_tell(agent);
     start_beacon(agent);
     admit_known(agent);
     agent_guests_admit(agent);
@@ -525,6 +528,9 @@ static gp_error_t open_all(agent_t *agent, const gp_agent_options_t *options, gp
         error = open_net(agent, fail);
     }
     if (error == GP_OK) {
+        error = agent_recorder_open(agent, fail);
+    }
+    if (error == GP_OK) {
         error = open_peer(agent, fail);
     }
     if (error == GP_OK) {
@@ -553,11 +559,13 @@ static void close_all(agent_t *agent)
     gp_launcher_free(agent->launcher);
     if (agent->storing) {
         gp_store_stop(agent->store); /* its last news may still go out */
+        agent->storing = false;
     }
     gp_net_close(agent->net, AGENT_FLUSH_MS);
     gp_store_close(agent->store);
     gp_host_free(agent->host);
     gp_runner_free(agent->runner);
+    gp_recorder_free(agent->recorder);
     gp_bench_free(agent->bench);
     while (agent->deferred != NULL) {
         deferred_t *deferred = agent->deferred;

@@ -11,6 +11,7 @@
 #include "agent/node/admit.h"
 #include "agent/node/guests_core.h"
 #include "agent/peer/peer.h"
+#include "agent/replay/recorder.h"
 #include "agent/shell/runner.h"
 #include "agent/store/config.h"
 #include "agent/store/identity.h"
@@ -56,6 +57,9 @@ typedef struct agent {
     gp_http_server_t *http;
     gp_bench_t *bench;
     gp_runner_t *runner;
+    gp_recorder_t *recorder;          /* NULL: nothing is recorded */
+    bool crashed;                     /* the run before left its recording */
+    char unrecorded[GP_LOG_TEXT_MAX]; /* why this run is not recorded, or no further; empty */
     gp_launcher_t *launcher;
     gp_host_t *host;
     gp_beacon_run_t beacon;
@@ -145,6 +149,10 @@ extern const gp_http_route_t agent_routes[];
 extern const size_t agent_route_count;
 void agent_answer(agent_t *agent, uint64_t token, const gp_msg_answer_t *answer);
 void agent_why(agent_t *agent, const gp_group_member_t *member, char text[AGENT_WHY_MAX]);
+
+/* agent_recorder.c: what the run before left is kept; then this one is recorded, if it is to be */
+gp_error_t agent_recorder_open(agent_t *agent, gp_fail_t *fail);
+void agent_recorder_tell(agent_t *agent); /* of the run before, once the log can be written */
 
 /* agent_jobs.c */
 bool agent_check_query(gp_http_call_t *call, const char *name, const char *query, const char *rank);

@@ -18,9 +18,13 @@
 #include "agent/node/found.h"
 #include "agent/node/join.h"
 #include "agent/node/leave.h"
+#include "agent/replay/player.h"
+#include "agent/replay/recorder.h"
 #include "agent/shell/story.h"
 #include "agent/store/config.h"
 #include "overlay/net/address.h"
+
+#define SIM_RECORD_BYTES (UINT64_C(64) << 20)
 
 static gp_wall_ms_t wall_ms(void)
 {
@@ -356,6 +360,72 @@ static gp_error_t sim_run_stopped(const gp_cli_sim_run_t *request, const gp_sim_
     return GP_E_TIMED_OUT;
 }
 
+/* A recording of one machine: its file is made when the machine first starts. */
+typedef struct recording {
+    char path[GP_CLI_PATH_MAX]; /* of the folder */
+    gp_folder_t folder;
+    gp_recorder_t *recorder;
+    gp_error_t error; /* of the disk */
+    gp_cli_fault_t *fault;
+} recording_t;
+
+static void recording_trouble(void *context, gp_error_t error, const char *text)
+{
+    recording_t *recording = context;
+    recording->error = error;
+    snprintf(recording->fault->detail, sizeof recording->fault->detail, "--record: %s", text);
+}
+
+static gp_error_t recording_begin(recording_t *recording, const char *path, gp_sim_params_t *params)
+{
+    gp_fail_t fail = {0};
+    const char *slash = strrchr(path, '/');
+    const char *name = slash == NULL ? path : slash + 1;
+    snprintf(recording->path, sizeof recording->path, "%.*s",
+             slash == NULL ? 1 : (int)(slash - path + 1), slash == NULL ? "." : path);
+    recording->folder = (gp_folder_t){
+        .fd = open(recording->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), .path = recording->path};
+    if (recording->folder.fd < 0) {
+        return told(gp_fail_errno(&fail, errno, "--record %s", path), &fail, recording->fault);
+    }
+    gp_recorder_config_t config = {.folder = recording->folder,
+                                   .name = name,
+                                   .size = SIM_RECORD_BYTES,
+                                   .version = GP_VERSION,
+                                   .trouble = recording_trouble,
+                                   .context = recording};
+    recording->recorder = gp_recorder_new(&config);
+    params->tap = &gp_recorder_tap;
+    params->tap_context = recording->recorder;
+    return recording->recorder != NULL ? GP_OK : GP_E_MEMORY;
+}
+
+static void recording_end(recording_t *recording)
+{
+    gp_recorder_free(recording->recorder);
+    if (recording->folder.fd >= 0) {
+        close(recording->folder.fd);
+    }
+}
+
+/* The run itself, recorded or not. */
+static gp_error_t sim_run_recorded(const gp_cli_sim_run_t *request, gp_sim_params_t *params,
+                                   gp_sim_result_t *result, gp_cli_fault_t *fault)
+{
+    recording_t recording = {.folder = {.fd = -1}, .fault = fault};
+    gp_error_t error = GP_OK;
+    if (request->record != NULL) {
+        params->tap_node = request->record_node;
+        error = recording_begin(&recording, request->record, params);
+    }
+    if (error == GP_OK) {
+        error = gp_sim_run(params, result);
+        error = error != GP_OK ? sim_run_failed(error, fault) : recording.error;
+    }
+    recording_end(&recording);
+    return error;
+}
+
 static gp_error_t backend_sim_run(const gp_cli_sim_run_t *request, json_t **ret_document,
                                   gp_cli_fault_t *fault)
 {
@@ -383,7 +453,7 @@ static gp_error_t backend_sim_run(const gp_cli_sim_run_t *request, json_t **ret_
                               .explain = tell_why};
     gp_sim_result_t result;
     gp_wall_ms_t began = wall_ms();
-    gp_error_t error = gp_sim_run(&params, &result);
+    gp_error_t error = sim_run_recorded(request, &params, &result, fault);
     if (telling.progress) {
         fputs("\r\033[K", stderr);
     }
@@ -392,13 +462,47 @@ static gp_error_t backend_sim_run(const gp_cli_sim_run_t *request, json_t **ret_
     }
     if (error != GP_OK || (result.stopped && result.safe)) {
         json_decref(telling.explanation);
-        return error != GP_OK ? sim_run_failed(error, fault)
-                              : sim_run_stopped(request, &result, fault);
+        return error != GP_OK ? error : sim_run_stopped(request, &result, fault);
     }
     *ret_document = gp_document_new("sim-run", wall_ms(), false);
     gp_document_add(*ret_document,
                     result_json(&params, &result, telling.explanation, wall_ms() - began));
     return GP_OK;
+}
+
+/* ---- recordings ------------------------------------------------------------------------------ */
+
+static void tell_replayed(void *context, const gp_told_t *line)
+{
+    const gp_cli_replay_t *request = context;
+    request->tell(request->context, &(gp_cli_told_t){.after_us = line->after,
+                                                     .wall_ms = line->wall_ms,
+                                                     .what = line->what,
+                                                     .text = line->text,
+                                                     .event = line->event,
+                                                     .kept = line->kept});
+}
+
+static gp_error_t backend_replay(const gp_cli_replay_t *request, gp_cli_played_t *ret_played,
+                                 gp_cli_fault_t *fault)
+{
+    gp_fail_t fail = {0};
+    gp_played_t played;
+    gp_cli_replay_t telling = *request;
+    gp_play_t play = {.path = request->file,
+                      .events = request->events,
+                      .tell = tell_replayed,
+                      .context = &telling};
+    gp_error_t error = gp_replay_play(&play, &played, &fail);
+    *ret_played = (gp_cli_played_t){.began_ms = played.began_ms,
+                                    .replayed = played.replayed,
+                                    .kept = played.kept,
+                                    .lost = played.lost,
+                                    .ended = played.ended,
+                                    .torn = played.torn};
+    snprintf(ret_played->node, sizeof ret_played->node, "%s", played.node);
+    snprintf(ret_played->version, sizeof ret_played->version, "%s", played.version);
+    return told(error, &fail, fault);
 }
 
 /* ---- configuration --------------------------------------------------------------------------- */
@@ -453,5 +557,6 @@ const gp_cli_backend_t gp_backend = {
     .agent_main = backend_agent_main,
     .sim = backend_sim,
     .sim_run = backend_sim_run,
+    .replay = backend_replay,
     .config = backend_config,
 };

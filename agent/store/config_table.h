@@ -37,6 +37,10 @@
     C(DURATION, election, lease, "1500ms", 200, 60000,                                             \
       "how long a super-peer may lead without a new word of the voters (advanced)")                \
     C(NUMBER, activity, entries, "20000", 1000, GP_LOG_ENTRIES_MAX,                                \
-      "how many entries of the activity log are kept at least")
+      "how many entries of the activity log are kept at least")                                    \
+    C(FLAG, replay, enabled, "no", 0, 0,                                                           \
+      "record what the agent decides upon, for gridpeer replay: no secrets, but who said what")    \
+    C(NUMBER, replay, mebibytes, "16", 1, GP_RING_MEBIBYTES_MAX,                                   \
+      "how large that recording is: one half from the start on, the other the latest events")
 
 #endif

@@ -23,6 +23,8 @@
 #define GP_FILE_DB       "state.db"
 #define GP_FILE_DB_WAL   "state.db-wal"
 #define GP_FILE_MARK     "state.mark"
+#define GP_FILE_REPLAY   "replay"      /* the recording of this run, if it is to be recorded */
+#define GP_FILE_CRASHED  "replay.last" /* that of the last run that did not end in good order */
 #define GP_FILE_SIM      "sim" /* made by `gridpeer sim up`: sim commands may end and remove it */
 
 /* One machine's directory, locked by this process. */

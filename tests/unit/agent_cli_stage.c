@@ -297,6 +297,31 @@ static gp_error_t fake_sim_run(const gp_cli_sim_run_t *request, json_t **ret_doc
     return error;
 }
 
+static gp_error_t fake_replay(const gp_cli_replay_t *request, gp_cli_played_t *ret_played,
+                              gp_cli_fault_t *fault)
+{
+    static const gp_cli_told_t lines[] = {
+        {.after_us = 2, .wall_ms = 1767225600000, .what = "wake", .text = "wake", .event = true},
+        {.after_us = 1500000, .wall_ms = 1767225601500, .what = "leader", .text = "n1 leads"},
+        {.after_us = 61000000,
+         .wall_ms = 1767225661000,
+         .what = "gone",
+         .text = "a\nb",
+         .kept = true},
+    };
+    (void)snprintf(playing->backend, sizeof playing->backend, "replay %s", request->file);
+    for (size_t i = request->events ? 0 : 1; i < sizeof lines / sizeof lines[0]; i++) {
+        request->tell(request->context, &lines[i]);
+    }
+    *ret_played = (gp_cli_played_t){.node = "n1",
+                                    .version = "0.0.1",
+                                    .began_ms = 1767225600000,
+                                    .replayed = 7,
+                                    .kept = 3,
+                                    .lost = true};
+    return backend_end(fault);
+}
+
 static gp_error_t fake_config(const gp_cli_place_t *place, json_t **ret_document,
                               gp_cli_fault_t *fault)
 {
@@ -318,6 +343,7 @@ static const gp_cli_backend_t backend = {
     .agent_main = fake_agent_main,
     .sim = fake_sim,
     .sim_run = fake_sim_run,
+    .replay = fake_replay,
     .config = fake_config,
 };
 
