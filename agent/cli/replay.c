@@ -58,8 +58,7 @@ static int expected_read(replay_t *replay, const char *path)
     FILE *file = fopen(path, "re");
     size_t n = 0;
     if (file == NULL || fseek(file, 0, SEEK_END) != 0) {
-        int code = gp_cli_fail(cli, GP_E_STATE_IO, "name the file of a story: --expect STORY",
-                               "--expect %s: %s", path, strerror(errno));
+        int code = gp_cli_usage(cli, "--expect %s: %s", path, strerror(errno));
         if (file != NULL) {
             (void)fclose(file);
         }
@@ -77,8 +76,8 @@ static int expected_read(replay_t *replay, const char *path)
     }
     (void)fclose(file);
     if (replay->expected == NULL || strlen(replay->expected) != n) {
-        return gp_cli_fail(cli, GP_E_STATE_IO, "name the file of a story: --expect STORY",
-                           "--expect %s is no text of at most %d bytes", path, GP_STORY_BYTES_MAX);
+        return gp_cli_usage(cli, "--expect %s is no text of at most %d bytes", path,
+                            GP_STORY_BYTES_MAX);
     }
     return GP_EXIT_DONE;
 }

@@ -241,7 +241,8 @@ static void violation_note(gp_cli_t *cli, const gp_cli_sim_run_t *request)
 {
     gp_cli_note(cli,
                 "an invariant was violated; the same again: gridpeer sim run --nodes %u "
-                "--group-size %u --hours %s --seed %llu%s%s --story FILE",
+                "--group-size %u --hours %s --seed %llu%s%s --story FILE; with --record FILE "
+                "--record-node N for one machine of it: gridpeer replay FILE",
                 request->nodes, request->group_size, gp_cli_text(&cli->args, "hours", "1"),
                 (unsigned long long)request->seed, request->calm ? " --calm" : "",
                 request->ed25519 ? " --ed25519" : "");

@@ -34,8 +34,8 @@ static void keep_entry(agent_t *agent, const char *what, const char *detail)
 static void on_trouble(void *context, gp_error_t error, const char *text)
 {
     agent_t *agent = context;
-    snprintf(agent->unrecorded, sizeof agent->unrecorded,
-             "this run is recorded no further: %s; %s", text, gp_error_action(error));
+    snprintf(agent->unrecorded, sizeof agent->unrecorded, "this run is recorded no further: %s; %s",
+             text, gp_error_action(error));
     if (agent->storing) {
         keep_entry(agent, "record", agent->unrecorded);
     }

@@ -239,19 +239,29 @@ static ssize_t read_whole(int fd, uint8_t **ret_bytes)
     return got < 0 ? -1 : (ssize_t)used;
 }
 
+/* A name that stands for no file is the user's mistake, not the disk's. */
+static gp_error_t open_failed(const char *path, int number, gp_fail_t *fail)
+{
+    bool no_file = number == ENOENT || number == ENOTDIR || number == EISDIR || number == ESPIPE ||
+                   number == ENXIO || number == ENAMETOOLONG;
+    return no_file ? gp_fail(fail, GP_E_REPLAY_FORMAT, "%s: %s", path,
+                             number == ESPIPE ? "no regular file" : strerror(number))
+                   : gp_fail_errno(fail, number, "cannot read %s", path);
+}
+
 gp_error_t gp_ring_open(const char *path, gp_ring_file_t *ret_file, gp_fail_t *fail)
 {
     gp_ring_file_t file = {0};
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
-        return gp_fail_errno(fail, errno, "cannot open %s", path);
+        return open_failed(path, errno, fail);
     }
     ssize_t n = read_whole(fd, &file.bytes);
     int number = errno;
     (void)close(fd);
     if (n < 0) {
         gp_ring_free(&file);
-        return gp_fail_errno(fail, number, "cannot read %s", path);
+        return open_failed(path, number, fail);
     }
     file.size = n >= FILE_HEAD ? gp_bytes_get64(file.bytes + SIZE_AT) : 0;
     gp_error_t error = check_head(&file, (uint64_t)n, path, fail);

@@ -77,8 +77,8 @@ typedef struct gp_ring_record {
 } gp_ring_record_t;
 
 /*
- * Reads a file. GP_E_REPLAY_FORMAT, _VERSION, _DAMAGED (cut off, a head that cannot be), or as
- * gp_fail_errno says.
+ * Reads a file. GP_E_REPLAY_FORMAT (no such file, or no recording), _VERSION, _DAMAGED (cut off, a
+ * head that cannot be), or as gp_fail_errno says.
  */
 GP_MUST_CHECK gp_error_t gp_ring_open(const char *path, gp_ring_file_t *ret_file, gp_fail_t *fail);
 

@@ -199,7 +199,7 @@ static void test_bad_files_are_refused(void **state)
     (void)state;
     read_back_t got;
     const char *path = test_path(dir, "r");
-    assert_int_equal(read_all(&got), GP_E_STATE_IO); /* there is none */
+    assert_int_equal(read_all(&got), GP_E_REPLAY_FORMAT); /* there is none */
     test_write(path, "", 0);
     assert_int_equal(read_all(&got), GP_E_REPLAY_FORMAT);
     test_write(path, "gridpeer replay\n", 16);
@@ -226,8 +226,9 @@ static void test_bad_files_are_refused(void **state)
     assert_true(got.torn && got.count == 0);
     test_cut(path, SIZE - 1);
     assert_int_equal(read_all(&got), GP_E_REPLAY_DAMAGED);
-    assert_int_equal(gp_ring_open(dir, &(gp_ring_file_t){0}, &fail_text), GP_E_STATE_IO);
-    assert_int_equal(gp_ring_open("/dev/zero", &(gp_ring_file_t){0}, &fail_text), GP_E_STATE_IO);
+    assert_int_equal(gp_ring_open(dir, &(gp_ring_file_t){0}, &fail_text), GP_E_REPLAY_FORMAT);
+    assert_int_equal(gp_ring_open("/dev/zero", &(gp_ring_file_t){0}, &fail_text),
+                     GP_E_REPLAY_FORMAT);
 }
 
 static void test_a_full_disk_makes_no_file(void **state)
