@@ -22,6 +22,7 @@ typedef struct player {
     gp_start_t start;
     void *core; /* NULL: the recording has not begun */
     bool tail;
+    gp_peers_t peers;
     uint64_t number;     /* of the last event that was stepped */
     char described[200]; /* that event, in words */
     gp_event_t event;
@@ -191,6 +192,24 @@ static gp_error_t check_hash(player_t *player, gp_get_t *get, const gp_ring_reco
     return GP_OK;
 }
 
+/* Whom it came from: the whole id, which is remembered, or its place among those. */
+static bool read_peer(player_t *player, gp_get_t *get, bool whole)
+{
+    if (whole) {
+        player->event.peer = gp_get_id(get);
+        if (!player->tail && player->peers.count < GP_MEMBERS_MAX) {
+            gp_peers_add(&player->peers, &player->event.peer);
+        }
+        return !gp_id_is_none(&player->event.peer);
+    }
+    uint64_t place = gp_get_number(get);
+    if (place >= player->peers.count) {
+        return false;
+    }
+    player->event.peer = player->peers.ids[place];
+    return true;
+}
+
 static bool read_event(player_t *player, gp_get_t *get)
 {
     gp_event_t *event = &player->event;
@@ -202,10 +221,10 @@ static bool read_event(player_t *player, gp_get_t *get)
     }
     *event = (gp_event_t){.type = (gp_event_type_t)type,
                           .room = (gp_room_t)room,
-                          .now = gp_get_number(get),
+                          .now = player->start.now + gp_get_number(get),
                           .ok = (has & GP_RECORDED_OK) != 0};
-    if ((has & GP_RECORDED_PEER) != 0) {
-        event->peer = gp_get_id(get);
+    if ((has & GP_RECORDED_PEER) != 0 && !read_peer(player, get, (has & GP_RECORDED_NEW) != 0)) {
+        return false;
     }
     if ((has & GP_RECORDED_TOKEN) != 0) {
         event->token = gp_get_number(get);
@@ -270,7 +289,7 @@ static gp_error_t play_event(player_t *player, gp_get_t *get, const gp_ring_reco
 
 static gp_error_t play_notice(player_t *player, gp_get_t *get, const gp_ring_record_t *record)
 {
-    gp_usec_t now = gp_get_number(get);
+    gp_usec_t now = player->start.now + gp_get_number(get);
     if (!player->tail || gp_mask_get(get, &player->msg) != GP_OK) {
         return damaged(player, record);
     }

@@ -10,8 +10,10 @@
 struct gp_recorder {
     gp_recorder_config_t config;
     gp_ring_t ring;
-    bool open;     /* the ring takes records; else it was never made, or has failed */
+    bool open; /* the ring takes records; else it was never made, or has failed */
+    gp_usec_t began;
     gp_usec_t now; /* of the event that is being taken */
+    gp_peers_t peers;
     gp_digest_t digest;
 };
 
@@ -33,6 +35,23 @@ void gp_digest_actions(gp_digest_t *digest, const gp_out_t *out)
         }
         digest->hash = gp_hash(put.to, put.used, digest->hash);
     }
+}
+
+/* ---- machines -------------------------------------------------------------------------------- */
+
+uint32_t gp_peers_place(const gp_peers_t *peers, const gp_id_t *id)
+{
+    uint32_t place = 0;
+    while (place < peers->count && !gp_id_equal(&peers->ids[place], id)) {
+        place++;
+    }
+    return place;
+}
+
+void gp_peers_add(gp_peers_t *peers, const gp_id_t *id)
+{
+    assert(peers->count < GP_MEMBERS_MAX);
+    peers->ids[peers->count++] = *id;
 }
 
 /* ---- records --------------------------------------------------------------------------------- */
@@ -65,6 +84,7 @@ static void begin(void *context, const gp_runner_config_t *config)
     gp_fail_t fail = {0};
     gp_ring_close(&recorder->ring); /* an earlier life in the same file */
     recorder->digest.hash = 0;
+    recorder->peers.count = 0;
     gp_error_t error = gp_ring_create(recorder->config.folder, recorder->config.name,
                                       recorder->config.size, &recorder->ring, &fail);
     recorder->open = error == GP_OK;
@@ -79,10 +99,38 @@ static void begin(void *context, const gp_runner_config_t *config)
                         .self = config->gate.self,
                         .seed = config->seed,
                         .config = *(const gp_peer_config_t *)config->core_config};
+    recorder->began = start.now;
     gp_put_t put = record(recorder, GP_RECORDED_START);
     gp_start_put(&start, &put);
     assert(!put.over);
     append(recorder, &put);
+}
+
+/* All of the event but its message. Returns whether the whole id of its peer is in it. */
+static bool put_event(gp_recorder_t *recorder, const gp_event_t *event, gp_put_t *put)
+{
+    uint8_t hash[8];
+    bool peer = !gp_id_is_none(&event->peer);
+    uint32_t place = gp_peers_place(&recorder->peers, &event->peer);
+    bool whole = peer && place == recorder->peers.count;
+    gp_bytes_put64(hash, recorder->digest.hash);
+    gp_put_raw(put, hash, sizeof hash);
+    gp_put_number(put, event->type);
+    gp_put_number(put, event->room);
+    gp_put_number(put, (event->ok ? GP_RECORDED_OK : 0) | (peer ? GP_RECORDED_PEER : 0) |
+                           (event->token != 0 ? GP_RECORDED_TOKEN : 0) |
+                           (event->msg != NULL ? GP_RECORDED_MSG : 0) |
+                           (whole ? GP_RECORDED_NEW : 0));
+    gp_put_number(put, event->now - recorder->began);
+    if (whole) {
+        gp_put_raw(put, event->peer.b, sizeof event->peer.b);
+    } else if (peer) {
+        gp_put_number(put, place);
+    }
+    if (event->token != 0) {
+        gp_put_number(put, event->token);
+    }
+    return whole;
 }
 
 static void before(void *context, const gp_event_t *event)
@@ -93,27 +141,15 @@ static void before(void *context, const gp_event_t *event)
         return;
     }
     gp_put_t put = record(recorder, GP_RECORDED_EVENT);
-    uint8_t hash[8];
-    gp_bytes_put64(hash, recorder->digest.hash);
-    gp_put_raw(&put, hash, sizeof hash);
-    bool peer = !gp_id_is_none(&event->peer);
-    gp_put_number(&put, event->type);
-    gp_put_number(&put, event->room);
-    gp_put_number(&put, (event->ok ? GP_RECORDED_OK : 0) | (peer ? GP_RECORDED_PEER : 0) |
-                            (event->token != 0 ? GP_RECORDED_TOKEN : 0) |
-                            (event->msg != NULL ? GP_RECORDED_MSG : 0));
-    gp_put_number(&put, event->now);
-    if (peer) {
-        gp_put_raw(&put, event->peer.b, sizeof event->peer.b);
-    }
-    if (event->token != 0) {
-        gp_put_number(&put, event->token);
-    }
+    bool whole = put_event(recorder, event, &put);
     if (event->msg != NULL && !gp_mask_put(event->msg, &recorder->digest.scratch, &put)) {
         give_up(recorder, GP_E_MESSAGE_SIZE, "an event that no record can hold");
         return;
     }
     append(recorder, &put);
+    if (whole && recorder->ring.part == GP_RING_HEAD && recorder->peers.count < GP_MEMBERS_MAX) {
+        gp_peers_add(&recorder->peers, &event->peer);
+    }
 }
 
 static const char *nobody(void *context, const gp_id_t *id)
@@ -129,7 +165,7 @@ static void keep_notices(gp_recorder_t *recorder, const gp_out_t *out)
     for (uint32_t i = 0; recorder->open && i < out->count; i++) {
         const gp_action_t *action = &out->actions[i];
         gp_put_t put = record(recorder, GP_RECORDED_NOTICE);
-        gp_put_number(&put, recorder->now);
+        gp_put_number(&put, recorder->now - recorder->began);
         if (action->type == GP_ACTION_NOTICE &&
             gp_story_tell(action->msg, nobody, NULL, text, sizeof text) &&
             gp_mask_put(action->msg, &recorder->digest.scratch, &put)) {

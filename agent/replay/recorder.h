@@ -16,16 +16,32 @@
 
 typedef enum gp_recorded {
     GP_RECORDED_START = 1, /* gp_start_t; the first record, and no other */
-    GP_RECORDED_EVENT,     /* hash of all actions before, then the event */
+    GP_RECORDED_EVENT,     /* hash of all actions before, then the event and its peer */
     GP_RECORDED_NOTICE,    /* in the tails: a notice that tells something, and when */
     GP_RECORDED_END        /* the hash of all actions: the last record of a run in good order */
 } gp_recorded_t;
+
+/*
+ * Machines that events came from, in the order of their first: the place in this list takes the
+ * place of the id, until the list is full or the head is.
+ */
+typedef struct gp_peers {
+    uint32_t count;
+    gp_id_t ids[GP_MEMBERS_MAX];
+} gp_peers_t;
+
+/* The place of a machine; count: it is not in the list. */
+uint32_t gp_peers_place(const gp_peers_t *peers, const gp_id_t *id);
+
+/* Adds a machine to a list that has room and does not have it. */
+void gp_peers_add(gp_peers_t *peers, const gp_id_t *id);
 
 /* What an event carries besides its type, its room and its time. */
 #define GP_RECORDED_OK    1u
 #define GP_RECORDED_PEER  2u
 #define GP_RECORDED_TOKEN 4u
 #define GP_RECORDED_MSG   8u
+#define GP_RECORDED_NEW   16u /* the whole id of its peer, rather than the place in the list */
 
 typedef struct gp_recorder gp_recorder_t;
 

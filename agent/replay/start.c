@@ -6,7 +6,8 @@
 #define NUMBERS(N)                                                                                 \
     N(group.group)                                                                                 \
     N(group.tier)                                                                                  \
-    N(group.flags) N(group.boot) N(group.members_max) N(group.cert_max) N(group.beat_period) N(    \
+    N(group.flags)                                                                                 \
+    N(group.boot) N(group.members_max) N(group.cert_max) N(group.beat_period) N(                   \
         group.beat_timeout) N(group.confirm_window) N(group.ring_period) N(group.late_after)       \
         N(group.redial_after) N(group.view_batch) N(group.view_gap) N(group.view_quiet) N(         \
             group.pull_period) N(group.seek_min) N(group.seek_max) N(group.many_hold)              \

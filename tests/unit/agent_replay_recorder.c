@@ -45,6 +45,21 @@ static void test_without_a_place_it_says_so_and_is_quiet(void **state)
     film_end(&film);
 }
 
+static void test_machines_keep_their_places(void **state)
+{
+    (void)state;
+    gp_peers_t peers = {.count = 0};
+    for (uint8_t i = 0; i < GP_MEMBERS_MAX; i++) {
+        gp_id_t id = {{i, 1}};
+        assert_int_equal(gp_peers_place(&peers, &id), peers.count);
+        gp_peers_add(&peers, &id);
+    }
+    gp_id_t third = {{2, 1}};
+    gp_id_t stranger = {{2, 2}};
+    assert_int_equal(gp_peers_place(&peers, &third), 2);
+    assert_int_equal(gp_peers_place(&peers, &stranger), GP_MEMBERS_MAX);
+}
+
 /* The only descriptor that is writable and of this file. */
 static int ring_fd(const film_t *film)
 {
@@ -96,6 +111,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_life_begins_the_file_anew),
+        cmocka_unit_test(test_machines_keep_their_places),
         cmocka_unit_test(test_without_a_place_it_says_so_and_is_quiet),
         cmocka_unit_test(test_a_disk_that_fails_ends_the_recording_only),
     };
