@@ -14,6 +14,7 @@ static const char *const fault_names[GP_FAULT_COUNT] = {
     [GP_FAULT_DELAY] = "delay",
     [GP_FAULT_REPLAY] = "replay",
     [GP_FAULT_CORRUPT] = "corrupt",
+    [GP_FAULT_VERSION] = "version",
     [GP_FAULT_CRASH] = "crash",
     [GP_FAULT_WIPE] = "wipe",
     [GP_FAULT_MASS] = "mass",

@@ -24,6 +24,7 @@ typedef enum gp_fault {
     GP_FAULT_DELAY,     /* a message takes much longer */
     GP_FAULT_REPLAY,    /* a signed message is said again, much later, by its sender or another */
     GP_FAULT_CORRUPT,   /* one bit of a signed message is another */
+    GP_FAULT_VERSION,   /* a machine of a newer version says what older ones do not know */
     GP_FAULT_MESSAGES,  /* so many kinds of the above */
 
     GP_FAULT_CRASH = GP_FAULT_MESSAGES, /* the process dies, its disk stays */

@@ -31,6 +31,11 @@ static gp_usec_t transit(gp_world_t *world)
     return gp_sim_within(world, world->config.latency_us, world->config.jitter_us);
 }
 
+/* Where they stand in the head of a signed message: see proto/envelope.h. */
+#define VERSION_AT 2
+#define KIND_AT    4
+#define BODY_AT    6
+
 /* ---- network --------------------------------------------------------------------------------- */
 
 /* When a frame that is sent now arrives, and whether it keeps its place; 0: never. */
@@ -98,6 +103,47 @@ static void forge(gp_sim_node_t *from, const gp_sim_node_t *to, gp_slice_t frame
     }
 }
 
+/* As a later version may say it: another envelope, an unknown kind, a field more. */
+static bool is_newer(const gp_sim_node_t *from, const gp_sim_node_t *to)
+{
+    return from->index % 2 == 1 && to->index % 2 == 0;
+}
+
+/* True: said in place of the frame, with the number that it has. */
+static bool say_newer(gp_sim_node_t *from, const gp_sim_node_t *to, gp_slice_t frame)
+{
+    gp_world_t *world = from->world;
+    const gp_signer_t *signer = world->config.ed25519 ? &gp_signer_ed25519 : &gp_signer_standin;
+    uint64_t how = gp_random_below(&world->random, 3);
+    size_t body = frame.n - GP_ENVELOPE_HEAD - GP_SIGNATURE_BYTES;
+    uint8_t *bytes = world->packed;
+    if (frame.n + 1 > sizeof world->packed) {
+        return false;
+    }
+    memcpy(bytes, frame.p, frame.n);
+    size_t n = frame.n;
+    if (how == 0) {
+        bytes[VERSION_AT]++;
+    } else if (how == 1) {
+        bytes[KIND_AT] = 0x7f; /* no kind has such a number */
+    } else {
+        bytes[GP_ENVELOPE_HEAD + body] = 0xc0; /* nil: a value behind the last */
+        body += 1;
+        for (uint32_t i = 0; i < 4; i++) {
+            bytes[BODY_AT + i] = (uint8_t)(body >> (24 - 8 * i));
+        }
+        signer->sign(from->secret, &from->id, GP_ENVELOPE_CONTEXT,
+                     gp_slice(bytes, GP_ENVELOPE_HEAD + body), bytes + GP_ENVELOPE_HEAD + body);
+        n += 1;
+    }
+    gp_happening_t *happening = deliver(from, to, gp_slice(bytes, n), 0);
+    if (happening != NULL) {
+        happening->manner = GP_MANNER_NEWER;
+        world->stats.faults[GP_FAULT_VERSION]++;
+    }
+    return how == 2;
+}
+
 /* Keeps this frame in mind, in place of an older one. */
 static void remember(gp_sim_node_t *from, const gp_sim_node_t *to, gp_slice_t frame, uint32_t twin)
 {
@@ -150,6 +196,10 @@ static void deliver_signed(gp_sim_node_t *from, const gp_sim_node_t *to, gp_slic
         if (gp_sim_chance(world, 5000)) {
             return; /* in its place; else before it */
         }
+    }
+    if (is_newer(from, to) && gp_sim_chance(world, rates[GP_FAULT_VERSION]) &&
+        say_newer(from, to, frame)) {
+        return;
     }
     (void)deliver(from, to, frame, twin);
     if (repeated) {

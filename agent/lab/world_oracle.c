@@ -231,6 +231,9 @@ void gp_oracle_frame(gp_sim_node_t *node, const gp_happening_t *h, gp_error_t er
     if (error == GP_OK && h->manner == GP_MANNER_FORGED) {
         gp_oracle_violation(world, "a forged message was taken", node);
     }
+    if (error == GP_OK && h->manner == GP_MANNER_NEWER) {
+        gp_oracle_violation(world, "a message of an unknown version was taken", node);
+    }
     if (error == GP_OK && again) {
         gp_oracle_violation(world, "a signed message was taken twice", node);
     }

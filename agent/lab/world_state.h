@@ -19,7 +19,8 @@ typedef enum gp_happening_type {
 typedef enum gp_sim_manner {
     GP_MANNER_IN_ORDER = 0, /* behind all that its sender sent it before */
     GP_MANNER_LOOSE,        /* early, late or again */
-    GP_MANNER_FORGED        /* a bit of it is another */
+    GP_MANNER_FORGED,       /* a bit of it is another */
+    GP_MANNER_NEWER         /* of a protocol that is not known here */
 } gp_sim_manner_t;
 
 /* Something that will happen to one life of one node. */

@@ -141,7 +141,7 @@ static void the_end_waits_for_the_output(void **state)
     (void)desk_sent(desk, 1, GP_MSG_ENDED_ACK);
 }
 
-/* Its start and its end come at once, its output later: it runs, and nobody is told how it ended. */
+/* Its start and its end come at once, its output later: it runs, nobody is told how it ended. */
 static void what_runs_has_no_end_yet(void **state)
 {
     desk_t *desk = *state;
