@@ -81,6 +81,10 @@ void gp_group_sign_of_life(gp_group_t *g, gp_group_entry_t *m, gp_out_t *out)
     if (m->ask_due != 0) {
         gp_group_confirm(g, m, GP_CAUSE_ANSWERS, out);
     }
+    /* Its process was seen gone, and something of it comes: is it another life? */
+    if (gp_group_evidence_own(g, m) && g->now - m->sent_at >= g->config.beat_timeout) {
+        gp_group_probe(g, m, 0, out);
+    }
     if (may_revive(g, m)) {
         m->shown.flags |= GP_FLAG_SEEN;
         gp_group_rule(g, m, GP_MEMBER_ALIVE, GP_CAUSE_ANSWERS);

@@ -499,7 +499,7 @@ void gp_group_heard(gp_group_t *group, const gp_id_t *id, gp_usec_t now)
     }
     group->now = now > group->now ? now : group->now;
     bool matters = m->suspected || m->ask_due != 0 || !gp_group_hears(group, m) ||
-                   m->ruled_state != GP_MEMBER_ALIVE;
+                   m->ruled_state != GP_MEMBER_ALIVE || m->evidence_at != 0;
     m->due_at = 0;
     if (!matters) {
         m->shown.heard_at = group->now;

@@ -43,6 +43,32 @@ static void test_a_broken_link_is_dialled_twice(void **state)
     solo_free(s);
 }
 
+/* Its leader's word is heard, but of which life is it? Asked, the machine says so. */
+static void test_who_is_heard_although_gone_is_asked(void **state)
+{
+    (void)state;
+    solo_t *s = solo_following(5);
+    solo_link(s, 1, false);
+    refuse_twice(s, 1);
+    assert_true(gp_group_evidence_own(s->core, solo_entry(s, 1)));
+    s->now += GP_SECOND;
+    gp_id_t one = solo_id(1);
+    gp_group_heard(s->core, &one, s->now); /* a message of another room */
+    solo_event(s, (gp_event_t){.type = GP_EVENT_WAKE});
+    const gp_action_t *probe = solo_action(s, GP_MSG_PROBE, 1, 0);
+    assert_non_null(probe);
+    s->now += GP_MSEC;
+    gp_group_heard(s->core, &one, s->now);
+    solo_event(s, (gp_event_t){.type = GP_EVENT_WAKE});
+    assert_null(solo_action(s, GP_MSG_PROBE, 1, 0)); /* one question is enough */
+    gp_msg_t ack = {.kind = GP_MSG_PROBE_ACK};
+    ack.u.probe_ack.group = SOLO_GROUP;
+    ack.u.probe_ack.incarnation = solo_incarnation(1) + (1 << 16);
+    solo_message(s, 1, &ack);
+    assert_false(gp_group_evidence_own(s->core, solo_entry(s, 1)));
+    solo_free(s);
+}
+
 static void test_one_refusal_is_none(void **state)
 {
     (void)state;
@@ -335,6 +361,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_broken_link_is_dialled_twice),
+        cmocka_unit_test(test_who_is_heard_although_gone_is_asked),
         cmocka_unit_test(test_one_refusal_is_none),
         cmocka_unit_test(test_a_port_that_outlives_the_link),
         cmocka_unit_test(test_other_results_are_suspicions),
