@@ -46,7 +46,7 @@ static const uint16_t known[GP_CENSUS_KINDS][GP_CENSUS_WIDTH] = {
             [GP_CENSUS_ALONE] = ALONE | LEADS | CARES | FOLLOWS | FOLLOWS_ONE,
             [GP_CENSUS_LEADS] = ALONE | LEADS | CARES,
             [GP_CENSUS_CARES] = ALONE | LEADS | CARES | FOLLOWS | FOLLOWS_ONE,
-            [GP_CENSUS_FOLLOWS] = ALONE | CARES | FOLLOWS | FOLLOWS_ONE,
+            [GP_CENSUS_FOLLOWS] = ALONE | LEADS | CARES | FOLLOWS | FOLLOWS_ONE,
             [GP_CENSUS_FOLLOWS_CARETAKER] = ALONE | LEADS | CARES | FOLLOWS | FOLLOWS_ONE,
         },
     [GP_CENSUS_PREVOTE] = {[GP_CAMPAIGN_START] = 1,
@@ -82,7 +82,8 @@ static const uint16_t known[GP_CENSUS_KINDS][GP_CENSUS_WIDTH] = {
                        [GP_JOB_DONE] = B(GP_REASON_EXIT),
                        [GP_JOB_FAILED] = B(GP_REASON_NO_MATCH) | B(GP_REASON_REFUSED) |
                                          B(GP_REASON_NODE_FAILED) | B(GP_REASON_AGENT_STOPPED) |
-                                         B(GP_REASON_HOME_RESTARTED) | B(GP_REASON_STORAGE),
+                                         B(GP_REASON_HOME_RESTARTED) | B(GP_REASON_STORAGE) |
+                                         B(GP_REASON_LEASE_LOST),
                        [GP_JOB_LOST] = B(GP_REASON_NODE_FAILED) | B(GP_REASON_AGENT_STOPPED) |
                                        B(GP_REASON_HOME_RESTARTED)},
 };

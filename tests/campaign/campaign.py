@@ -21,6 +21,10 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 FAILURES_MAX = 10
+# What a few hundred seeds show hardly ever: a campaign of ALL seeds or more demands it all the same.
+SELDOM = {"job: lost, home-restarted", "job: lost, agent-stopped", "job: failed, lease-lost",
+          "member: unavailable, unavailable", "place: leads, cares", "place: follows, leads"}
+ALL = 20000
 # Machines, machines in a sub-Grid, hours: small groups for their many elections, large ones for
 # their many members, long ones for what comes seldom.
 SHAPES = ((2, 2, 1), (3, 3, 1), (4, 4, 1), (5, 5, 2), (7, 7, 1), (12, 12, 1), (24, 12, 1),
@@ -82,7 +86,8 @@ class Campaign:
 
     def seldom(self, demand):
         rows = list(self.faults.items()) + list(self.census.items())
-        return {name: seen for name, seen in rows if seen < demand}
+        excused = SELDOM if self.seeds < ALL else set()
+        return {name: seen for name, seen in rows if seen < demand and name not in excused}
 
 
 def report(campaign, args, seconds):
