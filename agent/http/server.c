@@ -25,6 +25,7 @@
 #define INPUT_MAX     (BODY_READ_MAX + 2 * GP_HTTP_HEAD_MAX) /* unread bytes of one connection */
 
 struct gp_http_server {
+    gp_http_server_t *next; /* in servers */
     gp_http_config_t config;
     struct evhttp *http;
     struct evconnlistener *listener; /* owned by http */
@@ -38,6 +39,10 @@ struct gp_http_server {
     ino_t inode;
     char path[];
 };
+
+/* libevent tells of a failed accept with evhttp's context, not with ours: who is meant is found by
+ * the listener. */
+static gp_http_server_t *servers;
 
 /* ---- connections ----------------------------------------------------------------------------- */
 
@@ -98,8 +103,12 @@ static void accept_retry(evutil_socket_t fd, short what, void *context)
 /* Out of descriptors: without a pause the loop would spin on the same connection. */
 static void accept_failed(struct evconnlistener *listener, void *context)
 {
-    (void)listener;
-    accept_pause(context);
+    (void)context;
+    for (gp_http_server_t *server = servers; server != NULL; server = server->next) {
+        if (server->listener == listener) {
+            accept_pause(server);
+        }
+    }
 }
 
 static struct bufferevent *connection_new(struct event_base *base, void *context)
@@ -383,6 +392,8 @@ gp_error_t gp_http_server_new(const gp_http_config_t *config, gp_http_server_t *
         gp_http_server_free(server);
         return error;
     }
+    server->next = servers;
+    servers = server;
     *ret_server = server;
     return GP_OK;
 }
@@ -391,6 +402,12 @@ void gp_http_server_free(gp_http_server_t *server)
 {
     if (server == NULL) {
         return;
+    }
+    for (gp_http_server_t **at = &servers; *at != NULL; at = &(*at)->next) {
+        if (*at == server) {
+            *at = server->next;
+            break;
+        }
     }
     struct stat status;
     if (lstat(server->path, &status) == 0 && status.st_dev == server->device &&

@@ -1,7 +1,9 @@
 /* The server: requests of every kind, limits, credentials, the socket. */
+#include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -375,6 +377,28 @@ static void connections_are_limited_and_wait_their_turn(void **state)
     (void)close(last.fd);
 }
 
+static atomic_int accepts_to_fail;
+
+/* In place of libc's, also for libevent. */
+int accept4(int fd, __SOCKADDR_ARG from, socklen_t *restrict length, int flags)
+{
+    if (atomic_load(&accepts_to_fail) > 0) {
+        atomic_fetch_sub(&accepts_to_fail, 1);
+        errno = EMFILE;
+        return -1;
+    }
+    return (int)syscall(SYS_accept4, fd, from.__sockaddr__, length, flags);
+}
+
+static void without_descriptors_clients_wait_their_turn(void **state)
+{
+    atomic_store(&accepts_to_fail, 3);
+    gp_http_reply_t reply = world_ask(*state, "GET", "/v1/now", NULL);
+    assert_int_equal(reply.status, 200);
+    assert_int_equal(atomic_load(&accepts_to_fail), 0);
+    gp_http_reply_done(&reply);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
 
 int main(void)
@@ -397,6 +421,7 @@ int main(void)
         TEST(a_dead_agents_socket_is_replaced),
         TEST(a_living_agents_socket_is_respected),
         TEST(connections_are_limited_and_wait_their_turn),
+        TEST(without_descriptors_clients_wait_their_turn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
