@@ -74,7 +74,7 @@ void gp_group_sign_of_life(gp_group_t *g, gp_group_entry_t *m, gp_out_t *out)
     }
     if (m->suspected) {
         if (g->now - m->suspected_at < g->config.confirm_window) {
-            strain_by(g, m, 250);
+            strain_by(g, m, 1000);
         }
         gp_group_close(g, m, 2, GP_CAUSE_ANSWERS, out);
     }

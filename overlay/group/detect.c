@@ -321,6 +321,12 @@ void gp_group_window_ends(gp_group_t *g, gp_group_entry_t *m, gp_out_t *out)
         }
         return;
     }
+    /* What was learned of one's own trouble meanwhile counts for those that wait already, too. */
+    gp_usec_t patience = m->suspected_at + gp_group_scaled(g, g->config.confirm_window);
+    if (g->now < patience) {
+        m->window_at = patience;
+        return;
+    }
     bool caretaker = g->leader.right == GP_RIGHT_CARETAKER;
     if (gp_group_may_judge(g) && g->leader.renewed_at <= m->suspected_at) {
         m->window_at = g->now + g->config.beat_timeout / 8; /* is there still a majority behind? */

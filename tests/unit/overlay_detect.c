@@ -101,6 +101,20 @@ static void test_a_silent_word_and_a_window_make_a_verdict(void **state)
     solo_free(s);
 }
 
+/* When all links begin to lose packets, the first signs of it come after the first suspicions. */
+static void test_trouble_that_shows_later_stretches_the_window(void **state)
+{
+    (void)state;
+    solo_t *s = suspecting(8, 4);
+    gp_usec_t from = s->now;
+    confirm(s, asked(s, 4, 0), 4, GP_CAUSE_SILENT);
+    gp_group_strain(s->core, 1000); /* twice the patience */
+    assert_true(run_with_silent(s, 4 * GP_SECOND, 4, GP_MSG_SUSPICION));
+    assert_int_equal(solo_entry(s, 4)->ruled_state, GP_MEMBER_UNAVAILABLE);
+    assert_true(s->now - from >= 2 * s->config.confirm_window);
+    solo_free(s);
+}
+
 static void test_nobody_confirms(void **state)
 {
     (void)state;
@@ -429,6 +443,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_silence_opens_a_suspicion),
         cmocka_unit_test(test_a_silent_word_and_a_window_make_a_verdict),
+        cmocka_unit_test(test_trouble_that_shows_later_stretches_the_window),
         cmocka_unit_test(test_nobody_confirms),
         cmocka_unit_test(test_any_word_of_it_clears),
         cmocka_unit_test(test_a_word_of_an_earlier_life_does_not),
