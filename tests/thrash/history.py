@@ -149,10 +149,25 @@ def false_verdicts(records):
             yield record
 
 
+def distinct(verdicts):
+    """The same word on the same machine is one verdict, whoever repeats it: lists of records."""
+    groups = []
+    latest = {}
+    for record in sorted(verdicts, key=lambda r: r["start"]):
+        group = latest.get(record["detail"])
+        if group is None or record["start"] - group[-1]["start"] > GRACE_S:
+            group = latest[record["detail"]] = []
+            groups.append(group)
+        group.append(record)
+    return groups
+
+
 def check_verdicts(records):
-    for record in false_verdicts(records):
-        yield (f"{record['node']} called a healthy machine unavailable between "
-               f"{record['start']:.3f} and {record['end']:.3f}: {record['detail']}")
+    for verdict in distinct(false_verdicts(records)):
+        first = verdict[0]
+        yield (f"a healthy machine was called unavailable between {first['start']:.3f} and "
+               f"{first['end']:.3f}, says {first['node']}, and {len(verdict) - 1} others: "
+               f"{first['detail']}")
 
 
 def check_liveness(records):
@@ -213,7 +228,8 @@ def summary(records):
         "jobs": len(jobs),
         "jobs_acknowledged": sum(1 for r in jobs if r["job"] is not None),
         "jobs_done": sum(1 for r in jobs if r["state"] == "done"),
-        "verdicts": sum(1 for r in of_kind(records, "entry") if UNAVAILABLE.match(r["detail"])),
-        "false_verdicts": sum(1 for _ in false_verdicts(records)),
+        "verdicts": len(distinct(r for r in of_kind(records, "entry")
+                                 if UNAVAILABLE.match(r["detail"]))),
+        "false_verdicts": len(distinct(false_verdicts(records))),
         "agreed_s": round(agreed[0]["at"] - calm[0]["at"], 3) if calm and agreed else None,
     }

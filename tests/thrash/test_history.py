@@ -98,16 +98,16 @@ BAD = {
         ("took back entry 7",
          good() + [{"kind": "again", "node": "m2", "seq": 7, "hash": "bb"}]),
     "a verdict on a healthy machine":
-        ("called a healthy machine unavailable",
+        ("a healthy machine was called unavailable",
          good() + [entry("m1", 30, "m3 is unavailable: silent, seen by m1", seq=8)]),
     "a verdict long before the fault that would excuse it":
-        ("called a healthy machine unavailable",
+        ("a healthy machine was called unavailable",
          good() + [entry("m2", 5, "m1 is unavailable: silent, seen by m2", seq=3)]),
     "a verdict long after the fault that would excuse it":
-        ("called a healthy machine unavailable",
+        ("a healthy machine was called unavailable",
          good() + [entry("m2", 31, "m1 is unavailable: silent, seen by m2", seq=9)]),
     "a verdict on a machine that was hurt, but not so":
-        ("called a healthy machine unavailable",
+        ("a healthy machine was called unavailable",
          good() + [fault("clock", ("m3",), excused=[]),
                    entry("m2", 22, "m3 is unavailable: silent", seq=10)]),
     "a run that does not end": ("never came to its end", without("calm")),
@@ -146,6 +146,13 @@ class Checker(unittest.TestCase):
         late = status("m2", 20.9, "m1", 1)
         late["end"] = 23  # asked before the new term was seen, answered after
         self.assertEqual(history.check(good() + [late]), [])
+
+    def test_one_verdict_is_told_once(self):
+        word = "m3 is unavailable: silent, seen by m1"
+        many = [entry(node, 30 + i / 10, word, seq=8) for i, node in enumerate(("m1", "m2"))]
+        self.assertEqual(len(history.check(good() + many)), 1)
+        later = [entry("m1", 38, word, seq=9)]
+        self.assertEqual(len(history.check(good() + many + later)), 2)
 
     def test_summary(self):
         figures = history.summary(good())
