@@ -3,7 +3,7 @@
 
 A machine joins a grid of one, starts, runs a job and stops, with inject.c before libc. In life n the
 n-th fsync (write, send, malloc) fails, once. What is judged, at each n: every command ends with a
-documented exit code; who could not join left nothing behind; and when the same machine is started
+documented exit code; who could not join left nothing behind (but an unfinished directory, if its process was ended); and when the same machine is started
 again on a disk that is well, it is who it was and knows each job that was acknowledged, and none
 ran twice. It is over when fewer calls are made than n. A malloc that fails may end the agent (its
 libraries abort, and a crash is what the disk is made for), but may lose nothing.
@@ -30,6 +30,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 KINDS = ("sync", "write", "send", "malloc")
 CODES = {0, 1, 2, 3, 4, 5, 6, 64, 69, 77}  # the documented ones
 LIMIT_S = 30
+LIVES_A_GRID = 40
 LOCAL = "tcp://127.0.0.1:0"
 
 
@@ -48,7 +49,16 @@ class Lives:
         self.founder = {"PATH": os.environ["PATH"], "GRIDPEER_DIR": f"{self.root}/a"}
         self.well = {"PATH": os.environ["PATH"], "GRIDPEER_DIR": self.dir}
         self.hurt = {**self.well, **self.inject.environment(self.library)}
-        self.agent, self.said, self.aborted = None, [], 0
+        self.agent, self.said, self.aborted, self.lives, self.died = None, [], 0, 0, False
+
+    def found(self):
+        """A grid of one; a new one now and then, as those who fail to join are remembered there."""
+        self.unfound()
+        self.good(self.founder, "init", "lab", "--name", "a", "--listen", LOCAL)
+
+    def unfound(self):
+        subprocess.run([str(self.gridpeer), "stop"], env=self.founder, capture_output=True)
+        shutil.rmtree(f"{self.root}/a", ignore_errors=True)
 
     def command(self, environment, *words):
         out = subprocess.run([str(self.gridpeer), *words], env=environment, capture_output=True,
@@ -66,9 +76,9 @@ class Lives:
     def tried(self, kind, *words):
         """A command that may fail, but only as documented."""
         out = self.command(self.hurt, *words)
-        died = out.returncode < 0 and kind == "malloc"
-        self.aborted += died
-        if out.returncode not in CODES and not died:
+        self.died = out.returncode < 0 and kind == "malloc"
+        self.aborted += self.died
+        if out.returncode not in CODES and not self.died:
             raise Wrong(f"gridpeer {words[0]} ends with {out.returncode}: {out.stderr.strip()}")
         return out
 
@@ -105,16 +115,17 @@ class Lives:
         base = self.inject.calls(kind)
         self.inject.set(nth_kind=("sync", "write", "short", "clock", "malloc", "send").index(kind),
                         error=5 if kind in ("sync", "write") else 104, nth=base + n)
-        joined = self.tried(kind, "join", "lab", "--token", token, "--name", "b", "--listen", LOCAL,
+        name = f"b{self.lives}"
+        joined = self.tried(kind, "join", "lab", "--token", token, "--name", name, "--listen", LOCAL,
                             "--no-start").returncode == 0
         jobs = []
         if joined:
             self.start(self.hurt)
             if self.answers(self.well):
-                name = f"{kind}-{n}"
-                out = self.tried(kind, "run", "--json", "--timeout", "10s", "--on", "b", "--",
-                                 "sh", "-c", f"echo {name} >>{self.marks}")
-                jobs = self.acknowledged(name, out.stdout)
+                mark = f"{kind}-{n}"
+                out = self.tried(kind, "run", "--json", "--timeout", "10s", "--on", name, "--",
+                                 "sh", "-c", f"echo {mark} >>{self.marks}")
+                jobs = self.acknowledged(mark, out.stdout)
             self.end(kind)
         self.inject.set(nth=0)
         return joined, jobs, self.inject.calls(kind) - base
@@ -133,7 +144,8 @@ class Lives:
         """The same machine, on a disk that is well."""
         if not joined:
             left = list(pathlib.Path(self.dir).iterdir()) if os.path.isdir(self.dir) else []
-            if left:
+            # Who was ended amid a join, as by SIGKILL, could not remove what was not finished.
+            if left and (not self.died or any(path.name[0] != "." for path in left)):
                 raise Wrong(f"it could not join, and left {left}")
             return
         self.start(self.well)
@@ -155,6 +167,9 @@ class Lives:
 
     def one(self, kind, n):
         self.said.clear()
+        if self.lives % LIVES_A_GRID == 0:
+            self.found()
+        self.lives += 1
         token = self.good(self.founder, "invite").rpartition(" ")[2]
         before = self.inject.done(kind)
         joined, jobs, calls = self.live(kind, n, token)
@@ -169,6 +184,8 @@ class Lives:
         while n <= options.most and missed < 3:
             calls, hit = self.one(kind, n)
             lives += 1
+            if options.verbose:
+                print(f"{kind} {n}: {'; '.join(self.said)}", flush=True)
             missed = 0 if hit else missed + 1
             n += options.stride
         return {"lives": lives, "calls": calls, "to_the_end": missed >= 3}
@@ -182,10 +199,10 @@ def main():
     parser.add_argument("--stride", type=int, default=1, help="only every so many; default: 1")
     parser.add_argument("--gridpeer", default=str(ROOT / "build/gcc/agent/main/gridpeer"))
     parser.add_argument("--keep", action="store_true")
+    parser.add_argument("--verbose", action="store_true", help="what each command said")
     options = parser.parse_args()
     lives, failed = Lives(options), 0
     try:
-        lives.good(lives.founder, "init", "lab", "--name", "a", "--listen", LOCAL)
         for kind in options.kinds.split(","):
             began, lives.aborted = time.monotonic(), 0
             try:
@@ -200,7 +217,7 @@ def main():
         if lives.agent is not None:
             lives.agent.kill()
             lives.agent.wait()
-        subprocess.run([str(lives.gridpeer), "stop"], env=lives.founder, capture_output=True)
+        lives.unfound()
         if not options.keep and not failed:
             shutil.rmtree(lives.root, ignore_errors=True)
         else:
