@@ -3,9 +3,9 @@
 
 A machine joins a grid of one, starts, runs a job and stops, with inject.c before libc. In life n the
 n-th fsync (write, send, malloc) fails, once. What is judged, at each n: every command ends with a
-documented exit code; who could not join left nothing behind (but an unfinished directory, if its process was ended); and when the same machine is started
-again on a disk that is well, it is who it was and knows each job that was acknowledged, and none
-ran twice. It is over when fewer calls are made than n. A malloc that fails may end the agent (its
+documented exit code; who could not join left nothing behind (but an unfinished directory, if its
+process was ended); and when the same machine is started again on a disk that is well, it is who it
+was and knows each job that was acknowledged, and none ran twice. It is over when fewer calls are made than n. A malloc that fails may end the agent (its
 libraries abort, and a crash is what the disk is made for), but may lose nothing.
 
 Usage: tests/thrash/nth.py [--kinds LIST] [--most N] [--stride N] [--gridpeer PATH] [--keep]
@@ -180,7 +180,7 @@ class Lives:
 
     def all_of(self, kind, options):
         """Every n until none is hit any more; gives how many lives there were and how many calls."""
-        n, lives, calls, missed = 1, 0, 0, 0
+        n, lives, calls, missed = options.first, 0, 0, 0
         while n <= options.most and missed < 3:
             calls, hit = self.one(kind, n)
             lives += 1
@@ -195,6 +195,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kinds", default=",".join(KINDS))
+    parser.add_argument("--first", type=int, default=1, help="the first n; default: 1")
     parser.add_argument("--most", type=int, default=100000, help="the last n; default: to the end")
     parser.add_argument("--stride", type=int, default=1, help="only every so many; default: 1")
     parser.add_argument("--gridpeer", default=str(ROOT / "build/gcc/agent/main/gridpeer"))
