@@ -167,10 +167,10 @@ def run(options, grid):
         say(options, f"{nemesis.done} faults are over; do all agree again?")
         heal(grid, log.write)
     finally:
-        nemesis.relief()
         stop.set()
-        for client in crowd:
-            client.join(clients.JOB_LIMIT_S + 10)
+        nemesis.relief()
+    for client in crowd:
+        client.join(clients.JOB_LIMIT_S + 10)
     account(grid, marks, log.write)
     return log.read()
 
@@ -263,7 +263,7 @@ def main():
         return 77
     if options.possible:
         return 0
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(130))
     for root in grids.sweep():
         say(options, f"removed what a run left that died: {root}")
@@ -283,8 +283,6 @@ def main():
         print(f"thrash: {trouble}\nlogs: {grid.root if grid else 'none'}\n"
               f"the same plan again: {replay(options)}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        return 130
     finally:
         if grid is not None:
             grid.end(keep)
