@@ -65,7 +65,7 @@ class Campaign:
         self.node_hours = 0.0
         self.events = 0
         self.failures = []
-        self.healed_ms = []
+        self.healed_ms = []  # and the seed that took so long
         self.faults = collections.Counter()
         self.census = collections.Counter()
 
@@ -80,7 +80,7 @@ class Campaign:
             self.twice += 1 if item.get("twice") else 0
             self.node_hours += item["nodes"] * item["duration_ms"] / 3.6e6
             self.events += item["events"]
-            self.healed_ms.append(item["healed_ms"])
+            self.healed_ms.append((item["healed_ms"], seed))
             self.faults.update(item["faults"])
             self.census.update(item["census"])
 
@@ -91,11 +91,12 @@ class Campaign:
 
 
 def report(campaign, args, seconds):
-    healed = sorted(campaign.healed_ms) or [0]
+    healed = sorted(campaign.healed_ms) or [(0, 0)]
+    median, (most, slowest) = healed[len(healed) // 2][0], healed[-1]
     seldom = campaign.seldom(args.demand)
     print(f"{campaign.seeds} seeds, {campaign.twice} of them twice, "
           f"{campaign.node_hours:.0f} machine hours, {campaign.events} events in {seconds:.0f} s")
-    print(f"healed within {healed[len(healed) // 2]} ms (median), {healed[-1]} ms (most)")
+    print(f"healed within {median} ms (median), {most} ms (most, seed {slowest})")
     width = max((len(name) for name in list(campaign.faults) + list(campaign.census)), default=1)
     if args.all or args.json == "":
         for title, rows in (("fault", campaign.faults), ("seen", campaign.census)):
@@ -109,8 +110,8 @@ def report(campaign, args, seconds):
         with open(args.json, "w", encoding="utf-8") as file:
             json.dump({"seeds": campaign.seeds, "twice": campaign.twice,
                        "node_hours": round(campaign.node_hours, 1), "events": campaign.events,
-                       "seconds": round(seconds, 1), "healed_ms_median": healed[len(healed) // 2],
-                       "healed_ms_max": healed[-1], "faults": campaign.faults,
+                       "seconds": round(seconds, 1), "healed_ms_median": median, "healed_ms_max": most,
+                       "healed_slowest": slowest, "faults": campaign.faults,
                        "census": campaign.census, "seldom": seldom,
                        "failures": campaign.failures}, file, indent=1)
 
