@@ -2,12 +2,9 @@
  * Certificates: what can be read must be well formed; nothing that the fuzzer writes may verify
  * against a root whose key it does not have.
  */
-#include <stdlib.h>
-
 #include "proto/cert.h"
 #include "proto/text.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

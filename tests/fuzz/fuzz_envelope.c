@@ -2,11 +2,8 @@
  * Frames: what opens is sealed again (with the stand-in, which the fuzzer can satisfy) and must
  * give the same bytes; its body goes to the reader as in the agent.
  */
-#include <stdlib.h>
-
 #include "proto/envelope.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 static gp_msg_t msg;
 static uint8_t frame[GP_MESSAGE_MAX];

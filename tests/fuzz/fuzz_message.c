@@ -2,11 +2,8 @@
  * The strict reader: two bytes of kind, then a body. What it reads must pack to the same bytes;
  * what it prints must be text.
  */
-#include <stdlib.h>
-
 #include "proto/message.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 static gp_msg_t msg;
 static uint8_t packed[GP_MESSAGE_MAX];

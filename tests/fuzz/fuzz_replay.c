@@ -2,12 +2,9 @@
  * Records of recordings: whatever the bytes are, reading them ends well; and a message that could
  * be read is written and read again as itself.
  */
-#include <stdlib.h>
-
 #include "agent/replay/mask.h"
 #include "agent/replay/start.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 static gp_msg_t msg, scratch;
 

@@ -2,12 +2,9 @@
  * Tokens as text, and invitations as bytes: the first byte chooses. What parses must have one text
  * only, and a secret that belongs to its key.
  */
-#include <stdlib.h>
-
 #include "proto/text.h"
 #include "proto/token.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 #define NOW UINT64_C(1700000000000)
 

@@ -1,0 +1,533 @@
+#include "tests/fuzz/core_driver.h"
+
+#include "agent/peer/gate.h"
+#include "agent/shell/record.h"
+#include "election/election.h"
+#include "tests/fuzz/core_disk.h"
+#include "tests/fuzz/core_messages.h"
+#include "tests/fuzz/core_programs.h"
+
+#define EVENTS_MAX 96   /* of one input */
+#define WAKES_MAX  48   /* timers that run while time passes; then the machine is late */
+#define SPINS_MAX  1024 /* wakes at one moment: more is a timer that never ends */
+#define DIALS_MAX  16
+#define ASKED_MAX  256 /* questions of one life */
+#define WALL       UINT64_C(1700000000000)
+
+typedef struct world {
+    const fuzz_core_t *core;
+    uint8_t variant;
+    uint64_t boot;
+    gp_usec_t now;
+    uint64_t token;
+    bool asked[ASKED_MAX]; /* DISCOVERY_FIND of this token waits for its ANSWER */
+    uint64_t sequence;     /* of all senders together: it rises for each */
+    uint64_t sender_boot;
+    gp_gate_t gate;
+    fuzz_memory_t memory;
+    uint32_t dial_count;
+    struct {
+        gp_id_t peer;
+        gp_room_t room;
+    } dials[DIALS_MAX];
+} world_t;
+
+static world_t world;
+static void *core_memory;
+static size_t core_size;
+static gp_gate_sender_t senders[GP_GATE_SENDERS];
+static gp_action_t actions[GP_ACTIONS_MAX];
+static _Alignas(16) uint8_t arena[GP_ARENA_BYTES];
+static gp_msg_t made; /* the message that an event brings */
+static gp_msg_t taken;
+static gp_msg_t looked_at;
+static uint8_t arriving[GP_MESSAGE_MAX]; /* a frame on its way in */
+static uint8_t frame[GP_MESSAGE_MAX];    /* and one on its way out */
+static uint8_t packed[GP_MESSAGE_MAX];
+
+static const gp_grid_id_t grid = {{1}};
+
+static const gp_usec_t passing[] = {
+    0,
+    1 * GP_MSEC,
+    5 * GP_MSEC,
+    20 * GP_MSEC,
+    50 * GP_MSEC,
+    100 * GP_MSEC,
+    200 * GP_MSEC,
+    500 * GP_MSEC,
+    1 * GP_SECOND,
+    2 * GP_SECOND,
+    5 * GP_SECOND,
+    10 * GP_SECOND,
+    30 * GP_SECOND,
+    60 * GP_SECOND,
+    600 * GP_SECOND,
+    3 * GP_SECOND, /* frozen: no timer runs meanwhile */
+};
+#define FROZEN 15
+
+gp_id_t fuzz_id(uint8_t index)
+{
+    gp_id_t id = {{0}};
+    id.b[0] = (uint8_t)(1 + (index + 4) % 16); /* some before this machine, some after it */
+    id.b[31] = 1;
+    return id;
+}
+
+gp_record_member_t fuzz_member(uint8_t index)
+{
+    static const char *const names[] = {"n0", "n1", "n2", "n3", "n4", "n5", "n6", "n7"};
+    return (gp_record_member_t){.id = fuzz_id(index),
+                                .incarnation = 65536,
+                                .state = GP_MEMBER_ALIVE,
+                                .cause = GP_CAUSE_JOINED,
+                                .flags = GP_FLAG_SEEN,
+                                .name = gp_text(names[index % 8]),
+                                .address = gp_text("tcp://127.0.0.1:7000")};
+}
+
+static gp_wall_ms_t wall(void)
+{
+    return WALL + world.now / 1000;
+}
+
+static gp_usec_t wake(void)
+{
+    return world.core->ops->wake(core_memory);
+}
+
+/* ---- what a core does -------------------------------------------------------------------------
+ */
+
+static void look_at_frame(const gp_action_t *action)
+{
+    const gp_id_t *to = action->type == GP_ACTION_CAST ? NULL : &action->peer;
+    gp_envelope_t envelope;
+    size_t n = 0;
+    FUZZ_CHECK(action->type != GP_ACTION_CAST || action->target_count > 0);
+    FUZZ_CHECK(gp_gate_seal(&world.gate, to, action->msg, wall(), frame, &n) == GP_OK);
+    FUZZ_CHECK(gp_envelope_open(gp_slice(frame, n), &envelope) == GP_OK);
+    FUZZ_CHECK(gp_msg_read(envelope.kind, envelope.body, true, &looked_at) == GP_OK);
+    bool evidence = action->msg->kind == GP_MSG_VOTE || action->msg->kind == GP_MSG_HANDOVER;
+    if (evidence && n <= sizeof world.memory.blob) {
+        memcpy(world.memory.blob, frame, n);
+        world.memory.blob_n = n;
+    }
+}
+
+/* The shell holds notices as bytes until a barrier falls. */
+static void look_at_notice(const gp_action_t *action)
+{
+    const gp_msg_t *msg = action->msg;
+    size_t n = 0;
+    FUZZ_CHECK(gp_msg_pack(msg, packed, sizeof packed, &n) == GP_OK);
+    FUZZ_CHECK(gp_msg_read(msg->kind, gp_slice(packed, n), false, &looked_at) == GP_OK);
+    if (msg->kind == GP_MSG_ANSWER && action->token < ASKED_MAX) {
+        FUZZ_CHECK(world.asked[action->token]); /* one answer for each question */
+        world.asked[action->token] = false;
+    }
+    fuzz_programs_notice(msg);
+}
+
+static void look_at(const gp_action_t *action)
+{
+    switch (action->type) {
+    case GP_ACTION_STORE:
+        fuzz_disk_store(action);
+        break;
+    case GP_ACTION_SEND:
+    case GP_ACTION_CAST:
+        look_at_frame(action);
+        break;
+    case GP_ACTION_NOTICE:
+        look_at_notice(action);
+        break;
+    case GP_ACTION_DIAL:
+        if (world.dial_count < DIALS_MAX) {
+            world.dials[world.dial_count].room = action->room;
+            world.dials[world.dial_count++].peer = action->peer;
+        }
+        break;
+    case GP_ACTION_LINK:
+        break;
+    }
+    if (action->msg != NULL) {
+        fuzz_memory_hear(&world.memory, action->msg);
+    }
+}
+
+static void step_once(gp_event_t event)
+{
+    gp_out_t out = {.actions = actions,
+                    .capacity = GP_ACTIONS_MAX,
+                    .arena = arena,
+                    .size = sizeof arena,
+                    .room = world.core->room};
+    event.now = world.now;
+    world.core->ops->step(core_memory, &event, &out);
+    for (uint32_t i = 0; i < out.count; i++) {
+        look_at(&out.actions[i]);
+    }
+    world.core->ops->check(core_memory);
+}
+
+static void answer_store(gp_room_t room, bool ok)
+{
+    gp_event_t event = {.type = GP_EVENT_STORED, .room = room, .ok = ok};
+    if (fuzz_disk_answer(room, ok, &event.token)) {
+        step_once(event);
+    }
+}
+
+/* One step, and what the disk answers at once. */
+static void step(gp_event_t event)
+{
+    step_once(event);
+    for (int room = GP_ROOM_GROUP; room < GP_ROOM_COUNT; room++) {
+        bool slow = (world.variant & FUZZ_VARIANT_SLOW) != 0;
+        for (uint32_t i = 0; fuzz_disk_waiting((gp_room_t)room) > (slow ? FUZZ_DISK_QUEUE / 2 : 0);
+             i++) {
+            FUZZ_CHECK(i < SPINS_MAX); /* a record is stored again and again */
+            answer_store((gp_room_t)room, true);
+        }
+    }
+}
+
+/* ---- time ------------------------------------------------------------------------------------ */
+
+static void pass_time(uint8_t choice)
+{
+    gp_usec_t until = world.now + passing[choice % 16];
+    uint32_t wakes = 0;
+    uint32_t spins = 0;
+    while (choice % 16 != FROZEN && wakes < WAKES_MAX && wake() <= until) {
+        if (wake() > world.now) {
+            world.now = wake();
+            spins = 0;
+            wakes++;
+        }
+        FUZZ_CHECK(spins++ < SPINS_MAX);
+        step((gp_event_t){.type = GP_EVENT_WAKE});
+    }
+    world.now = until > world.now ? until : world.now;
+}
+
+/* ---- messages -------------------------------------------------------------------------------- */
+
+static gp_slice_t seal(const gp_id_t *from, const gp_id_t *to, const gp_msg_t *msg, uint8_t *bytes)
+{
+    const gp_sealer_t sealer = {.signer = &gp_signer_standin};
+    const gp_envelope_t head = {.grid = grid,
+                                .source = *from,
+                                .destination = *to,
+                                .boot = world.sender_boot,
+                                .sequence = world.sequence,
+                                .sent_ms = wall()};
+    size_t n = 0;
+    gp_error_t error = gp_msg_scope(msg->kind) == GP_SCOPE_LINK
+                           ? gp_envelope_link(msg, bytes, GP_MESSAGE_MAX, &n)
+                           : gp_envelope_seal(&head, msg, &sealer, bytes, GP_MESSAGE_MAX, &n);
+    return gp_slice(bytes, error == GP_OK ? n : 0);
+}
+
+static void deliver(const gp_id_t *from, gp_slice_t bytes)
+{
+    if (gp_gate_take(&world.gate, from, bytes, world.now, wall(), &taken) == GP_OK) {
+        step((gp_event_t){.type = GP_EVENT_MSG, .peer = *from, .ok = true, .msg = &taken});
+    }
+}
+
+/* How a message travels, in bits. */
+#define TO_GROUP 1
+#define DAMAGED  2
+#define AGAIN    4
+#define OLD      8
+#define RESTART  16
+
+static void send_made(uint8_t sender, uint8_t how, fuzz_bytes_t *bytes)
+{
+    gp_id_t from = fuzz_id((uint8_t)(1 + sender % 15));
+    gp_id_t to = (how & TO_GROUP) != 0 ? gp_envelope_group(FUZZ_GROUP) : fuzz_id(0);
+    world.sequence += (how & OLD) != 0 ? 0 : 1;
+    world.sender_boot += (how & RESTART) != 0 ? 1 : 0;
+    gp_slice_t sent = seal(&from, &to, &made, arriving);
+    if (sent.n == 0) {
+        return;
+    }
+    if ((how & DAMAGED) != 0) {
+        arriving[fuzz_number(bytes, 2) % sent.n] ^= (uint8_t)(1 + fuzz_u8(bytes) % 255);
+    }
+    deliver(&from, sent);
+    if ((how & AGAIN) != 0) {
+        deliver(&from, sent);
+    }
+}
+
+static bool travels(gp_msg_kind_t kind)
+{
+    gp_scope_t scope = gp_msg_scope(kind);
+    bool ours = world.core->room == 0 || gp_msg_room(kind) == world.core->room;
+    return (scope == GP_SCOPE_LINK || scope == GP_SCOPE_SIGNED) && ours &&
+           gp_msg_room(kind) != GP_ROOM_JOIN;
+}
+
+static gp_msg_kind_t choose_kind(uint8_t choice)
+{
+    static const gp_msg_kind_t all[] = {
+#define GP_M(KIND, name, code, scope, room, doc) GP_MSG_##KIND,
+        GP_MESSAGES(GP_M)
+#undef GP_M
+    };
+    static gp_msg_kind_t kinds[sizeof all / sizeof all[0]];
+    static uint32_t count;
+    static bool chosen;
+    for (size_t i = 0; !chosen && i < sizeof all / sizeof all[0]; i++) {
+        if (travels(all[i])) {
+            kinds[count++] = all[i];
+        }
+    }
+    chosen = true;
+    return kinds[choice % count];
+}
+
+static void on_message(fuzz_bytes_t *bytes)
+{
+    gp_msg_kind_t kind = choose_kind(fuzz_u8(bytes));
+    uint8_t sender = fuzz_u8(bytes);
+    uint8_t how = fuzz_u8(bytes);
+    fuzz_message(bytes, &world.memory, kind, &made);
+    send_made(sender, how, bytes);
+}
+
+/* A body as it is; what the strict reader does not let through never gets here. */
+static void on_body(fuzz_bytes_t *bytes)
+{
+    gp_msg_kind_t kind = choose_kind(fuzz_u8(bytes));
+    uint8_t sender = fuzz_u8(bytes);
+    size_t n = fuzz_number(bytes, 2);
+    if (gp_msg_read(kind, fuzz_slice(bytes, n), true, &made) == GP_OK) {
+        send_made(sender, 0, bytes);
+    }
+}
+
+/* The vote of one voter; nobody can forge one in this machine's name. */
+static gp_slice_t vote_of(const gp_id_t *voter, const gp_msg_t *vote, uint8_t *bytes)
+{
+    gp_id_t self = fuzz_id(0);
+    gp_slice_t own = gp_slice(world.memory.blob, world.memory.blob_n);
+    gp_slice_t signed_vote =
+        gp_id_equal(voter, &self) ? own : seal(voter, &vote->u.vote.candidate, vote, bytes);
+    return signed_vote.n <= GP_VOTE_MAX ? signed_vote : gp_slice(NULL, 0);
+}
+
+/* A mandate with the votes of all voters but those that are silent. */
+static void on_mandate(fuzz_bytes_t *bytes)
+{
+    static uint8_t votes[GP_VOTERS_MAX][GP_MESSAGE_MAX];
+    static gp_msg_t vote;
+    gp_msg_mandate_t *mandate = &made.u.mandate;
+    gp_id_t leader = fuzz_id(fuzz_u8(bytes));
+    uint8_t sender = fuzz_u8(bytes);
+    uint8_t others = fuzz_u8(bytes);
+    uint8_t silent = fuzz_u8(bytes);
+    memset(&made, 0, gp_msg_size(GP_MSG_MANDATE));
+    made.kind = GP_MSG_MANDATE;
+    mandate->group = FUZZ_GROUP;
+    mandate->term = fuzz_memory_get(&world.memory, "term") + fuzz_u8(bytes);
+    mandate->leader = leader;
+    mandate->version = fuzz_memory_get(&world.memory, "version");
+    for (uint8_t i = 0; i < FUZZ_MEMBERS && mandate->voters_count < GP_VOTERS_MAX; i++) {
+        if ((others & 1U << i) == 0) {
+            mandate->voters[mandate->voters_count++] =
+                (gp_record_voter_t){.id = fuzz_id(i), .score = (uint16_t)(i * 100)};
+        }
+    }
+    vote.kind = GP_MSG_VOTE;
+    vote.u.vote =
+        (gp_msg_vote_t){.group = FUZZ_GROUP,
+                        .term = mandate->term,
+                        .candidate = leader,
+                        .granted = true,
+                        .version = mandate->version,
+                        .roster = gp_election_roster_digest(mandate->voters, mandate->voters_count),
+                        .valid_ms = 3600000};
+    fuzz_memory_set(&world.memory, "roster", vote.u.vote.roster);
+    mandate->votes_count = mandate->voters_count;
+    for (uint32_t i = 0; i < mandate->voters_count; i++) {
+        if ((silent & 1U << i) == 0) {
+            mandate->votes[i].bytes = vote_of(&mandate->voters[i].id, &vote, votes[i]);
+        }
+    }
+    send_made(sender, 0, bytes);
+}
+
+/* ---- this machine's own ---------------------------------------------------------------------- */
+
+static void command(const gp_msg_t *msg)
+{
+    gp_event_t event = {.type = GP_EVENT_COMMAND,
+                        .room = gp_msg_room(msg->kind),
+                        .token = ++world.token,
+                        .ok = true,
+                        .msg = msg};
+    if (msg->kind == GP_MSG_DISCOVERY_FIND && event.token < ASKED_MAX) {
+        world.asked[event.token] = true;
+    }
+    step(event);
+}
+
+static void on_command(fuzz_bytes_t *bytes)
+{
+    size_t choice = fuzz_u8(bytes) % world.core->command_count;
+    fuzz_message(bytes, &world.memory, world.core->commands[choice], &made);
+    if (world.core->sayable == NULL || world.core->sayable(&made)) {
+        command(&made);
+    }
+}
+
+static void on_program(fuzz_bytes_t *bytes)
+{
+    bool runs_work = world.core->room == 0 || world.core->room == GP_ROOM_WORK;
+    if (runs_work && fuzz_programs_report(bytes, &made)) {
+        command(&made);
+    }
+}
+
+static void on_dialed(fuzz_bytes_t *bytes)
+{
+    uint8_t choice = fuzz_u8(bytes);
+    if (world.dial_count == 0) {
+        return;
+    }
+    uint32_t which = choice % world.dial_count;
+    gp_dial_t result = (gp_dial_t)(GP_DIAL_OPEN + (choice / 16 + 1) % 4); /* zero: refused */
+    gp_event_t event = {.type = GP_EVENT_DIALED,
+                        .room = world.dials[which].room,
+                        .peer = world.dials[which].peer,
+                        .token = result,
+                        .ok = result == GP_DIAL_OPEN};
+    world.dials[which] = world.dials[--world.dial_count];
+    step(event);
+}
+
+static void on_link(fuzz_bytes_t *bytes)
+{
+    uint8_t choice = fuzz_u8(bytes);
+    step((gp_event_t){
+        .type = GP_EVENT_LINK, .peer = fuzz_id((uint8_t)(1 + choice % 15)), .ok = choice >= 128});
+}
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+static void load(const gp_msg_t *record)
+{
+    step_once(
+        (gp_event_t){.type = GP_EVENT_LOAD, .room = gp_msg_room(record->kind), .msg = record});
+}
+
+static void start(void)
+{
+    const void *config = world.core->configure(++world.boot, world.variant);
+    size_t size = world.core->ops->size(config);
+    FUZZ_CHECK(size > 0);
+    if (size != core_size) {
+        free(core_memory);
+        core_memory = malloc(size);
+        core_size = size;
+        FUZZ_CHECK(core_memory != NULL);
+    }
+    memset(core_memory, 0x5a, size); /* a core relies on nothing that it did not write */
+    world.dial_count = 0;
+    memset(world.asked, 0, sizeof world.asked);
+    fuzz_programs_reset();
+    const gp_gate_config_t gate = {.grid = grid,
+                                   .self = fuzz_id(0),
+                                   .group = FUZZ_GROUP,
+                                   .boot = world.boot,
+                                   .sealer = {.signer = &gp_signer_standin}};
+    gp_gate_init(&world.gate, &gate, senders);
+    world.core->ops->init(core_memory, config, fuzz_id(0), world.boot);
+    for (uint32_t i = 0; fuzz_disk_read(i, &made); i++) {
+        load(&made);
+    }
+}
+
+static void begin(void)
+{
+    bool opens = (world.variant & FUZZ_VARIANT_EMPTY) == 0;
+    start();
+    unsigned index = 0;
+    while (opens && world.core->opening(index, &made) &&
+           gp_msg_scope(made.kind) == GP_SCOPE_STORED) {
+        load(&made);
+        index++;
+    }
+    step((gp_event_t){.type = GP_EVENT_START});
+    while (opens && world.core->opening(index, &made)) {
+        command(&made);
+        index++;
+    }
+}
+
+/* The process dies; of what the disk was still to write, the first few records got there. */
+static void on_crash(fuzz_bytes_t *bytes)
+{
+    fuzz_disk_crash(fuzz_u8(bytes));
+    start();
+    step((gp_event_t){.type = GP_EVENT_START});
+}
+
+static void on_event(fuzz_bytes_t *bytes)
+{
+    uint8_t choice = fuzz_u8(bytes);
+    pass_time(choice >> 4);
+    switch (choice & 15) {
+    case 6:
+    case 7:
+    case 8:
+        on_command(bytes);
+        break;
+    case 9:
+        choice = fuzz_u8(bytes);
+        answer_store((gp_room_t)(GP_ROOM_GROUP + (choice >> 1) % 4), (choice & 1) == 0);
+        break;
+    case 10:
+        on_dialed(bytes);
+        break;
+    case 11:
+        on_link(bytes);
+        break;
+    case 12:
+        on_program(bytes);
+        break;
+    case 13:
+        on_mandate(bytes);
+        break;
+    case 14:
+        on_crash(bytes);
+        break;
+    case 15:
+        on_body(bytes);
+        break;
+    default:
+        on_message(bytes);
+        break;
+    }
+}
+
+int fuzz_core_run(const fuzz_core_t *core, const uint8_t *data, size_t size)
+{
+    fuzz_bytes_t bytes = {.p = data, .n = size};
+    world = (world_t){
+        .core = core, .variant = fuzz_u8(&bytes), .now = 100 * GP_SECOND, .sender_boot = 1};
+    fuzz_memory_reset(&world.memory);
+    fuzz_memory_set(&world.memory, "group", FUZZ_GROUP);
+    fuzz_disk_reset();
+    begin();
+    for (int i = 0; i < EVENTS_MAX && bytes.n > 0; i++) {
+        on_event(&bytes);
+    }
+    pass_time(8);
+    return 0;
+}

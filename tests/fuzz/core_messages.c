@@ -1,0 +1,198 @@
+#include "tests/fuzz/core_messages.h"
+
+#include "proto/text.h"
+#include "tests/fuzz/core_driver.h"
+
+#define LIST_MOST 8 /* records made in one list */
+
+/* What peers and users say in texts. Those behind the first few are made of bytes. */
+static const char *const texts[] = {
+    "",
+    "n1",
+    "n2",
+    "tcp://127.0.0.1:7001",
+    "tcp://[::1]:7002",
+    "cpu >= 1",
+    "cpu >= 4 and mem.free >= 8GiB or not has python3",
+    "name == \"n1\"",
+    "mem.free desc, cpu.free desc",
+    "nonsense ((",
+    "/bin/true",
+    "PATH=/bin",
+};
+#define TEXT_COUNT (sizeof texts / sizeof texts[0])
+
+static size_t place_of(const char *name)
+{
+    size_t n = strlen(name);
+    return (n * 31 + (uint8_t)name[0] * 7U + (uint8_t)name[n - 1] * 13U + (uint8_t)name[n / 2]) %
+           FUZZ_NAMES;
+}
+
+void fuzz_memory_reset(fuzz_memory_t *memory)
+{
+    memset(memory, 0, sizeof *memory);
+}
+
+void fuzz_memory_set(fuzz_memory_t *memory, const char *name, uint64_t number)
+{
+    memory->numbers[place_of(name)] = number;
+}
+
+uint64_t fuzz_memory_get(const fuzz_memory_t *memory, const char *name)
+{
+    return memory->numbers[place_of(name)];
+}
+
+static void hear_fields(fuzz_memory_t *memory, const gp_field_t *fields, uint32_t count,
+                        const uint8_t *base)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const gp_field_t *field = &fields[i];
+        switch (field->type) {
+        case GP_FIELD_U8:
+        case GP_FIELD_U16:
+        case GP_FIELD_U32:
+        case GP_FIELD_U64:
+            memory->numbers[place_of(field->name)] = gp_field_number(field, base);
+            break;
+        case GP_FIELD_ID:
+            memcpy(&memory->ids[place_of(field->name)], base + field->offset, sizeof(gp_id_t));
+            break;
+        case GP_FIELD_LIST:
+            if (gp_field_count(field, base) > 0) {
+                const gp_record_table_t *record = gp_record_table(field->record);
+                hear_fields(memory, record->fields, record->field_count, base + field->offset);
+            }
+            break;
+        case GP_FIELD_BOOL:
+        case GP_FIELD_TEXT:
+        case GP_FIELD_BLOB:
+            break;
+        }
+    }
+}
+
+void fuzz_memory_hear(fuzz_memory_t *memory, const gp_msg_t *msg)
+{
+    const gp_msg_table_t *table = gp_msg_table((uint32_t)msg->kind);
+    hear_fields(memory, table->fields, table->field_count, (const uint8_t *)&msg->u);
+}
+
+/* ---- making ---------------------------------------------------------------------------------- */
+
+static uint64_t make_number(fuzz_bytes_t *bytes, const fuzz_memory_t *memory,
+                            const gp_field_t *field)
+{
+    uint8_t choice = fuzz_u8(bytes);
+    uint64_t number = memory->numbers[place_of(field->name)];
+    switch (choice & 3) {
+    case 0:
+        number += choice >> 2;
+        break;
+    case 1:
+        number = choice >> 2;
+        break;
+    case 2:
+        number -= choice >> 2;
+        break;
+    default:
+        number = fuzz_number(bytes, 1 + (choice >> 2) % 8);
+        break;
+    }
+    return number <= field->max ? number : number % (field->max + 1);
+}
+
+static gp_id_t make_id(fuzz_bytes_t *bytes, const fuzz_memory_t *memory, const gp_field_t *field)
+{
+    uint8_t choice = fuzz_u8(bytes);
+    if (choice == 0) {
+        gp_id_t id = memory->ids[place_of(field->name)];
+        return gp_id_is_none(&id) ? fuzz_id(0) : id;
+    }
+    return choice == 1 ? (gp_id_t){{0}} : fuzz_id((uint8_t)(choice - 2));
+}
+
+static gp_slice_t make_text(fuzz_bytes_t *bytes, const gp_field_t *field)
+{
+    uint8_t choice = fuzz_u8(bytes);
+    gp_slice_t text = choice < TEXT_COUNT ? gp_text(texts[choice])
+                                          : fuzz_slice(bytes, (size_t)choice - TEXT_COUNT);
+    return text.n <= field->max && gp_text_valid(text) ? text : gp_slice(NULL, 0);
+}
+
+static gp_slice_t make_blob(fuzz_bytes_t *bytes, const fuzz_memory_t *memory,
+                            const gp_field_t *field)
+{
+    uint8_t choice = fuzz_u8(bytes);
+    if (choice == 1 && memory->blob_n <= field->max) {
+        return gp_slice(memory->blob, memory->blob_n);
+    }
+    return fuzz_slice(bytes, choice < field->max ? choice : (size_t)field->max);
+}
+
+static void make_field(fuzz_bytes_t *bytes, const fuzz_memory_t *memory, const gp_field_t *field,
+                       uint8_t *base)
+{
+    void *at = base + field->offset;
+    switch (field->type) {
+    case GP_FIELD_BOOL:
+        *(bool *)at = (fuzz_u8(bytes) & 1) == 0;
+        break;
+    case GP_FIELD_U8:
+        *(uint8_t *)at = (uint8_t)make_number(bytes, memory, field);
+        break;
+    case GP_FIELD_U16:
+        *(uint16_t *)at = (uint16_t)make_number(bytes, memory, field);
+        break;
+    case GP_FIELD_U32:
+        *(uint32_t *)at = (uint32_t)make_number(bytes, memory, field);
+        break;
+    case GP_FIELD_U64:
+        *(uint64_t *)at = make_number(bytes, memory, field);
+        break;
+    case GP_FIELD_ID:
+        *(gp_id_t *)at = make_id(bytes, memory, field);
+        break;
+    case GP_FIELD_TEXT:
+        *(gp_slice_t *)at = make_text(bytes, field);
+        break;
+    case GP_FIELD_BLOB:
+        *(gp_slice_t *)at = make_blob(bytes, memory, field);
+        break;
+    case GP_FIELD_LIST:
+        FUZZ_CHECK(false);
+    }
+}
+
+static void make_list(fuzz_bytes_t *bytes, const fuzz_memory_t *memory, const gp_field_t *field,
+                      uint8_t *base)
+{
+    const gp_record_table_t *record = gp_record_table(field->record);
+    uint32_t most = field->max < LIST_MOST ? (uint32_t)field->max : LIST_MOST;
+    uint32_t count = (fuzz_u8(bytes) + 1U) % (most + 1); /* zero bytes: one record */
+    *(uint32_t *)(void *)(base + field->count_offset) = count;
+    for (uint32_t i = 0; i < count; i++) {
+        for (uint32_t k = 0; k < record->field_count; k++) {
+            make_field(bytes, memory, &record->fields[k],
+                       base + field->offset + (size_t)i * record->size);
+        }
+    }
+}
+
+void fuzz_message(fuzz_bytes_t *bytes, const fuzz_memory_t *memory, gp_msg_kind_t kind,
+                  gp_msg_t *ret_msg)
+{
+    const gp_msg_table_t *table = gp_msg_table((uint32_t)kind);
+    uint8_t *base = (uint8_t *)&ret_msg->u;
+    memset(ret_msg, 0, offsetof(gp_msg_t, u));
+    ret_msg->kind = kind;
+    for (uint32_t i = 0; i < table->field_count; i++) {
+        const gp_field_t *field = &table->fields[i];
+        if (field->type == GP_FIELD_LIST) {
+            make_list(bytes, memory, field, base);
+        } else {
+            make_field(bytes, memory, field, base);
+        }
+    }
+}

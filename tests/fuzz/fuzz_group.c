@@ -1,0 +1,47 @@
+/* The group core: views, suspicions, evidence, joining and leaving. */
+#include "tests/fuzz/core_configs.h"
+#include "tests/fuzz/core_driver.h"
+
+static const void *configure(uint64_t boot, uint8_t variant)
+{
+    static gp_group_config_t config;
+    config = fuzz_group_config(boot, variant);
+    return &config;
+}
+
+/* A few members are known, and this machine leads them. */
+static bool opening(unsigned index, gp_msg_t *ret_msg)
+{
+    if (index == 0) {
+        fuzz_group_state(ret_msg);
+        return true;
+    }
+    memset(ret_msg, 0, gp_msg_size(GP_MSG_GROUP_LEADER));
+    ret_msg->kind = GP_MSG_GROUP_LEADER;
+    gp_msg_group_leader_t *leader = &ret_msg->u.group_leader;
+    leader->term = 1;
+    leader->leader = fuzz_id(0);
+    leader->deputy = fuzz_id(1);
+    leader->right = GP_RIGHT_QUORUM;
+    leader->lease_until = GP_NEVER;
+    leader->voters_count = 3;
+    for (uint8_t i = 0; i < 3; i++) {
+        leader->voters[i] = (gp_record_voter_t){.id = fuzz_id(i), .score = 500};
+    }
+    return index == 1;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const gp_msg_kind_t commands[] = {GP_MSG_GROUP_LEADER, GP_MSG_GROUP_INTRODUCE,
+                                             GP_MSG_GROUP_LEAVE, GP_MSG_GROUP_SELF,
+                                             GP_MSG_GROUP_CERT};
+    static const fuzz_core_t core = {.ops = &gp_group_ops,
+                                     .room = GP_ROOM_GROUP,
+                                     .configure = configure,
+                                     .opening = opening,
+                                     .commands = commands,
+                                     .command_count = sizeof commands / sizeof commands[0],
+                                     .sayable = fuzz_group_sayable};
+    return fuzz_core_run(&core, data, size);
+}
