@@ -12,6 +12,8 @@
 #define SPINS_MAX  1024 /* wakes at one moment: more is a timer that never ends */
 #define DIALS_MAX  16
 #define ASKED_MAX  256 /* questions of one life */
+#define OWN_MAX    8   /* frames to this machine itself that are on their way */
+#define OWN_BYTES  1024
 #define WALL       UINT64_C(1700000000000)
 
 typedef struct world {
@@ -25,21 +27,26 @@ typedef struct world {
     uint64_t sender_boot;
     gp_gate_t gate;
     fuzz_memory_t memory;
+    uint32_t own_count;
     uint32_t dial_count;
     struct {
         gp_id_t peer;
         gp_room_t room;
     } dials[DIALS_MAX];
+    struct {
+        size_t n;
+        uint8_t bytes[OWN_BYTES];
+    } own[OWN_MAX]; /* the last member: not cleared */
 } world_t;
 
 static world_t world;
 static void *core_memory;
-static size_t core_size;
 static gp_gate_sender_t senders[GP_GATE_SENDERS];
 static gp_action_t actions[GP_ACTIONS_MAX];
 static _Alignas(16) uint8_t arena[GP_ARENA_BYTES];
 static gp_msg_t made; /* the message that an event brings */
 static gp_msg_t taken;
+static gp_msg_t own_msg;
 static gp_msg_t looked_at;
 static uint8_t arriving[GP_MESSAGE_MAX]; /* a frame on its way in */
 static uint8_t frame[GP_MESSAGE_MAX];    /* and one on its way out */
@@ -109,6 +116,12 @@ static void look_at_frame(const gp_action_t *action)
     FUZZ_CHECK(gp_gate_seal(&world.gate, to, action->msg, wall(), frame, &n) == GP_OK);
     FUZZ_CHECK(gp_envelope_open(gp_slice(frame, n), &envelope) == GP_OK);
     FUZZ_CHECK(gp_msg_read(envelope.kind, envelope.body, true, &looked_at) == GP_OK);
+    gp_id_t self = fuzz_id(0);
+    bool own = action->type == GP_ACTION_SEND && gp_id_equal(&action->peer, &self);
+    if (own && n <= OWN_BYTES && world.own_count < OWN_MAX) {
+        memcpy(world.own[world.own_count].bytes, frame, n);
+        world.own[world.own_count++].n = n;
+    }
     bool evidence = action->msg->kind == GP_MSG_VOTE || action->msg->kind == GP_MSG_HANDOVER;
     if (evidence && n <= sizeof world.memory.blob) {
         memcpy(world.memory.blob, frame, n);
@@ -180,17 +193,40 @@ static void answer_store(gp_room_t room, bool ok)
     }
 }
 
-/* One step, and what the disk answers at once. */
-static void step(gp_event_t event)
+/* The disk answers at once, or when it holds all that it can. */
+static void answer_stores(void)
 {
-    step_once(event);
+    bool slow = (world.variant & FUZZ_VARIANT_SLOW) != 0;
     for (int room = GP_ROOM_GROUP; room < GP_ROOM_COUNT; room++) {
-        bool slow = (world.variant & FUZZ_VARIANT_SLOW) != 0;
-        for (uint32_t i = 0; fuzz_disk_waiting((gp_room_t)room) > (slow ? FUZZ_DISK_QUEUE / 2 : 0);
-             i++) {
+        for (uint32_t i = 0;
+             fuzz_disk_waiting((gp_room_t)room) > (slow ? FUZZ_DISK_QUEUE / 2U : 0U); i++) {
             FUZZ_CHECK(i < SPINS_MAX); /* a record is stored again and again */
             answer_store((gp_room_t)room, true);
         }
+    }
+}
+
+/* One frame that this machine sent to itself: its own vote counts once it is signed. */
+static void hear_self(void)
+{
+    static uint8_t bytes[OWN_BYTES];
+    gp_id_t self = fuzz_id(0);
+    gp_slice_t own = gp_slice(bytes, world.own[--world.own_count].n);
+    memcpy(bytes, world.own[world.own_count].bytes, own.n);
+    if (gp_gate_take(&world.gate, &self, own, world.now, wall(), &own_msg) == GP_OK) {
+        step_once((gp_event_t){.type = GP_EVENT_MSG, .peer = self, .ok = true, .msg = &own_msg});
+    }
+}
+
+/* One step, and what follows from it without anybody else. */
+static void step(gp_event_t event)
+{
+    step_once(event);
+    answer_stores();
+    for (uint32_t i = 0; world.own_count > 0; i++) {
+        FUZZ_CHECK(i < SPINS_MAX); /* a machine that talks to itself without end */
+        hear_self();
+        answer_stores();
     }
 }
 
@@ -426,19 +462,35 @@ static void load(const gp_msg_t *record)
         (gp_event_t){.type = GP_EVENT_LOAD, .room = gp_msg_room(record->kind), .msg = record});
 }
 
+/* Exactly so many bytes, with guards at both ends; the few sizes that there are live on. */
+static void *memory_of(size_t size)
+{
+    static struct {
+        size_t size;
+        void *memory;
+    } kept[16];
+    FUZZ_CHECK(size > 0);
+    for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
+        if (kept[i].size == 0) {
+            kept[i].size = size;
+            kept[i].memory = malloc(size);
+            FUZZ_CHECK(kept[i].memory != NULL);
+        }
+        if (kept[i].size == size) {
+            return kept[i].memory;
+        }
+    }
+    FUZZ_CHECK(false);
+    return NULL;
+}
+
 static void start(void)
 {
     const void *config = world.core->configure(++world.boot, world.variant);
     size_t size = world.core->ops->size(config);
-    FUZZ_CHECK(size > 0);
-    if (size != core_size) {
-        free(core_memory);
-        core_memory = malloc(size);
-        core_size = size;
-        FUZZ_CHECK(core_memory != NULL);
-    }
+    core_memory = memory_of(size);
     memset(core_memory, 0x5a, size); /* a core relies on nothing that it did not write */
-    world.dial_count = 0;
+    world.dial_count = world.own_count = 0;
     memset(world.asked, 0, sizeof world.asked);
     fuzz_programs_reset();
     const gp_gate_config_t gate = {.grid = grid,
@@ -519,8 +571,11 @@ static void on_event(fuzz_bytes_t *bytes)
 int fuzz_core_run(const fuzz_core_t *core, const uint8_t *data, size_t size)
 {
     fuzz_bytes_t bytes = {.p = data, .n = size};
-    world = (world_t){
-        .core = core, .variant = fuzz_u8(&bytes), .now = 100 * GP_SECOND, .sender_boot = 1};
+    memset(&world, 0, offsetof(world_t, own));
+    world.core = core;
+    world.variant = fuzz_u8(&bytes);
+    world.now = 100 * GP_SECOND;
+    world.sender_boot = 1;
     fuzz_memory_reset(&world.memory);
     fuzz_memory_set(&world.memory, "group", FUZZ_GROUP);
     fuzz_disk_reset();

@@ -32,6 +32,8 @@ static struct {
     uint64_t ticket;
 } stores[STORES_MAX];
 static uint32_t store_count;
+static uint8_t own_frame[1024]; /* to this machine itself: its vote */
+static size_t own_n;
 
 /* ---- the rest of the agent, as far as the API needs it --------------------------------------- */
 
@@ -170,9 +172,11 @@ static void effect_store(void *context, const gp_msg_t *msg, gp_slice_t bytes, u
 static void effect_send(void *context, const gp_id_t *to, gp_msg_kind_t kind, gp_slice_t frame)
 {
     (void)context;
-    (void)to;
     (void)kind;
-    (void)frame;
+    if (gp_id_equal(to, &agent.identity.id) && frame.n <= sizeof own_frame) {
+        memcpy(own_frame, frame.p, frame.n);
+        own_n = frame.n;
+    }
 }
 
 static void effect_link(void *context, const gp_id_t *peer, bool hold)
@@ -199,13 +203,21 @@ static void effect_notice(void *context, gp_room_t room, uint64_t token, const g
     }
 }
 
+static void effect_dropped(void *context, const gp_id_t *peer, gp_error_t error)
+{
+    (void)context;
+    (void)peer;
+    FUZZ_CHECK(error == GP_OK); /* only its own frames come in here */
+}
+
 static const gp_effects_t effects = {.now = effect_now,
                                      .wall = effect_wall,
                                      .store = effect_store,
                                      .send = effect_send,
                                      .link = effect_link,
                                      .dial = effect_dial,
-                                     .notice = effect_notice};
+                                     .notice = effect_notice,
+                                     .dropped = effect_dropped};
 
 /* ---- one client ------------------------------------------------------------------------------ */
 
@@ -228,6 +240,7 @@ static void peer_new(void)
                                        .bench = agent.bench};
     clock_now = 100 * GP_SECOND;
     store_count = deferred_count = 0;
+    own_n = 0;
     agent.requests = 0;
     FUZZ_CHECK(gp_runner_new(&runner, &agent.runner) == GP_OK);
     gp_runner_start(agent.runner);
@@ -256,7 +269,14 @@ static void set_up(void)
 /* What waits behind the present step: records, and what handlers put off. True: there was any. */
 static bool settle(void)
 {
-    bool any = store_count > 0 || deferred_count > 0;
+    static uint8_t frame[sizeof own_frame];
+    bool any = store_count > 0 || deferred_count > 0 || own_n > 0;
+    gp_slice_t own = gp_slice(frame, own_n);
+    memcpy(frame, own_frame, own_n);
+    own_n = 0;
+    if (own.n > 0) {
+        gp_runner_frame(agent.runner, &agent.identity.id, own);
+    }
     for (uint32_t i = 0; i < store_count; i++) {
         gp_runner_stored(agent.runner, stores[i].room, stores[i].ticket, true);
     }
