@@ -25,6 +25,7 @@ typedef struct world {
     bool asked[ASKED_MAX]; /* DISCOVERY_FIND of this token waits for its ANSWER */
     uint64_t sequence;     /* of all senders together: it rises for each */
     uint64_t sender_boot;
+    gp_id_t written_to; /* the machine that a message last went to */
     gp_gate_t gate;
     fuzz_memory_t memory;
     uint32_t own_count;
@@ -74,26 +75,6 @@ static const gp_usec_t passing[] = {
 };
 #define FROZEN 15
 
-gp_id_t fuzz_id(uint8_t index)
-{
-    gp_id_t id = {{0}};
-    id.b[0] = (uint8_t)(1 + (index + 4) % 16); /* some before this machine, some after it */
-    id.b[31] = 1;
-    return id;
-}
-
-gp_record_member_t fuzz_member(uint8_t index)
-{
-    static const char *const names[] = {"n0", "n1", "n2", "n3", "n4", "n5", "n6", "n7"};
-    return (gp_record_member_t){.id = fuzz_id(index),
-                                .incarnation = 65536,
-                                .state = GP_MEMBER_ALIVE,
-                                .cause = GP_CAUSE_JOINED,
-                                .flags = GP_FLAG_SEEN,
-                                .name = gp_text(names[index % 8]),
-                                .address = gp_text("tcp://127.0.0.1:7000")};
-}
-
 static gp_wall_ms_t wall(void)
 {
     return WALL + world.now / 1000;
@@ -118,6 +99,9 @@ static void look_at_frame(const gp_action_t *action)
     FUZZ_CHECK(gp_msg_read(envelope.kind, envelope.body, true, &looked_at) == GP_OK);
     gp_id_t self = fuzz_id(0);
     bool own = action->type == GP_ACTION_SEND && gp_id_equal(&action->peer, &self);
+    if (action->type == GP_ACTION_SEND && !own) {
+        world.written_to = action->peer;
+    }
     if (own && n <= OWN_BYTES && world.own_count < OWN_MAX) {
         memcpy(world.own[world.own_count].bytes, frame, n);
         world.own[world.own_count++].n = n;
@@ -283,7 +267,8 @@ static void deliver(const gp_id_t *from, gp_slice_t bytes)
 
 static void send_made(uint8_t sender, uint8_t how, fuzz_bytes_t *bytes)
 {
-    gp_id_t from = fuzz_id((uint8_t)(1 + sender % 15));
+    /* Zero: whom the core last wrote to answers. */
+    gp_id_t from = sender == 0 ? world.written_to : fuzz_id((uint8_t)(1 + (sender - 1) % 15));
     gp_id_t to = (how & TO_GROUP) != 0 ? gp_envelope_group(FUZZ_GROUP) : fuzz_id(0);
     world.sequence += (how & OLD) != 0 ? 0 : 1;
     world.sender_boot += (how & RESTART) != 0 ? 1 : 0;
@@ -404,7 +389,9 @@ static void command(const gp_msg_t *msg)
 {
     gp_event_t event = {.type = GP_EVENT_COMMAND,
                         .room = gp_msg_room(msg->kind),
-                        .token = ++world.token,
+                        .token = msg->kind == GP_MSG_WORK_ANSWER
+                                     ? fuzz_memory_get(&world.memory, "job")
+                                     : ++world.token,
                         .ok = true,
                         .msg = msg};
     if (msg->kind == GP_MSG_DISCOVERY_FIND && event.token < ASKED_MAX) {
@@ -510,15 +497,21 @@ static void begin(void)
     bool opens = (world.variant & FUZZ_VARIANT_EMPTY) == 0;
     start();
     unsigned index = 0;
-    while (opens && world.core->opening(index, &made) &&
+    while (opens && world.core->opening(world.variant, index, &made) &&
            gp_msg_scope(made.kind) == GP_SCOPE_STORED) {
         load(&made);
         index++;
     }
     step((gp_event_t){.type = GP_EVENT_START});
-    while (opens && world.core->opening(index, &made)) {
+    while (opens && world.core->opening(world.variant, index, &made)) {
         command(&made);
         index++;
+    }
+    bool elects = world.core->room == 0 || world.core->room == GP_ROOM_ELECTION;
+    if (opens && elects && (world.variant & FUZZ_VARIANT_FOLLOWS) != 0) {
+        /* The first of the others leads by the votes of three. */
+        static const uint8_t mandate[] = {1, 1, 0xf1, 0, 1};
+        on_mandate(&(fuzz_bytes_t){.p = mandate, .n = sizeof mandate});
     }
 }
 
@@ -576,8 +569,19 @@ int fuzz_core_run(const fuzz_core_t *core, const uint8_t *data, size_t size)
     world.variant = fuzz_u8(&bytes);
     world.now = 100 * GP_SECOND;
     world.sender_boot = 1;
+    world.written_to = fuzz_id(1);
     fuzz_memory_reset(&world.memory);
-    fuzz_memory_set(&world.memory, "group", FUZZ_GROUP);
+    static const struct {
+        const char *name;
+        uint64_t number;
+    } first[] = {{"group", FUZZ_GROUP}, {"term", 1},    {"incarnation", 65536},
+                 {"lease_ms", 10000},   {"score", 500}, {"health", 1000},
+                 {"headroom", 500},     {"right", 1},   {"valid_ms", 3600000},
+                 {"timeout_ms", 5000},  {"state", 1},   {"ticket", 1},
+                 {"until", 4096},       {"limit", 10},  {"stream", 1}};
+    for (size_t i = 0; i < sizeof first / sizeof first[0]; i++) {
+        fuzz_memory_set(&world.memory, first[i].name, first[i].number);
+    }
     fuzz_disk_reset();
     begin();
     for (int i = 0; i < EVENTS_MAX && bytes.n > 0; i++) {

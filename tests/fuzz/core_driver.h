@@ -17,7 +17,7 @@
 #define GP_TESTS_FUZZ_CORE_DRIVER_H
 
 #include "proto/core.h"
-#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/core_messages.h"
 
 #define FUZZ_GROUP   UINT64_C(7)
 #define FUZZ_MEMBERS 8 /* machines that a group has room for, this one among them */
@@ -28,6 +28,7 @@ typedef enum fuzz_variant {
     FUZZ_VARIANT_FOLLOWER = 4, /* this machine cannot lead */
     FUZZ_VARIANT_SMALL = 8,    /* less room than members, jobs and output need */
     FUZZ_VARIANT_EMPTY = 16,   /* without the core's opening */
+    FUZZ_VARIANT_FOLLOWS = 32, /* another machine leads at first */
     FUZZ_VARIANT_SLOW = 128    /* a STORE is answered when the input says so; else at once */
 } fuzz_variant_t;
 
@@ -40,7 +41,7 @@ typedef struct fuzz_core {
      * What makes the rest interesting: message number `index`, a record that is loaded before the
      * start or a command after it. False: no more.
      */
-    bool (*opening)(unsigned index, gp_msg_t *ret_msg);
+    bool (*opening)(uint8_t variant, unsigned index, gp_msg_t *ret_msg);
     const gp_msg_kind_t *commands; /* what its shell, or other cores, tell it */
     size_t command_count;
     /* Can its shell say that? May be NULL: whatever fits the fields. */
@@ -49,11 +50,5 @@ typedef struct fuzz_core {
 
 /* Runs one input. Returns 0. */
 int fuzz_core_run(const fuzz_core_t *core, const uint8_t *data, size_t size);
-
-/* This machine (0), the others of its group and strangers (1 .. 15, and again); never none. */
-gp_id_t fuzz_id(uint8_t index);
-
-/* A living member of that id, named "n1" and so on. */
-gp_record_member_t fuzz_member(uint8_t index);
 
 #endif

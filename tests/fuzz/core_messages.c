@@ -1,7 +1,6 @@
 #include "tests/fuzz/core_messages.h"
 
 #include "proto/text.h"
-#include "tests/fuzz/core_driver.h"
 
 #define LIST_MOST 8 /* records made in one list */
 
@@ -17,16 +16,48 @@ static const char *const texts[] = {
     "name == \"n1\"",
     "mem.free desc, cpu.free desc",
     "nonsense ((",
+    "arch like \"*64\", kernel ~= 6.1, uptime in 1h..2d",
+    "has {gcc, tar} or tag.a == \"b c\" or os.id in {debian, ubuntu}",
     "/bin/true",
     "PATH=/bin",
 };
 #define TEXT_COUNT (sizeof texts / sizeof texts[0])
 
+gp_id_t fuzz_id(uint8_t index)
+{
+    gp_id_t id = {{0}};
+    id.b[0] = (uint8_t)(1 + (index + 4) % 16); /* some before this machine, some after it */
+    id.b[31] = 1;
+    return id;
+}
+
+gp_record_member_t fuzz_member(uint8_t index)
+{
+    static const char *const names[] = {"n0", "n1", "n2", "n3", "n4", "n5", "n6", "n7"};
+    return (gp_record_member_t){.id = fuzz_id(index),
+                                .incarnation = 65536,
+                                .state = GP_MEMBER_ALIVE,
+                                .cause = GP_CAUSE_JOINED,
+                                .flags = GP_FLAG_SEEN,
+                                .name = gp_text(names[index % 8]),
+                                .address = gp_text("tcp://127.0.0.1:7000")};
+}
+
+/* Every name has a place of its own, which it keeps. */
 static size_t place_of(const char *name)
 {
-    size_t n = strlen(name);
-    return (n * 31 + (uint8_t)name[0] * 7U + (uint8_t)name[n - 1] * 13U + (uint8_t)name[n / 2]) %
-           FUZZ_NAMES;
+    static const char *names[FUZZ_NAMES];
+    size_t place = 0;
+    for (const char *p = name; *p != '\0'; p++) {
+        place = place * 31 + (uint8_t)*p;
+    }
+    for (place %= FUZZ_NAMES; names[place] != NULL; place = (place + 1) % FUZZ_NAMES) {
+        if (names[place] == name || strcmp(names[place], name) == 0) {
+            return place;
+        }
+    }
+    names[place] = name;
+    return place;
 }
 
 void fuzz_memory_reset(fuzz_memory_t *memory)
@@ -116,6 +147,9 @@ static gp_id_t make_id(fuzz_bytes_t *bytes, const fuzz_memory_t *memory, const g
 static gp_slice_t make_text(fuzz_bytes_t *bytes, const gp_field_t *field)
 {
     uint8_t choice = fuzz_u8(bytes);
+    if (choice == 0 && field->max == GP_ARGS_BYTES_MAX) {
+        return gp_text("/bin/true"); /* a word of a command */
+    }
     gp_slice_t text = choice < TEXT_COUNT ? gp_text(texts[choice])
                                           : fuzz_slice(bytes, (size_t)choice - TEXT_COUNT);
     return text.n <= field->max && gp_text_valid(text) ? text : gp_slice(NULL, 0);

@@ -5,8 +5,14 @@
 #include "proto/message_table.h"
 #include "tests/fuzz/fuzz.h"
 
-#define FUZZ_NAMES 64  /* fields with names are told apart by a hash below this */
+#define FUZZ_NAMES 256 /* of fields, and some room */
 #define FUZZ_BLOB  512 /* bytes of evidence that are remembered */
+
+/* This machine (0), the others of its group and strangers (1 .. 15, and again); never none. */
+gp_id_t fuzz_id(uint8_t index);
+
+/* A living member of that id, named "n1" and so on. */
+gp_record_member_t fuzz_member(uint8_t index);
 
 /* Values by the name of their field. */
 typedef struct fuzz_memory {

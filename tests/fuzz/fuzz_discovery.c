@@ -9,8 +9,8 @@ static const void *configure(uint64_t boot, uint8_t variant)
     return &config;
 }
 
-/* Members, and this machine leads them. */
-static bool opening(unsigned index, gp_msg_t *ret_msg)
+/* Members, and one of them or this machine leads them. */
+static bool opening(uint8_t variant, unsigned index, gp_msg_t *ret_msg)
 {
     if (index < 4) {
         memset(ret_msg, 0, gp_msg_size(GP_MSG_DISCOVERY_MEMBER));
@@ -22,8 +22,9 @@ static bool opening(unsigned index, gp_msg_t *ret_msg)
     memset(ret_msg, 0, gp_msg_size(GP_MSG_DISCOVERY_LEADER));
     ret_msg->kind = GP_MSG_DISCOVERY_LEADER;
     ret_msg->u.discovery_leader.term = 1;
-    ret_msg->u.discovery_leader.leader = fuzz_id(0);
-    ret_msg->u.discovery_leader.deputy = fuzz_id(1);
+    bool follows = (variant & FUZZ_VARIANT_FOLLOWS) != 0;
+    ret_msg->u.discovery_leader.leader = fuzz_id(follows ? 1 : 0);
+    ret_msg->u.discovery_leader.deputy = fuzz_id(follows ? 2 : 1);
     ret_msg->u.discovery_leader.right = GP_RIGHT_QUORUM;
     ret_msg->u.discovery_leader.lease_until = GP_NEVER;
     return index == 4;

@@ -10,15 +10,16 @@ static const void *configure(uint64_t boot, uint8_t variant)
     return &config;
 }
 
-/* This machine founded the group, and others came. */
-static bool opening(unsigned index, gp_msg_t *ret_msg)
+/* Others are there; this machine founded the group, unless the driver shows another's mandate. */
+static bool opening(uint8_t variant, unsigned index, gp_msg_t *ret_msg)
 {
-    memset(ret_msg, 0, gp_msg_size(GP_MSG_ELECTION_STANDINGS));
-    if (index == 0) {
+    if (index == 1) {
+        memset(ret_msg, 0, gp_msg_size(GP_MSG_ELECTION_FOUND));
         ret_msg->kind = GP_MSG_ELECTION_FOUND;
         ret_msg->u.election_found.score = 500;
-        return true;
+        return (variant & FUZZ_VARIANT_FOLLOWS) == 0;
     }
+    memset(ret_msg, 0, gp_msg_size(GP_MSG_ELECTION_STANDINGS));
     ret_msg->kind = GP_MSG_ELECTION_STANDINGS;
     gp_msg_election_standings_t *standings = &ret_msg->u.election_standings;
     for (uint8_t i = 0; i < 5; i++) {
@@ -29,7 +30,7 @@ static bool opening(unsigned index, gp_msg_t *ret_msg)
                                    .score = (uint16_t)(500 + 10 * i),
                                    .reached = true};
     }
-    return index == 1;
+    return index == 0;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -9,8 +9,8 @@ static const void *configure(uint64_t boot, uint8_t variant)
     return &config;
 }
 
-/* A few members are known, and this machine leads them. */
-static bool opening(unsigned index, gp_msg_t *ret_msg)
+/* A few members are known, and one of them or this machine leads them. */
+static bool opening(uint8_t variant, unsigned index, gp_msg_t *ret_msg)
 {
     if (index == 0) {
         fuzz_group_state(ret_msg);
@@ -20,10 +20,11 @@ static bool opening(unsigned index, gp_msg_t *ret_msg)
     ret_msg->kind = GP_MSG_GROUP_LEADER;
     gp_msg_group_leader_t *leader = &ret_msg->u.group_leader;
     leader->term = 1;
-    leader->leader = fuzz_id(0);
-    leader->deputy = fuzz_id(1);
+    bool follows = (variant & FUZZ_VARIANT_FOLLOWS) != 0;
+    leader->leader = fuzz_id(follows ? 1 : 0);
+    leader->deputy = fuzz_id(follows ? 0 : 1);
     leader->right = GP_RIGHT_QUORUM;
-    leader->lease_until = GP_NEVER;
+    leader->lease_until = follows ? 0 : GP_NEVER;
     leader->voters_count = 3;
     for (uint8_t i = 0; i < 3; i++) {
         leader->voters[i] = (gp_record_voter_t){.id = fuzz_id(i), .score = 500};

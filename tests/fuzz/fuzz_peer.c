@@ -12,25 +12,25 @@ static const void *configure(uint64_t boot, uint8_t variant)
     return &config;
 }
 
-/* This machine founded the group, a few members are known, and it offers something. */
-static bool opening(unsigned index, gp_msg_t *ret_msg)
+/* A few members are known, this machine offers something, and founded the group or follows. */
+static bool opening(uint8_t variant, unsigned index, gp_msg_t *ret_msg)
 {
     switch (index) {
     case 0:
         fuzz_group_state(ret_msg);
         return true;
     case 1:
-        memset(ret_msg, 0, gp_msg_size(GP_MSG_ELECTION_FOUND));
-        ret_msg->kind = GP_MSG_ELECTION_FOUND;
-        ret_msg->u.election_found.score = 500;
-        return true;
-    case 2:
         memset(ret_msg, 0, gp_msg_size(GP_MSG_OWN_RECORD));
         ret_msg->kind = GP_MSG_OWN_RECORD;
         ret_msg->u.own_record.whole = true;
         ret_msg->u.own_record.attrs_count = 1;
         ret_msg->u.own_record.attrs[0] = (gp_record_attr_t){.attr = GP_ATTR_CPU, .number = 4};
         return true;
+    case 2:
+        memset(ret_msg, 0, gp_msg_size(GP_MSG_ELECTION_FOUND));
+        ret_msg->kind = GP_MSG_ELECTION_FOUND;
+        ret_msg->u.election_found.score = 500;
+        return (variant & FUZZ_VARIANT_FOLLOWS) == 0;
     default:
         return false;
     }

@@ -11,8 +11,9 @@ static const void *configure(uint64_t boot, uint8_t variant)
 }
 
 /* Members that may do everything. */
-static bool opening(unsigned index, gp_msg_t *ret_msg)
+static bool opening(uint8_t variant, unsigned index, gp_msg_t *ret_msg)
 {
+    (void)variant;
     memset(ret_msg, 0, gp_msg_size(GP_MSG_WORK_MEMBER));
     ret_msg->kind = GP_MSG_WORK_MEMBER;
     ret_msg->u.work_member.roles = UINT16_MAX;
