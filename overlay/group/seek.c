@@ -26,9 +26,10 @@ static void send_seek(gp_group_t *g, const gp_group_entry_t *to, gp_out_t *out)
     msg->u.seek.term = g->view_term;
     msg->u.seek.number = g->view_number;
     msg->u.seek.flags = g->flags;
-    msg->u.seek.name = gp_text(self->shown.name);
-    msg->u.seek.address = gp_text(self->shown.address);
-    msg->u.seek.cert = self->shown.cert;
+    /* Copied: the event that this step is for may bring a new address or certificate. */
+    msg->u.seek.name = gp_out_slice(out, gp_text(self->shown.name));
+    msg->u.seek.address = gp_out_slice(out, gp_text(self->shown.address));
+    msg->u.seek.cert = gp_out_slice(out, self->shown.cert);
 }
 
 void gp_group_present(gp_group_t *g, gp_out_t *out)

@@ -228,6 +228,29 @@ static void test_own_new_certificate_is_presented(void **state)
     solo_free(s);
 }
 
+/* A machine that slept presents itself, and then hears in the same step that it has moved. */
+static void test_what_is_sent_does_not_change_in_the_same_step(void **state)
+{
+    (void)state;
+    uint8_t packed[2048];
+    size_t n = 0;
+    solo_t *s = solo_following(4);
+    gp_msg_t msg = {.kind = GP_MSG_GROUP_INTRODUCE};
+    msg.u.group_introduce.entries[msg.u.group_introduce.entries_count++] =
+        solo_record(0, GP_MEMBER_ALIVE);
+    msg.u.group_introduce.entries[0].address = gp_text("a:1");
+    s->now += 60 * GP_SECOND;
+    solo_command(s, &msg);
+    const gp_action_t *before = solo_action(s, GP_MSG_SEEK, 1, 0);
+    const gp_action_t *after = solo_action(s, GP_MSG_SEEK, 1, 1);
+    assert_non_null(before);
+    assert_non_null(after);
+    assert_false(gp_slice_equal(before->msg->u.seek.address, gp_text("a:1")));
+    assert_int_equal(gp_msg_pack(before->msg, packed, sizeof packed, &n), GP_OK);
+    assert_true(gp_slice_equal(after->msg->u.seek.address, gp_text("a:1")));
+    solo_free(s);
+}
+
 static void test_introducing(void **state)
 {
     (void)state;
@@ -358,6 +381,7 @@ int main(void)
         cmocka_unit_test(test_the_leader_takes_in),
         cmocka_unit_test(test_a_new_address_is_told),
         cmocka_unit_test(test_own_new_certificate_is_presented),
+        cmocka_unit_test(test_what_is_sent_does_not_change_in_the_same_step),
         cmocka_unit_test(test_introducing),
         cmocka_unit_test(test_a_full_table_still_says_who_leads),
         cmocka_unit_test(test_the_forgotten_keeps_its_name_in_the_view),
