@@ -7,8 +7,8 @@
 #include "tests/fuzz/core_messages.h"
 #include "tests/fuzz/core_programs.h"
 
-#define EVENTS_MAX 96   /* of one input */
-#define WAKES_MAX  48   /* timers that run while time passes; then the machine is late */
+#define EVENTS_MAX 64   /* of one input */
+#define WAKES_MAX  24   /* timers that run while time passes; then the machine is late */
 #define SPINS_MAX  1024 /* wakes at one moment: more is a timer that never ends */
 #define DIALS_MAX  16
 #define ASKED_MAX  256 /* questions of one life */
