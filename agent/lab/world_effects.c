@@ -107,8 +107,28 @@ static gp_msg_t *draft(gp_world_t *world, gp_msg_kind_t kind)
     return &world->msg;
 }
 
+static const char line[] = "done\n";
+
+/* How much it has written by then. */
+static uint64_t written(const gp_sim_node_t *node, const gp_msg_job_stop_t *order, gp_usec_t by)
+{
+    for (uint32_t i = 0; i < GP_SIM_PROGRAMS; i++) {
+        const gp_sim_program_t *program = &node->programs[i];
+        if (program->job == order->job && program->incarnation == order->incarnation &&
+            gp_id_equal(&program->home, &order->home)) {
+            return program->writes_at <= by ? sizeof line - 1 : 0;
+        }
+    }
+    return 0;
+}
+
 static void launch(gp_sim_node_t *node, const gp_msg_job_start_t *start)
 {
+    node->programs[node->program_count++ % GP_SIM_PROGRAMS] =
+        (gp_sim_program_t){.home = start->home,
+                           .job = start->job,
+                           .incarnation = start->incarnation,
+                           .writes_at = node->world->now + GP_SECOND};
     gp_msg_t *msg = draft(node->world, GP_MSG_WORK_STARTED);
     gp_msg_work_started_t *started = &msg->u.work_started;
     started->home = start->home;
@@ -117,7 +137,6 @@ static void launch(gp_sim_node_t *node, const gp_msg_job_start_t *start)
     started->started = true;
     gp_sim_command(node, GP_MSEC, 0, msg);
 
-    static const char line[] = "done\n";
     msg = draft(node->world, GP_MSG_WORK_OUTPUT);
     gp_msg_work_output_t *output = &msg->u.work_output;
     output->home = start->home;
@@ -146,6 +165,7 @@ static void stop(gp_sim_node_t *node, const gp_msg_job_stop_t *stop_order)
     ended->job = stop_order->job;
     ended->incarnation = stop_order->incarnation;
     ended->reason = stop_order->reason;
+    ended->output = written(node, stop_order, node->world->now + GP_MSEC);
     gp_sim_command(node, GP_MSEC, 0, msg);
 }
 

@@ -81,7 +81,15 @@ typedef struct gp_sim_disk {
     uint64_t boot;
 } gp_sim_disk_t;
 
-#define GP_SIM_TERMS 64 /* so many terms back the oracle remembers */
+#define GP_SIM_TERMS    64 /* so many terms back the oracle remembers */
+#define GP_SIM_PROGRAMS 64 /* so many programs back a node knows when it started them */
+
+typedef struct gp_sim_program {
+    gp_id_t home;
+    uint64_t job;
+    uint32_t incarnation;
+    gp_usec_t writes_at; /* its line; true time */
+} gp_sim_program_t;
 
 typedef struct gp_sim_node {
     gp_world_t *world;
@@ -107,6 +115,8 @@ typedef struct gp_sim_node {
     uint32_t steps;
     gp_census_place_t place; /* to the leader, as it last said */
     gp_sim_disk_t disk;
+    gp_sim_program_t programs[GP_SIM_PROGRAMS]; /* the newest in place of the oldest */
+    uint32_t program_count;
     gp_runner_t *runner;
     gp_secret_t *secret; /* with ed25519 */
     gp_usec_t *arrivals; /* by member of the group: links keep their order */
