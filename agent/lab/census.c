@@ -90,11 +90,26 @@ static const uint16_t known[GP_CENSUS_KINDS][GP_CENSUS_WIDTH] = {
 
 /* Of the other codes none is a core's or the gate's: they are the shell's, and its tests'. */
 static const gp_error_t known_errors[] = {
-    GP_E_MESSAGE_SIZE,   GP_E_MESSAGE_MAGIC,  GP_E_MESSAGE_VERSION,     GP_E_MESSAGE_KIND,
-    GP_E_MESSAGE_DECODE, GP_E_MESSAGE_GRID,   GP_E_MESSAGE_DESTINATION, GP_E_MESSAGE_REPLAY,
-    GP_E_MESSAGE_STALE,  GP_E_MESSAGE_SENDER, GP_E_MESSAGE_SIGNATURE,   GP_E_FENCED,
-    GP_E_STATE_IO,       GP_E_NO_LEADER,      GP_E_GROUP_FULL,          GP_E_TIMED_OUT,
-    GP_E_RUN_REFUSED,    GP_E_RUN_FENCED,
+    GP_E_MESSAGE_SIZE,
+    GP_E_MESSAGE_MAGIC,
+    GP_E_MESSAGE_VERSION,
+    GP_E_MESSAGE_KIND,
+    GP_E_MESSAGE_DECODE,
+    GP_E_MESSAGE_GRID,
+    GP_E_MESSAGE_DESTINATION,
+    GP_E_MESSAGE_REPLAY,
+    GP_E_MESSAGE_STALE,
+    GP_E_MESSAGE_SENDER,
+    GP_E_MESSAGE_SIGNATURE,
+    GP_E_FENCED,
+    GP_E_STATE_IO,
+    GP_E_NO_LEADER,
+    GP_E_GROUP_FULL,
+    GP_E_TIMED_OUT,
+    GP_E_RUN_REFUSED,
+    GP_E_RUN_FENCED,
+    GP_E_RUN_FULL,
+    GP_E_NO_MATCH,
 };
 
 #define KNOWN_ERRORS (sizeof known_errors / sizeof known_errors[0])

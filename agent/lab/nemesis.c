@@ -90,6 +90,20 @@ static void kill_some(gp_nemesis_t *nemesis, uint32_t group)
     }
 }
 
+/* Its supervisor is quick: what it promised must hold, although all else goes on around it. */
+static void bounce_some(gp_nemesis_t *nemesis, uint32_t group)
+{
+    uint64_t count = 1 + gp_random_below(&nemesis->random, 3);
+    for (uint64_t i = 0; i < count; i++) {
+        uint32_t node = victim(nemesis, group);
+        if (gp_world_alive(nemesis->world, node)) {
+            gp_world_crash(nemesis->world, node, false);
+            gp_world_start(nemesis->world, node);
+            gp_world_count(nemesis->world, GP_FAULT_BOUNCE);
+        }
+    }
+}
+
 /*
  * A disk that is lost is a voter that is lost, and so may be whoever leaves for good. More than a
  * minority at once is beyond what any quorum survives, so a group gets time to replace one before
@@ -229,6 +243,9 @@ static void blow(gp_nemesis_t *nemesis, uint32_t group)
     switch (fault) {
     case GP_FAULT_CRASH:
         kill_some(nemesis, group);
+        break;
+    case GP_FAULT_BOUNCE:
+        bounce_some(nemesis, group);
         break;
     case GP_FAULT_WIPE:
         wipe_one(nemesis, group);

@@ -16,6 +16,7 @@ static const char *const fault_names[GP_FAULT_COUNT] = {
     [GP_FAULT_CORRUPT] = "corrupt",
     [GP_FAULT_VERSION] = "version",
     [GP_FAULT_CRASH] = "crash",
+    [GP_FAULT_BOUNCE] = "bounce",
     [GP_FAULT_WIPE] = "wipe",
     [GP_FAULT_MASS] = "mass",
     [GP_FAULT_RESTART] = "restart",

@@ -28,6 +28,7 @@ typedef enum gp_fault {
     GP_FAULT_MESSAGES,  /* so many kinds of the above */
 
     GP_FAULT_CRASH = GP_FAULT_MESSAGES, /* the process dies, its disk stays */
+    GP_FAULT_BOUNCE,                    /* the process dies and is started again at once */
     GP_FAULT_WIPE,                      /* the process dies and its disk with it */
     GP_FAULT_MASS,                      /* a third of a group dies at once */
     GP_FAULT_RESTART,                   /* the process ends in good order and comes back */

@@ -101,8 +101,8 @@ def report(campaign, args, seconds):
     if args.all or args.json == "":
         for title, rows in (("fault", campaign.faults), ("seen", campaign.census)):
             for name, seen in rows.items():
-                if args.all or seen < args.demand:
-                    print(f"{title:6} {name:{width}} {seen}{'  SELDOM' if seen < args.demand else ''}")
+                if args.all or name in seldom:
+                    print(f"{title:6} {name:{width}} {seen}{'  SELDOM' if name in seldom else ''}")
     print(f"{len(campaign.faults) + len(campaign.census) - len(seldom)} of "
           f"{len(campaign.faults) + len(campaign.census)} kinds of faults, transitions and errors "
           f"were seen {args.demand} times or more")
