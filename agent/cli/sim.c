@@ -130,7 +130,9 @@ static int sim_up_run(gp_cli_t *cli)
         count = count * 10 + (uint64_t)(*p - '0');
     }
     if (text[strspn(text, "0123456789")] != '\0' || count < 1 || count > GP_SIM_AGENTS_MAX) {
-        return gp_cli_usage(cli, "sim up takes a number of agents from 1 to %d, not '%s'",
+        return gp_cli_usage(cli,
+                            "sim up takes a number of agents from 1 to %d (today a grid is one "
+                            "sub-Grid), not '%s'",
                             GP_SIM_AGENTS_MAX, text);
     }
     gp_cli_sim_t request = {.verb = GP_CLI_SIM_UP,
@@ -324,6 +326,7 @@ const gp_cli_command_t gp_cli_sim_up = {
     .timeout_ms = 60000,
     .example = "gridpeer sim up 5 --dir /tmp/five && gridpeer node list --dir /tmp/five --node n1",
     .details =
+        "N is at most 64: today a grid is one sub-Grid. "
         "Each has its own process, port and state directory in --dir, and they talk over loopback "
         "only. The command returns when all agree on their members and their super-peer, and three "
         "of them vote (if there are so many), so that any one may be killed next. It says "

@@ -405,7 +405,7 @@ static gp_error_t up_all(up_t *up, gp_fail_t *fail)
 gp_error_t gp_local_up(const gp_local_t *local, uint32_t count, const char *region,
                        json_t **ret_document, gp_fail_t *fail)
 {
-    assert(count > 0 && count <= GP_LOCAL_AGENTS_MAX);
+    assert(count > 0 && count <= GP_SIM_AGENTS_MAX);
     uint64_t began = gp_until_now();
     up_t up = {.local = local, .region = region, .count = count, .until = until_of(local)};
     gp_error_t error = refuse_if_used(local, fail);

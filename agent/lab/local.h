@@ -15,8 +15,6 @@
 #include "agent/store/fail.h"
 #include "proto/types.h"
 
-#define GP_LOCAL_AGENTS_MAX 1000
-
 typedef struct gp_local {
     const char *dir;     /* DIR of the state directories */
     const char *program; /* what to start as an agent */
@@ -25,11 +23,11 @@ typedef struct gp_local {
 } gp_local_t;
 
 /*
- * Starts `count` agents and waits until all agree on their members and their super-peer, and three
- * of them vote (if there are so many). The document (kind "sim") has agreed_ms and leader beside
- * its items. On failure all are stopped and removed, also with GP_E_TIMED_OUT and GP_E_INTERRUPTED.
- * GP_E_SIM_EXISTS: a simulated grid is in DIR already; GP_E_SIM_OTHER: a machine that was not made
- * here.
+ * Starts `count` agents, 1 to GP_SIM_AGENTS_MAX, and waits until all agree on their members and
+ * their super-peer, and three of them vote (if there are so many). The document (kind "sim") has
+ * agreed_ms and leader beside its items. On failure all are stopped and removed, also with
+ * GP_E_TIMED_OUT and GP_E_INTERRUPTED. GP_E_SIM_EXISTS: a simulated grid is in DIR already;
+ * GP_E_SIM_OTHER: a machine that was not made here.
  */
 GP_MUST_CHECK gp_error_t gp_local_up(const gp_local_t *local, uint32_t count, const char *region,
                                      json_t **ret_document, gp_fail_t *fail);

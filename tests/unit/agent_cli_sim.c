@@ -28,6 +28,8 @@ static void sims_are_commanded(void **state)
     assert_has(stage->out, "1 agents in ");
     assert_int_equal(stage_run(stage, "sim up 0"), 64);
     assert_int_equal(stage_run(stage, "sim up 9x"), 64);
+    assert_int_equal(stage_run(stage, "sim up 65"), 64);
+    assert_has(stage->err, "from 1 to 64 (today a grid is one sub-Grid), not '65'");
     assert_int_equal(stage_run(stage, "sim up 99999999999999999999"), 64);
     assert_int_equal(stage_run(stage, "sim kill ../x"), 1);
     assert_int_equal(stage_run(stage, "sim kill"), 64);
