@@ -47,6 +47,7 @@
 #define GP_JOBS_MAX 256          /* jobs that one home or one executor holds open */
 #define GP_OUTPUT_CHUNK_MAX 16384 /* (wire) bytes of program output in one message */
 #define GP_OUTPUT_WINDOW 131072  /* bytes of output in flight before credit is needed */
+#define GP_DETAIL_MAX 1024         /* bytes of what an error adds to its text */
 #define GP_REASON_TEXT_MAX 256   /* (wire) bytes of a reason in words */
 
 #define GP_HTTP_CONNECTIONS_MAX 64   /* connections that the API holds open */

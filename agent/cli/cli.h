@@ -15,7 +15,7 @@
 #include "proto/limits.h"
 #include "proto/text.h"
 
-#define GP_CLI_DETAIL_MAX 1024
+#define GP_CLI_DETAIL_MAX GP_DETAIL_MAX
 #define GP_CLI_PATH_MAX   4096
 
 /* Why a backend's work failed: to what it happened and why. */
@@ -65,7 +65,7 @@ typedef struct gp_cli_left {
 
 typedef struct gp_cli_agent {
     gp_cli_place_t place;
-    const char *listen; /* or NULL: as configured */
+    const char *listen;  /* or NULL: as configured */
     uint64_t timeout_ms; /* for coming up in the background; 0: as the backend thinks */
 } gp_cli_agent_t;
 

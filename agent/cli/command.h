@@ -184,6 +184,12 @@ int gp_cli_print(gp_cli_t *cli, json_t *document, const gp_cli_column_t *columns
 /* A document made here rather than by the API. */
 json_t *gp_cli_document(const char *kind, json_t *item);
 
+/* ---- find.c -------------------------------------------------------------------------------------
+ */
+
+/* 0, or an exit code: the query or --rank is longer than an agent takes. */
+int gp_cli_query_check(gp_cli_t *cli, const char *query);
+
 /* ---- the commands ---------------------------------------------------------------------------- */
 
 extern const gp_cli_command_t gp_cli_init;

@@ -26,6 +26,20 @@ static const gp_cli_column_t attribute_columns[] = {
 /* ---- asking ------------------------------------------------------------------------------------
  */
 
+int gp_cli_query_check(gp_cli_t *cli, const char *query)
+{
+    size_t rank = strlen(gp_cli_text(&cli->args, "rank", ""));
+    if (strlen(query) > GP_QUERY_MAX) {
+        return gp_cli_fail(cli, GP_E_QUERY_LIMIT, NULL, "it has %zu bytes, and %d are allowed",
+                           strlen(query), GP_QUERY_MAX);
+    }
+    if (rank > GP_QUERY_MAX) {
+        return gp_cli_fail(cli, GP_E_QUERY_LIMIT, NULL, "--rank has %zu bytes, and %d are allowed",
+                           rank, GP_QUERY_MAX);
+    }
+    return GP_EXIT_DONE;
+}
+
 static bool is_own_field(const char *name)
 {
     for (size_t i = 0; i < COLUMN_COUNT; i++) {
@@ -214,9 +228,9 @@ static int find_run(gp_cli_t *cli)
     if (gp_cli_flag(&cli->args, "attributes")) {
         return attributes_run(cli);
     }
-    if (strlen(query) > GP_QUERY_MAX) {
-        return gp_cli_fail(cli, GP_E_QUERY_LIMIT, NULL, "it has %zu bytes, and %d are allowed",
-                           strlen(query), GP_QUERY_MAX);
+    int code = gp_cli_query_check(cli, query);
+    if (code != GP_EXIT_DONE) {
+        return code;
     }
     json_t *body = find_body(cli, query);
     if (body == NULL) {
@@ -224,7 +238,7 @@ static int find_run(gp_cli_t *cli)
     }
     gp_cli_ask_t ask = {
         .method = "POST", .path = "/v1/find", .body = body, .kind = "find", .query = query};
-    int code = gp_cli_api(cli, &ask, &document);
+    code = gp_cli_api(cli, &ask, &document);
     if (code != GP_EXIT_DONE) {
         return code;
     }

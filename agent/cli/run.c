@@ -85,15 +85,25 @@ static int environment_add(gp_cli_t *cli, json_t *body)
     return GP_EXIT_DONE;
 }
 
+/* No machine and no job has a longer name. */
+static int name_check(gp_cli_t *cli, const char *option)
+{
+    const char *name = gp_cli_text(&cli->args, option, "");
+    if (strlen(name) > GP_NAME_MAX) {
+        return gp_cli_usage(cli, "--%s has %zu bytes, and %d are allowed: '%.64s%s'", option,
+                            strlen(name), GP_NAME_MAX, name, strlen(name) > 64 ? "..." : "");
+    }
+    return GP_EXIT_DONE;
+}
+
 static int body_build(gp_cli_t *cli, json_t *body)
 {
     static const char *const texts[] = {"where", "rank", "on", "name"};
-    const char *name = gp_cli_text(&cli->args, "name", "");
-    if (strlen(name) > GP_NAME_MAX) {
-        return gp_cli_usage(cli, "--name has %zu bytes, and %d are allowed: '%s'", strlen(name),
-                            GP_NAME_MAX, name);
-    }
-    int code = args_add(cli, body);
+    int code = name_check(cli, "name");
+    code = code == GP_EXIT_DONE ? name_check(cli, "on") : code;
+    code =
+        code == GP_EXIT_DONE ? gp_cli_query_check(cli, gp_cli_text(&cli->args, "where", "")) : code;
+    code = code == GP_EXIT_DONE ? args_add(cli, body) : code;
     code = code == GP_EXIT_DONE ? environment_add(cli, body) : code;
     for (size_t i = 0; code == GP_EXIT_DONE && i < sizeof texts / sizeof texts[0]; i++) {
         const char *text = gp_cli_text(&cli->args, texts[i], NULL);

@@ -50,8 +50,10 @@ const json_t *gp_document_items(const json_t *document, const char *kind)
 
 json_t *gp_document_error(const gp_document_fault_t *fault)
 {
+    char cut[GP_DETAIL_MAX];
     assert(fault->error != GP_OK);
-    json_t *detail = gp_document_text(gp_text(fault->detail == NULL ? "" : fault->detail));
+    (void)gp_text_copy(cut, sizeof cut, gp_text(fault->detail == NULL ? "" : fault->detail));
+    json_t *detail = gp_document_text(gp_text(cut));
     json_t *error = json_pack("{s:s, s:s, s:o, s:s, s:i}", "code", gp_error_name(fault->error),
                               "text", gp_error_text(fault->error), "detail", detail, "action",
                               gp_error_action(fault->error), "exit", gp_error_exit(fault->error));

@@ -38,7 +38,7 @@ bool gp_document_add(json_t *document, json_t *item);
 /* The items of a document that has the schema and the kind (any if NULL); else NULL. Borrowed. */
 const json_t *gp_document_items(const json_t *document, const char *kind);
 
-/* {"error":{...}} */
+/* {"error":{...}}; a detail of GP_DETAIL_MAX bytes or more is cut. */
 json_t *gp_document_error(const gp_document_fault_t *fault);
 
 /*

@@ -281,9 +281,8 @@ static void post_find(gp_http_call_t *call, void *context)
         !want_attributes(call, names, want, &want_n)) {
         return;
     }
-    if (strlen(query) > GP_QUERY_MAX || strlen(rank) > GP_QUERY_MAX || limit < 0 ||
-        timeout_ms < 1 || timeout_ms > 600000) {
-        gp_http_call_error(call, GP_E_QUERY_LIMIT, NULL);
+    if (limit < 0 || timeout_ms < 1 || timeout_ms > 600000) {
+        gp_http_call_error(call, GP_E_QUERY_LIMIT, "limit is 0 or more, timeout_ms 1 to 600000");
         return;
     }
     if (!agent_check_query(call, "query", query, rank)) {

@@ -251,6 +251,18 @@ static bool take_machine(agent_t *agent, gp_http_call_t *call, const char *name,
     return true;
 }
 
+static bool check_size(gp_http_call_t *call, const char *name, const char *text)
+{
+    char detail[96];
+    if (strlen(text) <= GP_QUERY_MAX) {
+        return true;
+    }
+    (void)snprintf(detail, sizeof detail, "%s has %zu bytes, and %d are allowed", name,
+                   strlen(text), GP_QUERY_MAX);
+    gp_http_call_error(call, GP_E_QUERY_LIMIT, detail);
+    return false;
+}
+
 /*
  * A query (in the request's field `name`) or rank that nobody can read is the user's error, told
  * before anything is recorded or asked.
@@ -260,6 +272,9 @@ bool agent_check_query(gp_http_call_t *call, const char *name, const char *query
     static gp_query_t compiled; /* large */
     gp_rank_t order;
     gp_query_error_t wrong;
+    if (!check_size(call, name, query) || !check_size(call, "rank", rank)) {
+        return false;
+    }
     gp_error_t error = gp_query_compile(gp_text(query), &compiled, &wrong);
     const char *of = name;
     if (error == GP_OK) {
@@ -286,8 +301,7 @@ void agent_run(gp_http_call_t *call, void *context)
                              "where", &where, "rank", &rank, "on", &on, "name", &name)) {
         return;
     }
-    if (json_array_size(args) == 0 || strlen(where) > GP_QUERY_MAX || strlen(rank) > GP_QUERY_MAX ||
-        agent->stopping) {
+    if (json_array_size(args) == 0 || agent->stopping) {
         gp_http_call_error(call, GP_E_HTTP, agent->stopping ? "the agent stops" : "no command");
         return;
     }

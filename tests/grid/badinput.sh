@@ -421,6 +421,13 @@ t_run_queries() {
     want 64
     get on a run --where 'cpu >= 1' --rank 'cpu +' -- touch "$ROOT/ran"
     want 64 '--rank cpu +'
+    local long
+    long=$(printf 'a%.0s' $(seq 100000))
+    get on a run --where "name == $long" -- touch "$ROOT/ran"
+    want 64 'the query is too large: it has 100008 bytes, and 1024 are allowed'
+    get on a run --on "$long" -- touch "$ROOT/ran"
+    want 64 '--on has 100000 bytes, and 32 are allowed'
+    [ ${#ERR} -lt 400 ] || bad "it says it all: ${#ERR} characters"
     [ ! -e "$ROOT/ran" ] || bad "it ran"
 }
 
@@ -564,6 +571,12 @@ for body in (b"nonsense", b"[]", b"{\"query\":1}", b"{\"query\":\"cpu >= 1\",\"o
 assert " 413 " in post(b"/v1/find", b"x" * 300000) or post(b"/v1/find", b"x" * 300000) == ""
 assert " 400 " in post(b"/v1/leave", b"{\"destroy_root\":1}"), post(b"/v1/leave", b"{\"destroy_root\":1}")
 assert " 409 " in post(b"/v1/leave", b"{}"), post(b"/v1/leave", b"{}")
+# What is too long is told as such, and not repeated whole.
+for field, error, says in ((b"where", "E_QUERY_LIMIT", "where has 100000 bytes, and 1024 are allowed"),
+                           (b"rank", "E_QUERY_LIMIT", "rank has 100000 bytes, and 1024 are allowed"),
+                           (b"on", "E_NODE_UNKNOWN", "aaaa")):
+    answer = post(b"/v1/run", b"{\"args\":[\"true\"],\"%s\":\"%s\"}" % (field, b"a" * 100000))
+    assert error in answer and says in answer and len(answer) < 2000, answer[:300]
 ask(os.urandom(100000))
 ask(b"GET /" + b"a" * 100000 + b" HTTP/1.1\r\n\r\n")
 assert " 200 " in get(b"/v1/status")' "$ROOT/a/a/api.sock" 2>"$ROOT/api.err" || bad "$(tail -n 1 "$ROOT/api.err")"

@@ -216,6 +216,22 @@ static void limits_are_checked_here(void **state)
     assert_int_equal(stage_run(stage, large), 64);
     assert_has(stage->err, "put it in a file");
     free(large);
+    static const struct {
+        const char *option, *says;
+    } long_ones[] = {
+        {"--where", "gridpeer: the query is too large: it has 1025 bytes, and 1024 are allowed\n"},
+        {"--rank", "the query is too large: --rank has 1025 bytes, and 1024 are allowed\n"},
+        {"--on", "--on has 1025 bytes, and 32 are allowed: 'xxx"},
+        {"--name", "--name has 1025 bytes, and 32 are allowed: 'xxx"}};
+    for (size_t i = 0; i < sizeof long_ones / sizeof long_ones[0]; i++) {
+        char text[GP_QUERY_MAX + 2] = "";
+        char words[GP_QUERY_MAX + 64];
+        memset(text, 'x', GP_QUERY_MAX + 1);
+        (void)snprintf(words, sizeof words, "run %s %s -- x", long_ones[i].option, text);
+        assert_int_equal(stage_run(stage, words), 64);
+        assert_has(stage->err, long_ones[i].says);
+        assert_true(strlen(stage->err) < 256);
+    }
     assert_string_equal(stage->asked, "");
 }
 

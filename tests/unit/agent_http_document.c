@@ -1,5 +1,6 @@
 #include "agent/http/document.h"
 
+#include "proto/limits.h"
 #include "proto_cmocka.h"
 #include <stdlib.h>
 
@@ -64,6 +65,14 @@ static void errors_tell_what_why_and_what_next(void **state)
     fault = (gp_document_fault_t){.error = GP_E_MEMORY};
     document = gp_document_error(&fault);
     assert_null(json_object_get(json_object_get(document, "error"), "column"));
+    json_decref(document);
+    char endless[100 * GP_DETAIL_MAX];
+    memset(endless, 'x', sizeof endless);
+    endless[sizeof endless - 1] = '\0';
+    fault = (gp_document_fault_t){.error = GP_E_NODE_UNKNOWN, .detail = endless};
+    document = gp_document_error(&fault);
+    error = json_object_get(document, "error");
+    assert_int_equal(json_string_length(json_object_get(error, "detail")), GP_DETAIL_MAX - 1);
     json_decref(document);
 }
 
