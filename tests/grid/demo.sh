@@ -18,6 +18,28 @@ t_usage() {
     grep -q -e '--keep' <<<"$OUT" || bad "$OUT"
 }
 
+t_install() {
+    # What the demonstration builds is all that the README's line installs, without building more.
+    local build installed file
+    build=$(realpath "${G%/*}/../..")
+    grep -q 'ninja -C build/demo programs ' "$DEMO" || bad "it builds something else"
+    grep -q '^meson install -C build/demo --no-rebuild ' "${DEMO%/*}/../README.md" || bad "the README says something else"
+    [ -f "$build/build.ninja" ] || cannot "$build is no build directory"
+    ninja -C "$build" -t query programs >"$ROOT/built"
+    installed=$(meson introspect --installed "$build" | "$PYTHON" -ISc 'import json, os, sys
+for source in json.load(sys.stdin):
+    if source.startswith(sys.argv[1] + "/"):
+        print(os.path.relpath(source, sys.argv[1]))' "$build")
+    [ "$(wc -l <<<"$installed")" -ge 3 ] || bad "only this is installed: $installed"
+    for file in $installed; do
+        grep -qx " *| *$file" "$ROOT/built" || bad "$file is installed and not built"
+    done
+    DESTDIR=$ROOT/dest meson install -C "$build" --no-rebuild >"$ROOT/install.log" 2>&1 || bad "$(tail -n 3 "$ROOT/install.log")"
+    get "$ROOT"/dest/*/*/bin/gridpeer --version
+    want 0
+    [ -n "$(find "$ROOT/dest" -name 'gridpeer.1*')" ] || bad "no manual page: $(find "$ROOT/dest")"
+}
+
 # begin_demo WORDS...: in the background, with a terminal's Ctrl-C as a script's child has not.
 begin_demo() {
     : >"$ROOT/demo.out"
@@ -68,7 +90,7 @@ t_pasted() {
     nothing_stays
 }
 
-for name in usage interrupted pasted; do
+for name in usage install interrupted pasted; do
     try_case $name t_$name
 done
 finish
