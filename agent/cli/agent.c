@@ -5,12 +5,11 @@
 
 static int agent_fail(gp_cli_t *cli, gp_error_t error, const char *detail)
 {
-    char words[GP_NAME_MAX + 32], look[3 * GP_CLI_PATH_MAX];
+    char look[4 * GP_CLI_PATH_MAX];
     if (error != GP_E_AGENT_RUNS) {
         return gp_cli_fail(cli, error, NULL, "%s", detail);
     }
-    (void)snprintf(words, sizeof words, "status --node %s", cli->node);
-    gp_cli_next(cli, words, look, sizeof look);
+    gp_cli_next_node(cli, "status", cli->node, look, sizeof look);
     return gp_cli_fail(cli, error, look, "%s", detail);
 }
 

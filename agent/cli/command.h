@@ -126,6 +126,13 @@ int gp_cli_name_read(gp_cli_t *cli, const char **ret_name);
  */
 void gp_cli_next(const gp_cli_t *cli, const char *command, char *text, size_t size);
 
+/* The same for the machine `node` of cli->dir: with --node, too. */
+void gp_cli_next_node(const gp_cli_t *cli, const char *command, const char *node, char *text,
+                      size_t size);
+
+/* Does the agent `node` of cli->dir take connections? */
+bool gp_cli_agent_runs(const gp_cli_t *cli, const char *node);
+
 /* The command that starts the agent in cli->dir, to type next. */
 void gp_cli_start_command(const gp_cli_t *cli, const char *node, char *text, size_t size);
 

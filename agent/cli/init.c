@@ -15,19 +15,37 @@ int gp_cli_listen_check(gp_cli_t *cli, const char **ret_listen)
     return GP_EXIT_DONE;
 }
 
+int gp_cli_setup_fail(gp_cli_t *cli, gp_error_t error, const char *name, const char *detail)
+{
+    char command[4 * GP_CLI_PATH_MAX], next[5 * GP_CLI_PATH_MAX];
+    if (error != GP_E_STATE_EXISTS) {
+        return gp_cli_fail(cli, error, NULL, "%s", detail);
+    }
+    if (gp_cli_agent_runs(cli, name)) {
+        gp_cli_next_node(cli, "status", name, command, sizeof command);
+        (void)snprintf(next, sizeof next, "look at it: %s", command);
+    } else {
+        gp_cli_start_command(cli, name, command, sizeof command);
+        (void)snprintf(next, sizeof next, "%s", command);
+    }
+    (void)snprintf(next + strlen(next), sizeof next - strlen(next),
+                   "; or set up another beside it: --name NAME");
+    return gp_cli_fail(cli, error, next, "%s", detail);
+}
+
 /* Before anything is done that can't be done twice: a token that is used, a name that is taken. */
-int gp_cli_listen_try(gp_cli_t *cli, const char *listen)
+int gp_cli_setup_try(gp_cli_t *cli, const char *name, const char *listen)
 {
     gp_cli_fault_t fault = {""};
+    gp_cli_place_t place = {.dir = cli->dir, .node = name};
     if (gp_cli_flag(&cli->args, "no-start")) {
         return GP_EXIT_DONE;
     }
-    gp_error_t error = cli->backend->listen_try(listen, &fault);
-    if (error != GP_OK) {
-        return gp_cli_fail(cli, error, "choose another: --listen tcp://ADDR:PORT", "%s",
-                           fault.detail);
+    gp_error_t error = cli->backend->setup_try(&place, listen, &fault);
+    if (error == GP_OK || error == GP_E_STATE_EXISTS) {
+        return error == GP_OK ? GP_EXIT_DONE : gp_cli_setup_fail(cli, error, name, fault.detail);
     }
-    return GP_EXIT_DONE;
+    return gp_cli_fail(cli, error, "choose another: --listen tcp://ADDR:PORT", "%s", fault.detail);
 }
 
 int gp_cli_region_check(gp_cli_t *cli, const char *region)
@@ -145,7 +163,7 @@ static int init_run(gp_cli_t *cli)
     int code = gp_cli_region_check(cli, region);
     code = code == GP_EXIT_DONE ? gp_cli_name_read(cli, &name) : code;
     code = code == GP_EXIT_DONE ? gp_cli_listen_check(cli, &listen) : code;
-    code = code == GP_EXIT_DONE ? gp_cli_listen_try(cli, listen) : code;
+    code = code == GP_EXIT_DONE ? gp_cli_setup_try(cli, name, listen) : code;
     if (code != GP_EXIT_DONE) {
         return code;
     }
@@ -153,7 +171,7 @@ static int init_run(gp_cli_t *cli)
         .place = {.dir = cli->dir, .node = name}, .region = region, .listen = listen};
     gp_error_t error = cli->backend->found(&request, &member, &fault);
     if (error != GP_OK) {
-        return gp_cli_fail(cli, error, NULL, "%s", fault.detail);
+        return gp_cli_setup_fail(cli, error, name, fault.detail);
     }
     bool start = !gp_cli_flag(&cli->args, "no-start");
     code = start ? gp_cli_setup_start(cli, name, listen) : GP_EXIT_DONE;

@@ -43,7 +43,7 @@ static int join_run(gp_cli_t *cli)
     code = code == GP_EXIT_DONE ? token_check(cli, token) : code;
     code = code == GP_EXIT_DONE ? gp_cli_name_read(cli, &name) : code;
     code = code == GP_EXIT_DONE ? gp_cli_listen_check(cli, &listen) : code;
-    code = code == GP_EXIT_DONE ? gp_cli_listen_try(cli, listen) : code;
+    code = code == GP_EXIT_DONE ? gp_cli_setup_try(cli, name, listen) : code;
     if (code != GP_EXIT_DONE) {
         return code;
     }
@@ -54,7 +54,7 @@ static int join_run(gp_cli_t *cli)
                              .timeout_ms = cli->timeout_ms};
     gp_error_t error = cli->backend->join(&request, &member, &fault);
     if (error != GP_OK) {
-        return gp_cli_fail(cli, error, NULL, "%s", fault.detail);
+        return gp_cli_setup_fail(cli, error, name, fault.detail);
     }
     bool start = !gp_cli_flag(&cli->args, "no-start");
     code = start ? gp_cli_setup_start(cli, name, listen) : GP_EXIT_DONE;

@@ -66,11 +66,19 @@ void gp_cli_next(const gp_cli_t *cli, const char *command, char *text, size_t si
                    standard ? "" : gp_text_quote(cli->dir, quoted, sizeof quoted));
 }
 
+void gp_cli_next_node(const gp_cli_t *cli, const char *command, const char *node, char *text,
+                      size_t size)
+{
+    char next[3 * GP_CLI_PATH_MAX];
+    gp_cli_next(cli, command, next, sizeof next);
+    (void)snprintf(text, size, "%s --node %s", next, node);
+}
+
 void gp_cli_start_command(const gp_cli_t *cli, const char *node, char *text, size_t size)
 {
-    char command[3 * GP_CLI_PATH_MAX];
-    gp_cli_next(cli, "agent", command, sizeof command);
-    (void)snprintf(text, size, "start it: %s --node %s", command, node);
+    char command[4 * GP_CLI_PATH_MAX];
+    gp_cli_next_node(cli, "agent", node, command, sizeof command);
+    (void)snprintf(text, size, "start it: %s", command);
 }
 
 int gp_cli_name_read(gp_cli_t *cli, const char **ret_name)
@@ -122,25 +130,33 @@ static const char *names_end(const char names[200])
     return strlen(names) == 199 ? "..." : "";
 }
 
-static void agent_note(gp_cli_t *cli, const char *name, agents_t *agents)
+bool gp_cli_agent_runs(const gp_cli_t *cli, const char *node)
 {
     char path[GP_CLI_PATH_MAX];
+    gp_http_client_t *client = NULL;
+    if (!socket_path(cli, node, path, sizeof path)) {
+        return false;
+    }
+    gp_error_t error = gp_http_client_open(path, &client);
+    gp_http_client_close(client);
+    return error == GP_OK || error == GP_E_NOT_PERMITTED || error == GP_E_TIMED_OUT;
+}
+
+static void agent_note(gp_cli_t *cli, const char *name, agents_t *agents)
+{
     char directory[GP_CLI_PATH_MAX];
     struct stat status;
-    gp_http_client_t *client = NULL;
     int n = snprintf(directory, sizeof directory, "%s/%s", cli->dir, name);
     if (n < 0 || (size_t)n >= sizeof directory || stat(directory, &status) != 0 ||
-        !S_ISDIR(status.st_mode) || !socket_path(cli, name, path, sizeof path)) {
+        !S_ISDIR(status.st_mode)) {
         return;
     }
     agents->known++;
     names_add(agents->all, name);
     (void)gp_text_copy(agents->some, sizeof agents->some, gp_text(name));
-    gp_error_t error = gp_http_client_open(path, &client);
-    if (error != GP_OK && error != GP_E_NOT_PERMITTED && error != GP_E_TIMED_OUT) {
+    if (!gp_cli_agent_runs(cli, name)) {
         return;
     }
-    gp_http_client_close(client);
     agents->running++;
     (void)gp_text_copy(agents->only, sizeof agents->only, gp_text(name));
     names_add(agents->names, name);

@@ -9,8 +9,14 @@
 /* The value of --listen, or NULL. 0 or an exit code. */
 int gp_cli_listen_check(gp_cli_t *cli, const char **ret_listen);
 
-/* 0, or an exit code if the agent, which is to be started, could not listen there. */
-int gp_cli_listen_try(gp_cli_t *cli, const char *listen);
+/*
+ * 0, or an exit code if there is such a machine already, or the agent, which is to be started,
+ * could not listen there.
+ */
+int gp_cli_setup_try(gp_cli_t *cli, const char *name, const char *listen);
+
+/* Says why the machine `name` could not be set up. Returns the exit code. */
+int gp_cli_setup_fail(gp_cli_t *cli, gp_error_t error, const char *name, const char *detail);
 
 /* 0, or an exit code if this can't be a region's name. */
 int gp_cli_region_check(gp_cli_t *cli, const char *region);

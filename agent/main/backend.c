@@ -47,15 +47,21 @@ static void fill_member(const gp_setup_result_t *result, gp_cli_member_t *member
     snprintf(member->directory, sizeof member->directory, "%s", result->path);
 }
 
-static gp_error_t backend_listen_try(const char *listen, gp_cli_fault_t *fault)
+static gp_error_t backend_setup_try(const gp_cli_place_t *place, const char *listen,
+                                    gp_cli_fault_t *fault)
 {
+    gp_fail_t fail = {0};
     gp_config_t config;
     gp_sockaddr_t address;
     char text[GP_ADDRESS_MAX + 1];
     int fd = -1;
+    gp_error_t error = gp_state_refuse_used(place->dir, place->node, &fail);
+    if (error != GP_OK) {
+        return told(error, &fail, fault);
+    }
     gp_config_defaults(&config);
     const char *at = listen != NULL ? listen : config.agent_listen;
-    gp_error_t error = gp_address_parse(at, true, &address);
+    error = gp_address_parse(at, true, &address);
     if (error == GP_OK) {
         error = gp_address_listen(&address, &fd, text);
     }
@@ -549,7 +555,7 @@ static gp_error_t backend_config(const gp_cli_place_t *place, json_t **ret_docum
 
 const gp_cli_backend_t gp_backend = {
     .version = GP_VERSION,
-    .listen_try = backend_listen_try,
+    .setup_try = backend_setup_try,
     .found = backend_found,
     .join = backend_join,
     .leave = backend_leave,

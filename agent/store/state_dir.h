@@ -85,6 +85,9 @@ bool gp_state_in_use(const char *root, const char *name, long *ret_pid);
 GP_MUST_CHECK gp_error_t gp_state_begin(const char *root, const char *name, gp_state_dir_t *ret_dir,
                                         gp_fail_t *fail);
 
+/* GP_E_STATE_EXISTS if there is a DIR/NAME already; says whether an agent is at work in it. */
+GP_MUST_CHECK gp_error_t gp_state_refuse_used(const char *root, const char *name, gp_fail_t *fail);
+
 /* Marks a directory that was begun as that of a simulated machine, before it has any identity. */
 GP_MUST_CHECK gp_error_t gp_state_mark_sim(const gp_state_dir_t *dir, gp_fail_t *fail);
 

@@ -186,13 +186,7 @@ gp_error_t gp_state_begin(const char *root, const char *name, gp_state_dir_t *re
     }
     if (error == GP_OK) {
         hidden_clear_all(root, dir.root_fd);
-        if (gp_file_exists((gp_folder_t){.fd = dir.root_fd, .path = root}, name)) {
-            error =
-                gp_fail(fail, GP_E_STATE_EXISTS,
-                        "%s/%s exists: start it with gridpeer agent --node %s, or choose another "
-                        "name with --name NAME",
-                        root, name, name);
-        }
+        error = gp_state_refuse_used(root, name, fail);
     }
     if (error == GP_OK) {
         error = hidden_make(&dir, fail);
@@ -203,6 +197,22 @@ gp_error_t gp_state_begin(const char *root, const char *name, gp_state_dir_t *re
     }
     *ret_dir = dir;
     return GP_OK;
+}
+
+gp_error_t gp_state_refuse_used(const char *root, const char *name, gp_fail_t *fail)
+{
+    long pid = 0;
+    char path[GP_STATE_PATH_MAX + GP_NAME_MAX + 2];
+    struct stat status;
+    (void)snprintf(path, sizeof path, "%s/%s", root, name);
+    if (lstat(path, &status) != 0) {
+        return GP_OK;
+    }
+    if (gp_state_in_use(root, name, &pid)) {
+        return gp_fail(fail, GP_E_STATE_EXISTS, "%s in %s, and it runs (process %ld)", name, root,
+                       pid);
+    }
+    return gp_fail(fail, GP_E_STATE_EXISTS, "%s in %s, and it does not run", name, root);
 }
 
 gp_error_t gp_state_mark_sim(const gp_state_dir_t *dir, gp_fail_t *fail)
@@ -230,10 +240,8 @@ gp_error_t gp_state_commit(gp_state_dir_t *dir, gp_fail_t *fail)
     }
     if (renameat2(dir->root_fd, own_entry(dir), dir->root_fd, dir->name, RENAME_NOREPLACE) != 0) {
         if (errno == EEXIST) {
-            return gp_fail(fail, GP_E_STATE_EXISTS,
-                           "%s/%s was set up meanwhile: choose another "
-                           "name with --name NAME",
-                           dir->root, dir->name);
+            return gp_fail(fail, GP_E_STATE_EXISTS, "%s in %s was set up meanwhile", dir->name,
+                           dir->root);
         }
         return gp_fail_errno(fail, errno, "cannot rename %s to %s", dir->path, dir->name);
     }

@@ -236,7 +236,7 @@ t_in_use() {
     for mode in '' --background; do
         # shellcheck disable=SC2086 # no word, or one
         get on a agent $mode
-        want 5 'it runs already' "process $pid" "next: gridpeer status --node a --dir $ROOT/a"
+        want 5 'it runs already' "process $pid" "next: gridpeer status --dir $ROOT/a --node a"
     done
     get on a agent --background --node nobody
     want 69 'there is no agent here' "$ROOT/a/nobody"

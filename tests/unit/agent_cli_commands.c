@@ -293,7 +293,7 @@ static void init_starts_and_prints_the_join_command(void **state)
 static void a_port_in_use_stops_both(void **state)
 {
     stage_t *stage = *state;
-    stage->listen_error = GP_E_PORT_IN_USE;
+    stage->setup_error = GP_E_PORT_IN_USE;
     assert_int_equal(stage_run(stage, "init lab --name n1 --listen tcp://127.0.0.1:4000"), 1);
     assert_string_equal(stage->backend, "");
     assert_has(stage->err, "tcp://127.0.0.1:4000");
@@ -301,6 +301,35 @@ static void a_port_in_use_stops_both(void **state)
     assert_int_equal(stage_run(stage, "join lab --name n1 --token gp1.AbC"), 1);
     assert_string_equal(stage->backend, "");
     assert_int_equal(stage_run(stage, "init lab --name n1 --no-start"), 0);
+}
+
+/* What is said last is how to go on with the machine that is there. */
+static void a_machine_that_is_there_is_told(void **state)
+{
+    stage_t *stage = *state;
+    static const char *const lines[] = {"init lab --name n1", "join lab --name n1 --token gp1.AbC"};
+    for (int running = 0; running < 2; running++) {
+        if (running == 1) {
+            stage_agent_start(stage);
+        }
+        for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+            char next[400];
+            stage->setup_error = GP_E_STATE_EXISTS;
+            assert_int_equal(stage_run(stage, lines[i]), 5);
+            assert_string_equal(stage->backend, "");
+            (void)snprintf(next, sizeof next,
+                           "gridpeer: a machine of this name is already set up here: n1\n"
+                           "  next: %s --dir %s --node n1; or set up another beside it: --name "
+                           "NAME\n",
+                           running ? "look at it: gridpeer status" : "start it: gridpeer agent",
+                           stage->fake.directory);
+            assert_string_equal(stage->err, next);
+        }
+    }
+    stage->setup_error = GP_OK;
+    stage->backend_error = GP_E_STATE_EXISTS;
+    assert_int_equal(stage_run(stage, "init lab --name n1 --no-start"), 5);
+    assert_has(stage->err, "look at it: gridpeer status --dir ");
 }
 
 static void init_may_only_prepare(void **state)
@@ -404,9 +433,11 @@ static void agent_runs_the_only_machine(void **state)
     stage->backend_error = GP_E_AGENT_RUNS;
     assert_int_equal(stage_run(stage, "agent --background"), 5);
     assert_has(stage->err, "gridpeer: it runs already: what the backend says\n"
-                           "  next: gridpeer status --node n1 --dir /tmp/");
+                           "  next: gridpeer status --dir /tmp/");
+    assert_has(stage->err, " --node n1\n");
     assert_int_equal(stage_run(stage, "agent"), 5);
-    assert_has(stage->err, "  next: gridpeer status --node n1 --dir /tmp/");
+    assert_has(stage->err, "  next: gridpeer status --dir /tmp/");
+    assert_has(stage->err, " --node n1\n");
     stage->backend_error = GP_OK;
     char other[128];
     (void)snprintf(other, sizeof other, "%s/n2", stage->fake.directory);
@@ -702,6 +733,7 @@ int main(void)
         IDLE(attributes_need_no_agent),
         IDLE(init_starts_and_prints_the_join_command),
         IDLE(a_port_in_use_stops_both),
+        IDLE(a_machine_that_is_there_is_told),
         IDLE(init_may_only_prepare),
         IDLE(init_says_when_the_agent_does_not_come_up),
         IDLE(join_passes_the_token_on),

@@ -234,10 +234,12 @@ static gp_error_t fake_join(const gp_cli_join_t *request, gp_cli_member_t *ret_m
     return backend_end(fault);
 }
 
-static gp_error_t fake_listen_try(const char *listen, gp_cli_fault_t *fault)
+static gp_error_t fake_setup_try(const gp_cli_place_t *place, const char *listen,
+                                 gp_cli_fault_t *fault)
 {
-    (void)snprintf(fault->detail, sizeof fault->detail, "%s", or_dash(listen));
-    return playing->listen_error;
+    (void)snprintf(fault->detail, sizeof fault->detail, "%s",
+                   playing->setup_error == GP_E_STATE_EXISTS ? place->node : or_dash(listen));
+    return playing->setup_error;
 }
 
 static gp_error_t fake_leave(const gp_cli_leave_ask_t *request, gp_cli_left_t *ret_left,
@@ -335,7 +337,7 @@ static gp_error_t fake_config(const gp_cli_place_t *place, json_t **ret_document
 
 static const gp_cli_backend_t backend = {
     .version = "0.0.1",
-    .listen_try = fake_listen_try,
+    .setup_try = fake_setup_try,
     .found = fake_found,
     .join = fake_join,
     .leave = fake_leave,

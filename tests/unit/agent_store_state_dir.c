@@ -86,9 +86,12 @@ static void test_commit_gives_the_name_and_keeps_the_lock(void **state)
     assert_true(gp_state_in_use(root, "n1", &pid));
     assert_int_equal(pid, getpid());
     assert_error(gp_state_begin(root, "n1", &other, &fail), GP_E_STATE_EXISTS, &fail);
-    assert_non_null(strstr(fail.text, "--name"));
+    assert_non_null(strstr(fail.text, ", and it runs (process "));
     gp_state_close(&dir);
     assert_false(gp_state_in_use(root, "n1", &pid));
+    assert_error(gp_state_refuse_used(root, "n1", &fail), GP_E_STATE_EXISTS, &fail);
+    assert_non_null(strstr(fail.text, ", and it does not run"));
+    assert_error(gp_state_refuse_used(root, "n2", &fail), GP_OK, &fail);
     assert_int_equal(test_entries(root), 1);
 }
 
