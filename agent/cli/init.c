@@ -64,7 +64,8 @@ int gp_cli_setup_start(gp_cli_t *cli, const char *name, const char *listen)
     if (error != GP_OK) {
         char start[GP_CLI_PATH_MAX];
         gp_cli_start_command(cli, name, start, sizeof start);
-        return gp_cli_fail(cli, error, start, "it is set up, but %s", fault.detail);
+        return gp_cli_fail(cli, error, start, "%s is set up, but its agent did not come up: %s",
+                           name, fault.detail);
     }
     return gp_cli_ready_wait(cli, name);
 }

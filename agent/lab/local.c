@@ -674,7 +674,7 @@ gp_error_t gp_local_start(const gp_local_t *local, const char *const *names, uin
         gp_local_agent_t agent = {.name = names[i], .listen = address};
         last_address(local, names[i], address);
         error = start_and_wait(local, &agent, &until, fail);
-        if (error == GP_E_NO_AGENT && address[0] != '\0') {
+        if (error == GP_E_PORT_IN_USE && address[0] != '\0') {
             agent.listen = NULL; /* somebody took the port meanwhile */
             error = start_and_wait(local, &agent, &until, fail);
         }

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -171,12 +172,30 @@ static void last_words(const gp_process_t *process, char *text, size_t size)
     snprintf(text + used, size - used, "%s", advice);
 }
 
+/* What the agent told over the pipe: GP_OK, its error, or GP_E_NO_AGENT if it told nothing. */
+static gp_error_t verdict_read(const gp_process_t *process, gp_fail_t *fail)
+{
+    char told[GP_FAIL_TEXT_MAX + 16], why[1024];
+    char *detail = told;
+    ssize_t n = read(process->ready_fd, told, sizeof told - 1); /* it was one write */
+    told[n > 0 ? n : 0] = '\0';
+    if (told[0] == 'r') {
+        return GP_OK;
+    }
+    long code = strtol(told, &detail, 10);
+    if (*detail == ' ' && strcmp(gp_error_name((gp_error_t)code), "E_UNKNOWN") != 0) {
+        return gp_fail(fail, (gp_error_t)code, "%s", detail + 1);
+    }
+    last_words(process, why, sizeof why);
+    return gp_fail(fail, GP_E_NO_AGENT, "%s did not come up: %s", process->name, why);
+}
+
 gp_error_t gp_process_wait(gp_process_t *process, const gp_until_t *until, gp_fail_t *fail)
 {
     if (process->ready_fd < 0) {
         return GP_OK;
     }
-    char what[GP_NAME_MAX + 32], why[1024], byte = 0;
+    char what[GP_NAME_MAX + 32];
     struct pollfd fds[2] = {{.fd = process->ready_fd, .events = POLLIN},
                             {.fd = until->wake, .events = POLLIN}};
     snprintf(what, sizeof what, "%s does not serve yet", process->name);
@@ -186,15 +205,13 @@ gp_error_t gp_process_wait(gp_process_t *process, const gp_until_t *until, gp_fa
         return error != GP_OK ? error
                               : gp_fail(fail, GP_E_NO_AGENT, "%s after %d ms", what, START_MS);
     }
-    bool served = read(process->ready_fd, &byte, 1) == 1;
+    gp_error_t error = verdict_read(process, fail);
     close(process->ready_fd);
     process->ready_fd = -1;
-    if (served) {
-        return GP_OK;
+    if (error != GP_OK) {
+        waitpid(process->pid, NULL, 0);
     }
-    waitpid(process->pid, NULL, 0);
-    last_words(process, why, sizeof why);
-    return gp_fail(fail, GP_E_NO_AGENT, "%s did not come up: %s", process->name, why);
+    return error;
 }
 
 void gp_process_drop(gp_process_t *process)

@@ -45,8 +45,9 @@ GP_MUST_CHECK gp_error_t gp_process_start(const gp_process_params_t *params,
                                           gp_process_t *ret_process, gp_fail_t *fail);
 
 /*
- * Waits until it serves. GP_E_NO_AGENT: it ended, and why is the last error in its log;
- * GP_E_INTERRUPTED, GP_E_TIMED_OUT: it may still come up. Nothing to do for none.
+ * Waits until it serves. GP_E_INTERRUPTED, GP_E_TIMED_OUT: it may still come up; GP_E_NO_AGENT: it
+ * ended without a word, and why is the last error in its log; any other: the error that the agent
+ * told. Nothing to do for none.
  */
 GP_MUST_CHECK gp_error_t gp_process_wait(gp_process_t *process, const gp_until_t *until,
                                          gp_fail_t *fail);

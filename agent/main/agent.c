@@ -592,6 +592,15 @@ static void tell_ready(int fd)
     }
 }
 
+/* It could not come up: "CODE DETAIL", so that this can be told in the foreground. */
+static void tell_failed(int fd, gp_error_t error, const gp_fail_t *fail)
+{
+    if (fd >= 0) {
+        (void)dprintf(fd, "%d %s", (int)error, fail->text);
+        close(fd);
+    }
+}
+
 gp_error_t gp_agent_run(const gp_agent_options_t *options, gp_fail_t *fail)
 {
     agent_t *agent = calloc(1, sizeof *agent);
@@ -604,6 +613,8 @@ gp_error_t gp_agent_run(const gp_agent_options_t *options, gp_fail_t *fail)
         start_peer(agent);
         tell_ready(options->ready_fd);
         event_base_dispatch(agent->base);
+    } else {
+        tell_failed(options->ready_fd, error, fail);
     }
     bool leaves = error == GP_OK && agent->leaves;
     close_all(agent);

@@ -14,7 +14,7 @@ typedef struct gp_agent_options {
     const char *root;   /* DIR of the state directories */
     const char *name;   /* of the machine */
     const char *listen; /* instead of the configured address; NULL: as configured */
-    int ready_fd;       /* closed after one byte was written when the agent serves; -1: none */
+    int ready_fd;       /* gets "r" when the agent serves, or "CODE DETAIL", the error; -1: none */
 } gp_agent_options_t;
 
 /* Runs the agent of DIR/NAME until it is told to stop. GP_OK after a stop in good order. */

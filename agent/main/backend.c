@@ -134,13 +134,19 @@ static gp_local_t local_of(const char *dir, uint64_t timeout_ms, char *program, 
     return (gp_local_t){.dir = dir, .program = program, .timeout_ms = timeout_ms, .wake = -1};
 }
 
+/* Whoever has the directory is this machine's agent, or is about to be. */
+static gp_error_t run_error(gp_error_t error)
+{
+    return error == GP_E_STATE_LOCKED ? GP_E_AGENT_RUNS : error;
+}
+
 static gp_error_t backend_start_agent(const gp_cli_agent_t *request, gp_cli_fault_t *fault)
 {
     char program[GP_CLI_PATH_MAX];
     gp_fail_t fail = {0};
     gp_local_t local = local_of(request->place.dir, request->timeout_ms, program, sizeof program);
     gp_local_agent_t agent = {.name = request->place.node, .listen = request->listen};
-    return told(gp_local_spawn(&local, &agent, &fail), &fail, fault);
+    return told(run_error(gp_local_spawn(&local, &agent, &fail)), &fail, fault);
 }
 
 static gp_error_t backend_agent_main(const gp_cli_agent_t *request, gp_cli_fault_t *fault)
@@ -152,9 +158,7 @@ static gp_error_t backend_agent_main(const gp_cli_agent_t *request, gp_cli_fault
                                   .listen = request->listen,
                                   .ready_fd = ready == NULL ? -1 : atoi(ready)};
     unsetenv("GRIDPEER_READY_FD");
-    gp_error_t error = gp_agent_run(&options, &fail);
-    /* Whoever has the directory is this machine's agent, or is about to be. */
-    return told(error == GP_E_STATE_LOCKED ? GP_E_AGENT_RUNS : error, &fail, fault);
+    return told(run_error(gp_agent_run(&options, &fail)), &fail, fault);
 }
 
 /* ---- grids on localhost ---------------------------------------------------------------------- */
