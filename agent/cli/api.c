@@ -35,8 +35,9 @@ int gp_cli_api_fail(gp_cli_t *cli, gp_error_t error)
     case GP_E_NO_AGENT:
         return gp_cli_fail(cli, GP_E_NO_AGENT, start, "%s in %s does not run", cli->node, cli->dir);
     case GP_E_TIMED_OUT:
-        return gp_cli_fail(cli, GP_E_TIMED_OUT, NULL, "the agent %s did not answer within %llu ms",
-                           cli->node, (unsigned long long)(gp_cli_clock_ms() - cli->began));
+        return gp_cli_fail(cli, GP_E_TIMED_OUT, cli->late_action,
+                           "the agent %s did not answer within %llu ms", cli->node,
+                           (unsigned long long)(gp_cli_clock_ms() - cli->began));
     case GP_E_SYSTEM:
         return gp_cli_fail(cli, GP_E_SYSTEM, NULL, "%s: %s", cli->socket, strerror(code));
     case GP_E_HTTP:
@@ -65,15 +66,10 @@ static int reply_judge(gp_cli_t *cli, const gp_cli_ask_t *ask, gp_http_reply_t *
     return code;
 }
 
-int gp_cli_api(gp_cli_t *cli, const gp_cli_ask_t *ask, json_t **ret_document)
+/* Asks the agent at cli->socket; the reply is the caller's. */
+static gp_error_t reply_get(gp_cli_t *cli, const gp_cli_ask_t *ask, gp_http_reply_t *ret_reply)
 {
     gp_http_client_t *client = NULL;
-    gp_http_reply_t reply;
-    int code = gp_cli_agent_find(cli);
-    if (code != GP_EXIT_DONE) {
-        json_decref(ask->body);
-        return code;
-    }
     gp_http_ask_t request = {.method = ask->method,
                              .path = ask->path,
                              .body = ask->body,
@@ -81,12 +77,38 @@ int gp_cli_api(gp_cli_t *cli, const gp_cli_ask_t *ask, json_t **ret_document)
                              .wake = -1};
     gp_error_t error = gp_http_client_open(cli->socket, &client);
     if (error == GP_OK) {
-        error = gp_http_client_ask(client, &request, &reply);
+        error = gp_http_client_ask(client, &request, ret_reply);
         gp_http_client_close(client);
     }
     json_decref(ask->body);
+    return error;
+}
+
+int gp_cli_api(gp_cli_t *cli, const gp_cli_ask_t *ask, json_t **ret_document)
+{
+    gp_http_reply_t reply;
+    int code = gp_cli_agent_find(cli);
+    if (code != GP_EXIT_DONE) {
+        json_decref(ask->body);
+        return code;
+    }
+    gp_error_t error = reply_get(cli, ask, &reply);
     return error == GP_OK ? reply_judge(cli, ask, &reply, ret_document)
                           : gp_cli_api_fail(cli, error);
+}
+
+json_t *gp_cli_api_try(gp_cli_t *cli, const gp_cli_ask_t *ask)
+{
+    gp_http_reply_t reply;
+    json_t *document = NULL;
+    if (reply_get(cli, ask, &reply) != GP_OK) {
+        return NULL;
+    }
+    if (reply.status == 200 && gp_document_items(reply.document, ask->kind) != NULL) {
+        document = json_incref(reply.document);
+    }
+    gp_http_reply_done(&reply);
+    return document;
 }
 
 uint64_t gp_cli_clock_ms(void)

@@ -27,11 +27,12 @@ typedef struct gp_cli {
     FILE *err;
     gp_cli_args_t args;
     bool json;
-    uint64_t timeout_ms;   /* of the whole command; 0: none */
-    uint64_t began;        /* gp_cli_clock_ms */
-    uint64_t deadline;     /* began + timeout_ms; 0: none */
-    const char *fields;    /* --fields, or NULL */
-    gp_cli_names_t chosen; /* its names, in their order */
+    uint64_t timeout_ms;     /* of the whole command; 0: none */
+    uint64_t began;          /* gp_cli_clock_ms */
+    uint64_t deadline;       /* began + timeout_ms; 0: none */
+    const char *late_action; /* to type next when the agent is late; NULL: wait longer */
+    const char *fields;      /* --fields, or NULL */
+    gp_cli_names_t chosen;   /* its names, in their order */
     const char *dir;
     const char *node; /* as asked for; NULL: the only one that runs */
     char dir_text[GP_CLI_PATH_MAX];
@@ -163,6 +164,9 @@ typedef struct gp_cli_ask {
 
 /* Finds the agent and asks it. 0 and a document that is the caller's, or an exit code. */
 int gp_cli_api(gp_cli_t *cli, const gp_cli_ask_t *ask, json_t **ret_document);
+
+/* Asks the agent at cli->socket, and says nothing if that fails: the caller's document, or NULL. */
+json_t *gp_cli_api_try(gp_cli_t *cli, const gp_cli_ask_t *ask);
 
 /* Says why talking to cli->socket failed (errno as the client left it). Returns the exit code. */
 int gp_cli_api_fail(gp_cli_t *cli, gp_error_t error);

@@ -71,18 +71,18 @@ int gp_cli_setup_start(gp_cli_t *cli, const char *name, const char *listen)
 }
 
 /* Port 0 means any: where it listens now, only the agent knows. */
-void gp_cli_address_update(gp_cli_t *cli, json_t *item)
+bool gp_cli_address_update(gp_cli_t *cli, json_t *item)
 {
-    json_t *document = NULL;
     gp_cli_ask_t ask = {.method = "GET", .path = "/v1/status", .kind = "status"};
-    if (gp_cli_api(cli, &ask, &document) == GP_EXIT_DONE) {
-        const json_t *status = json_array_get(json_object_get(document, "items"), 0);
-        json_t *address = json_object_get(status, "address");
-        if (json_is_string(address)) {
-            (void)json_object_set(item, "address", address);
-        }
+    json_t *document = gp_cli_api_try(cli, &ask);
+    const json_t *status = json_array_get(json_object_get(document, "items"), 0);
+    json_t *address = json_object_get(status, "address");
+    if (json_is_string(address)) {
+        (void)json_object_set(item, "address", address);
     }
+    bool answered = document != NULL;
     json_decref(document);
+    return answered;
 }
 
 json_t *gp_cli_member_item(const gp_cli_member_t *member, const char *name, const char *region,
@@ -112,13 +112,19 @@ void gp_cli_member_print(gp_cli_t *cli, const json_t *item)
 }
 
 /* An invitation for one machine, into the item. */
-static int invitation_add(gp_cli_t *cli, json_t *item)
+static int invitation_add(gp_cli_t *cli, const char *name, json_t *item)
 {
+    char invite[4 * GP_CLI_PATH_MAX], action[5 * GP_CLI_PATH_MAX];
     json_t *document = NULL;
     json_t *body = json_pack("{s:i, s:I}", "uses", 1, "expires_ms", (json_int_t)TOKEN_EXPIRES_MS);
     gp_cli_ask_t ask = {
         .method = "POST", .path = "/v1/invitations", .body = body, .kind = "invitation"};
+    gp_cli_next_node(cli, "invite", name, invite, sizeof invite);
+    (void)snprintf(action, sizeof action,
+                   "the grid is founded, and only the invitation is missing: %s", invite);
+    cli->late_action = action;
     int code = gp_cli_api(cli, &ask, &document);
+    cli->late_action = NULL;
     if (code == GP_EXIT_DONE) {
         json_t *invitation = json_array_get(json_object_get(document, "items"), 0);
         static const char *const fields[] = {"token", "expires"};
@@ -178,8 +184,8 @@ static int init_run(gp_cli_t *cli)
     code = start ? gp_cli_setup_start(cli, name, listen) : GP_EXIT_DONE;
     json_t *item = gp_cli_member_item(&member, name, region, start && code == GP_EXIT_DONE);
     if (start && code == GP_EXIT_DONE) {
-        gp_cli_address_update(cli, item);
-        code = invitation_add(cli, item);
+        (void)gp_cli_address_update(cli, item);
+        code = invitation_add(cli, name, item);
     }
     if (code == GP_EXIT_DONE && (cli->json || cli->fields != NULL)) {
         return gp_cli_print(cli, gp_cli_document("init", item), NULL, 0);
@@ -208,7 +214,10 @@ const gp_cli_command_t gp_cli_init = {
     .option_count = sizeof options / sizeof options[0],
     .timeout_ms = 10000,
     .example = "gridpeer init lab",
-    .details = "Creates the grid's root key and this machine's own, starts the agent (through "
-               "systemd where that runs, else in the background), and prints the command that adds "
-               "another machine. The root key stays in this machine's state directory: back it up.",
+    .details =
+        "Creates the grid's root key and this machine's own, starts the agent (through "
+        "systemd where that runs, else in the background), and prints the command that adds "
+        "another machine. The root key stays in this machine's state directory: back it up. Exit "
+        "code 6: the grid is founded, but the agent was late with that command, and the "
+        "message says how to print it.",
 };

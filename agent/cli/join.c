@@ -2,17 +2,26 @@
 
 #include <string.h>
 
-static void join_print(gp_cli_t *cli, const json_t *item)
+/* The agent serves, and --timeout was over before it answered. */
+static void late_note(gp_cli_t *cli, const char *name)
 {
-    char start[GP_CLI_PATH_MAX];
+    char look[4 * GP_CLI_PATH_MAX];
+    gp_cli_next_node(cli, "status", name, look, sizeof look);
+    gp_cli_note(cli, "%s has joined, and its agent is still starting; look at it: %s", name, look);
+}
+
+static void join_print(gp_cli_t *cli, const json_t *item, bool answers)
+{
+    char start[4 * GP_CLI_PATH_MAX];
     const char *name = json_string_value(json_object_get(item, "name"));
     const char *region = json_string_value(json_object_get(item, "region"));
     bool started = json_is_true(json_object_get(item, "started"));
     (void)fprintf(cli->out, "%s is a machine of the region %s\n", name, region);
     gp_cli_member_print(cli, item);
-    if (started) {
-        (void)fprintf(cli->out, "\nIt runs: see gridpeer status\n");
-    } else {
+    if (answers) {
+        gp_cli_next_node(cli, "status", name, start, sizeof start);
+        (void)fprintf(cli->out, "\nIt runs: see %s\n", start);
+    } else if (!started) {
         gp_cli_start_command(cli, name, start, sizeof start);
         (void)fprintf(cli->out, "\nIt is not running: %s\n", start);
     }
@@ -59,15 +68,18 @@ static int join_run(gp_cli_t *cli)
     bool start = !gp_cli_flag(&cli->args, "no-start");
     code = start ? gp_cli_setup_start(cli, name, listen) : GP_EXIT_DONE;
     json_t *item = gp_cli_member_item(&member, name, region, start && code == GP_EXIT_DONE);
-    if (start && code == GP_EXIT_DONE) {
-        gp_cli_address_update(cli, item);
+    bool answers = start && code == GP_EXIT_DONE && gp_cli_address_update(cli, item);
+    if (code != GP_EXIT_DONE) {
+        json_decref(item);
+        return code;
     }
-    if (code == GP_EXIT_DONE && (cli->json || cli->fields != NULL)) {
+    if (start && !answers) {
+        late_note(cli, name);
+    }
+    if (cli->json || cli->fields != NULL) {
         return gp_cli_print(cli, gp_cli_document("join", item), NULL, 0);
     }
-    if (code == GP_EXIT_DONE) {
-        join_print(cli, item);
-    }
+    join_print(cli, item, answers);
     json_decref(item);
     return code;
 }
@@ -94,5 +106,6 @@ const gp_cli_command_t gp_cli_join = {
         "Asks a machine that the token names for a certificate, without sending the token's "
         "secret, and starts the agent. If it cannot join, nothing stays behind on this machine. "
         "If only the agent does not come up, the machine is set up, and the message says "
-        "how to start it.",
+        "how to start it. If it comes up and only its first answer is late for --timeout, the "
+        "exit code is 0, and a remark on stderr says how to look at it.",
 };

@@ -24,8 +24,8 @@ int gp_cli_region_check(gp_cli_t *cli, const char *region);
 /* Starts the agent that was set up and waits until it answers. 0 or an exit code. */
 int gp_cli_setup_start(gp_cli_t *cli, const char *name, const char *listen);
 
-/* The item's address becomes the one at which the running agent listens. */
-void gp_cli_address_update(gp_cli_t *cli, json_t *item);
+/* The item's address becomes the one at which the running agent listens; false: it does not say. */
+bool gp_cli_address_update(gp_cli_t *cli, json_t *item);
 
 /* The machine as an item of a document. */
 json_t *gp_cli_member_item(const gp_cli_member_t *member, const char *name, const char *region,

@@ -346,6 +346,33 @@ static void init_may_only_prepare(void **state)
     json_decref(document);
 }
 
+/* What cannot be done twice is done: nobody is told to do it again and wait longer. */
+static void an_agent_that_is_late_is_told(void **state)
+{
+    stage_t *stage = *state;
+    char look[300];
+    char answer[64];
+    (void)snprintf(answer, sizeof answer, "{'error':{'number':%d}}", GP_E_TIMED_OUT);
+    (void)snprintf(look, sizeof look, "gridpeer status --dir %s --node n1\n",
+                   stage->fake.directory);
+    assert_int_equal(stage_run(stage, "join lab --token gp1.x --name n1"), 0);
+    assert_has(stage->out, "\nIt runs: see gridpeer status --dir /");
+    assert_has(stage->out, look);
+    assert_string_equal(stage->err, "");
+    stage->answer = answer;
+    static const char *const lines[] = {"join lab --token gp1.x --name n1",
+                                        "join lab --token gp1.x --name n1 --json"};
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        assert_int_equal(stage_run(stage, lines[i]), 0);
+        assert_has(stage->err, "gridpeer: n1 has joined, and its agent is still starting; look at "
+                               "it: gridpeer status --dir ");
+        assert_has(stage->err, look);
+        assert_null(strstr(stage->err, "timed out"));
+        assert_null(strstr(stage->out, "It runs"));
+    }
+    stage->answer = NULL;
+}
+
 static void init_says_when_the_agent_does_not_come_up(void **state)
 {
     stage_t *stage = *state;
@@ -734,6 +761,7 @@ int main(void)
         IDLE(init_starts_and_prints_the_join_command),
         IDLE(a_port_in_use_stops_both),
         IDLE(a_machine_that_is_there_is_told),
+        IDLE(an_agent_that_is_late_is_told),
         IDLE(init_may_only_prepare),
         IDLE(init_says_when_the_agent_does_not_come_up),
         IDLE(join_passes_the_token_on),
