@@ -7,7 +7,7 @@ static int agent_fail(gp_cli_t *cli, gp_error_t error, const char *detail)
 {
     char look[4 * GP_CLI_PATH_MAX];
     if (error != GP_E_AGENT_RUNS) {
-        return gp_cli_fail(cli, error, NULL, "%s", detail);
+        return gp_cli_place_fail(cli, error, detail);
     }
     gp_cli_next_node(cli, "status", cli->node, look, sizeof look);
     return gp_cli_fail(cli, error, look, "%s", detail);

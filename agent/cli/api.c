@@ -19,7 +19,7 @@
 int gp_cli_api_fail(gp_cli_t *cli, gp_error_t error)
 {
     char start[GP_CLI_PATH_MAX];
-    char directory[GP_CLI_PATH_MAX + 64];
+    char directory[GP_CLI_PATH_MAX + 64], detail[GP_CLI_DETAIL_MAX];
     struct stat status;
     int code = errno;
     gp_cli_start_command(cli, cli->node, start, sizeof start);
@@ -30,8 +30,9 @@ int gp_cli_api_fail(gp_cli_t *cli, gp_error_t error)
             return gp_cli_fail(cli, GP_E_NO_AGENT, start, "%s in %s does not run", cli->node,
                                cli->dir);
         }
-        return gp_cli_fail(cli, GP_E_STATE_MISSING, NULL, "%s holds no machine named %s", cli->dir,
-                           cli->node);
+        (void)snprintf(detail, sizeof detail, "%.900s holds no machine named %s", cli->dir,
+                       cli->node);
+        return gp_cli_place_fail(cli, GP_E_STATE_MISSING, detail);
     case GP_E_NO_AGENT:
         return gp_cli_fail(cli, GP_E_NO_AGENT, start, "%s in %s does not run", cli->node, cli->dir);
     case GP_E_TIMED_OUT:

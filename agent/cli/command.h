@@ -127,7 +127,13 @@ int gp_cli_name_read(gp_cli_t *cli, const char **ret_name);
  */
 void gp_cli_next(const gp_cli_t *cli, const char *command, char *text, size_t size);
 
-/* The same for the machine `node` of cli->dir: with --node, too. */
+/*
+ * Says that something failed with the machines of cli->dir; where there is no such machine, how to
+ * set it up there. Returns the exit code.
+ */
+int gp_cli_place_fail(gp_cli_t *cli, gp_error_t error, const char *detail);
+
+/* The same as gp_cli_next for the machine `node` of cli->dir: with --node, too. */
 void gp_cli_next_node(const gp_cli_t *cli, const char *command, const char *node, char *text,
                       size_t size);
 

@@ -49,7 +49,7 @@ static int leave_in_silence(gp_cli_t *cli)
                                   .destroy_root = gp_cli_flag(&cli->args, "destroy-root")};
     gp_error_t error = cli->backend->leave(&request, &left, &fault);
     if (error != GP_OK) {
-        return gp_cli_fail(cli, error, NULL, "%s", fault.detail);
+        return gp_cli_place_fail(cli, error, fault.detail);
     }
     if (cli->json || cli->fields != NULL) {
         json_t *item = json_pack("{s:s,s:s,s:s,s:b,s:b}", "name", cli->node, "state", "left",

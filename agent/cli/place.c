@@ -193,9 +193,23 @@ static void fall_back(gp_cli_t *cli)
     memcpy(cli->dir_text, sims.dir_text, sizeof cli->dir_text);
 }
 
+int gp_cli_place_fail(gp_cli_t *cli, gp_error_t error, const char *detail)
+{
+    char init[3 * GP_CLI_PATH_MAX], join[3 * GP_CLI_PATH_MAX], next[7 * GP_CLI_PATH_MAX];
+    if (error != GP_E_STATE_MISSING) {
+        return gp_cli_fail(cli, error, NULL, "%s", detail);
+    }
+    gp_cli_next(cli, "init REGION", init, sizeof init);
+    gp_cli_next(cli, "join REGION --token T", join, sizeof join);
+    (void)snprintf(next, sizeof next, "found a grid: %s, or join one: %s", init, join);
+    return gp_cli_fail(cli, error, next, "%s", detail);
+}
+
 static int nobody_here(gp_cli_t *cli)
 {
-    return gp_cli_fail(cli, GP_E_STATE_MISSING, NULL, "%s holds no machine", cli->dir);
+    char detail[GP_CLI_DETAIL_MAX];
+    (void)snprintf(detail, sizeof detail, "%.900s holds no machine", cli->dir);
+    return gp_cli_place_fail(cli, GP_E_STATE_MISSING, detail);
 }
 
 /* The only agent that runs. */

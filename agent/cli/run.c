@@ -198,8 +198,9 @@ static bool interrupted(run_t *run)
         run->interrupts++;
     }
     if (run->interrupts > 1) {
-        gp_cli_note(run->cli, "gave up waiting for the end of job %s: see gridpeer ps",
-                    job_of(run));
+        char jobs[4 * GP_CLI_PATH_MAX];
+        gp_cli_next_node(run->cli, "ps", run->cli->node, jobs, sizeof jobs);
+        gp_cli_note(run->cli, "gave up waiting for the end of job %s: see %s", job_of(run), jobs);
         return false;
     }
     if (run->interrupts == 1) {
@@ -355,16 +356,16 @@ static int end_say(run_t *run)
 static int lost_say(run_t *run)
 {
     const char *node = json_string_value(json_object_get(run->facts, "node"));
-    char start[GP_CLI_PATH_MAX];
+    char start[4 * GP_CLI_PATH_MAX], jobs[4 * GP_CLI_PATH_MAX], next[9 * GP_CLI_PATH_MAX];
     gp_cli_start_command(run->cli, run->cli->node, start, sizeof start);
     if (job_of(run)[0] == '\0') {
         return gp_cli_fail(run->cli, GP_E_NO_AGENT, start,
                            "the agent %s went away before the job was accepted: nothing runs",
                            run->cli->node);
     }
-    return gp_cli_fail(run->cli, GP_E_NO_AGENT,
-                       "see gridpeer ps; if the agent is down, start it: "
-                       "gridpeer agent",
+    gp_cli_next_node(run->cli, "ps", run->cli->node, jobs, sizeof jobs);
+    (void)snprintf(next, sizeof next, "see %s; if the agent is down, %s", jobs, start);
+    return gp_cli_fail(run->cli, GP_E_NO_AGENT, next,
                        "the agent %s went away while job %s was open: it may still run%s%s",
                        run->cli->node, job_of(run), node == NULL ? "" : " on ",
                        node == NULL ? "" : node);
@@ -394,6 +395,7 @@ static int late_say(run_t *run)
     gp_cli_t *cli = run->cli;
     const char *node = json_string_value(json_object_get(run->facts, "node"));
     uint64_t after = gp_cli_clock_ms() - cli->began;
+    char jobs[4 * GP_CLI_PATH_MAX], next[5 * GP_CLI_PATH_MAX];
     if (job_of(run)[0] == '\0') {
         return gp_cli_fail(cli, GP_E_TIMED_OUT, NULL,
                            "the agent %s had no machine for the job yet after %llu ms, so nothing "
@@ -401,7 +403,9 @@ static int late_say(run_t *run)
                            cli->node, (unsigned long long)after);
     }
     bool placed = node != NULL && node[0] != '\0';
-    return gp_cli_fail(cli, GP_E_TIMED_OUT, "see how it ends: gridpeer ps",
+    gp_cli_next_node(cli, "ps", cli->node, jobs, sizeof jobs);
+    (void)snprintf(next, sizeof next, "see how it ends: %s", jobs);
+    return gp_cli_fail(cli, GP_E_TIMED_OUT, next,
                        "job %s was cancelled, and after %llu ms %s %s has not told its end",
                        job_of(run), (unsigned long long)after, placed ? "the machine" : "the agent",
                        placed ? node : cli->node);

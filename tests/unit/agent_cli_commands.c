@@ -625,7 +625,17 @@ static void no_agent_exits_with_69(void **state)
     assert_has(stage->err, "holds no machine named n7");
     assert_int_equal(rmdir(stage->fake.node), 0);
     assert_int_equal(stage_run(stage, "status"), 69);
-    assert_has(stage->err, "found a grid: gridpeer init REGION, or join one");
+    char next[400];
+    (void)snprintf(
+        next, sizeof next,
+        "  next: found a grid: gridpeer init REGION --dir %s, or join one: gridpeer join "
+        "REGION --token T --dir %s\n",
+        stage->fake.directory, stage->fake.directory);
+    assert_has(stage->err, next);
+    assert_int_equal(stage_run(stage, "agent"), 69);
+    assert_has(stage->err, next);
+    assert_int_equal(stage_run(stage, "status --node n1"), 69);
+    assert_has(stage->err, next);
     assert_int_equal(stage_run(stage, "status --json"), 69);
     json_decref(stage_document(stage));
 }

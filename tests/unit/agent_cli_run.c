@@ -365,7 +365,12 @@ static void a_lost_agent_is_told(void **state)
     assert_int_equal(stage_run(stage, "run -- sleep 1000"), 69);
     (void)pthread_join(thread, NULL);
     assert_has(stage->err, "the agent n1 went away while job 17 was open: it may still run on n3");
-    assert_has(stage->err, "  next: see gridpeer ps");
+    char next[400];
+    (void)snprintf(next, sizeof next,
+                   "  next: see gridpeer ps --dir %s --node n1; if the agent is down, start it: "
+                   "gridpeer agent --dir %s --node n1\n",
+                   stage->fake.directory, stage->fake.directory);
+    assert_has(stage->err, next);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, stage_setup_agent, stage_teardown)
