@@ -345,7 +345,8 @@ const gp_cli_command_t gp_cli_sim_down = {
     .operands = "",
     .timeout_ms = 60000,
     .example = "gridpeer sim down",
-    .details = "Only what sim up made is ended and removed: every other machine in the directory "
+    .details = "Only what sim up made is ended and removed, also what it had half made when it was "
+               "killed: every other machine in the directory "
                "is left alone, and named. Exit code 5: there are only such. To end those: gridpeer "
                "stop, or gridpeer leave.",
 };

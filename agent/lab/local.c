@@ -587,6 +587,7 @@ gp_error_t gp_local_down(const gp_local_t *local, json_t **ret_document, gp_fail
         gp_error_t removed = remove_state(local, name, error == GP_OK ? fail : NULL);
         error = error == GP_OK ? removed : error;
     }
+    gp_state_clear_sims(local->dir); /* half-made ones, of a sim up that was killed */
     if (error != GP_OK) {
         json_decref(*ret_document);
         *ret_document = NULL;

@@ -33,8 +33,9 @@ GP_MUST_CHECK gp_error_t gp_local_up(const gp_local_t *local, uint32_t count, co
                                      json_t **ret_document, gp_fail_t *fail);
 
 /*
- * Ends them, and removes their directories. The document lists what was there, and under "others"
- * the names of machines that were left alone. GP_E_SIM_OTHER: there are only such.
+ * Ends them, and removes their directories and what a killed `sim up` had half made. The document
+ * lists what was there, and under "others" the names of machines that were left alone.
+ * GP_E_SIM_OTHER: there are only such.
  */
 GP_MUST_CHECK gp_error_t gp_local_down(const gp_local_t *local, json_t **ret_document,
                                        gp_fail_t *fail);

@@ -94,6 +94,9 @@ GP_MUST_CHECK gp_error_t gp_state_mark_sim(const gp_state_dir_t *dir, gp_fail_t 
 /* Does DIR/NAME bear that mark? */
 bool gp_state_is_sim(const char *root, const char *name);
 
+/* Removes what a crash left of machines that bear that mark and were never complete. */
+void gp_state_clear_sims(const char *root);
+
 /*
  * Makes all that was written durable and gives the directory its name; it stays open and locked.
  * On failure it is still as gp_state_begin left it.

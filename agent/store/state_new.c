@@ -91,18 +91,19 @@ static bool is_still(int root_fd, const char *name, int fd)
  * since it was found, and what has its name belongs to a machine, whose agent may start just now:
  * so the lock is not even touched of what was locked, and then had its name, when first looked at.
  */
-static void hidden_clear(const char *root, int root_fd, const char *name)
+static void hidden_clear(const char *root, int root_fd, const char *name, bool only_sims)
 {
     const int fd = openat(root_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0) {
         return;
     }
     long pid = 0;
-    if (gp_state_in_use(root, name, &pid) || !is_still(root_fd, name, fd)) {
+    const gp_folder_t folder = {.fd = fd, .path = name};
+    if ((only_sims && !gp_file_exists(folder, GP_FILE_SIM)) || gp_state_in_use(root, name, &pid) ||
+        !is_still(root_fd, name, fd)) {
         (void)close(fd);
         return;
     }
-    const gp_folder_t folder = {.fd = fd, .path = name};
     int lock_fd = -1;
     if (gp_file_exists(folder, GP_FILE_LOCK) && gp_state_lock(folder, &lock_fd, NULL) == GP_OK) {
         if (is_still(root_fd, name, fd)) {
@@ -115,8 +116,8 @@ static void hidden_clear(const char *root, int root_fd, const char *name)
     (void)unlinkat(root_fd, name, AT_REMOVEDIR);
 }
 
-/* Removes what crashes left. */
-static void hidden_clear_all(const char *root, int root_fd)
+/* Removes what crashes left; of simulated machines only, if so told. */
+static void hidden_clear_all(const char *root, int root_fd, bool only_sims)
 {
     const int fd = openat(root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *entries = fd < 0 ? NULL : fdopendir(fd);
@@ -129,7 +130,7 @@ static void hidden_clear_all(const char *root, int root_fd)
     const struct dirent *entry;
     while ((entry = readdir(entries)) != NULL) {
         if (is_hidden(entry->d_name)) {
-            hidden_clear(root, root_fd, entry->d_name);
+            hidden_clear(root, root_fd, entry->d_name, only_sims);
         }
     }
     (void)closedir(entries);
@@ -185,7 +186,7 @@ gp_error_t gp_state_begin(const char *root, const char *name, gp_state_dir_t *re
         error = gp_state_root_open(root, &dir.root_fd, fail);
     }
     if (error == GP_OK) {
-        hidden_clear_all(root, dir.root_fd);
+        hidden_clear_all(root, dir.root_fd, false);
         error = gp_state_refuse_used(root, name, fail);
     }
     if (error == GP_OK) {
@@ -221,6 +222,15 @@ gp_error_t gp_state_mark_sim(const gp_state_dir_t *dir, gp_fail_t *fail)
         "made by gridpeer sim up: gridpeer sim down removes this directory\n";
     assert(dir->building);
     return gp_file_create(gp_state_folder(dir), GP_FILE_SIM, 0600, gp_text(text), fail);
+}
+
+void gp_state_clear_sims(const char *root)
+{
+    int fd = -1;
+    if (gp_state_root_open(root, &fd, NULL) == GP_OK) {
+        hidden_clear_all(root, fd, true);
+        (void)close(fd);
+    }
 }
 
 /* The last part of the path where the directory is now. */

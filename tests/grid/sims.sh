@@ -52,6 +52,26 @@ t_among_simulated_ones() {
     want 0
 }
 
+t_killed() {
+    # A sim up that is killed leaves machines that are not complete, with keys: they go, too.
+    local tries pid
+    for tries in $(seq 30); do
+        "$G" sim up 30 --dir "$DIR" >/dev/null 2>&1 &
+        pid=$!
+        until_true 10 half_made || bad "nothing is made"
+        kill -9 $pid
+        wait $pid 2>/dev/null
+        half_made && break
+        get sim down
+        [ -z "$(ls -A "$DIR")" ] || bad "round $tries leaves $(find "$DIR" -mindepth 1)"
+    done
+    half_made || cannot "no machine was half-made in $tries rounds"
+    get sim down
+    want 0
+    [ -z "$(ls -A "$DIR")" ] || bad "this stays: $(find "$DIR" -mindepth 1)"
+}
+half_made() { compgen -G "$DIR/.n*" >/dev/null; }
+
 t_messages() {
     get sim status
     want 0 "no simulated machine is in $DIR"
@@ -159,7 +179,7 @@ t_by_default() {
     [ -z "$(find "$ROOT/state" -mindepth 2)" ] || bad "$(find "$ROOT/state" -mindepth 2)"
 }
 
-for name in beside_a_real_one among_simulated_ones messages timeout interrupted by_default; do
+for name in beside_a_real_one among_simulated_ones killed messages timeout interrupted by_default; do
     try_case $name t_$name
 done
 finish
