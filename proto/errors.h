@@ -88,6 +88,9 @@
       "wait until one is used up or expires; one token can let many in: gridpeer invite --uses N") \
     E(LEAVE_ROOT, 55, 5, "leaving would destroy the grid's root key, and others need it",          \
       "only stop: gridpeer stop; or give the grid's key up: gridpeer leave --destroy-root")        \
+    E(JOIN_UNANSWERED, 56, 6,                                                                      \
+      "the machine took the question, its answer is lost, and the token may have lost one use",    \
+      "join again; if the token is used up then, where it was printed: gridpeer invite")           \
     /* the state directory */                                                                      \
     E(STATE_MISSING, 60, 69, "there is no agent here",                                             \
       "found a grid: gridpeer init REGION, or join one: gridpeer join REGION --token T")           \

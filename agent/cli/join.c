@@ -106,6 +106,9 @@ const gp_cli_command_t gp_cli_join = {
         "Asks a machine that the token names for a certificate, without sending the token's "
         "secret, and starts the agent. If it cannot join, nothing stays behind on this machine. "
         "If only the agent does not come up, the machine is set up, and the message says "
-        "how to start it. If it comes up and only its first answer is late for --timeout, the "
+        "how to start it. Exit code 6: no machine answered in time; if one took the question, the "
+        "token may have lost one use, and a machine that was admitted so and never came is "
+        "forgotten after ten minutes. If it comes up and only its first answer is late for "
+        "--timeout, the "
         "exit code is 0, and a remark on stderr says how to look at it.",
 };

@@ -70,7 +70,7 @@ static const char *why(gp_error_t error, gp_dial_t dial)
     case GP_DIAL_OPEN:
         break;
     }
-    return "it took the question and did not answer";
+    return "the connection was open already";
 }
 
 /* What is the same for each machine that is asked. */
@@ -92,6 +92,10 @@ static gp_error_t exchange(const asking_t *asking, const gp_seed_t *seed,
                         .question = asking->question,
                         .timeout_ms = asking->limit_ms};
     gp_error_t error = gp_guest_ask(&guest, ret_reply->bytes, sizeof ret_reply->bytes, &n, &dial);
+    if (error == GP_E_TIMED_OUT && dial == GP_DIAL_OPEN) {
+        return gp_fail(fail, GP_E_JOIN_UNANSWERED, "%s said nothing within %u ms", seed->address,
+                       asking->limit_ms);
+    }
     if (error != GP_OK) {
         return gp_fail(fail, error, "%s: %s", seed->address, why(error, dial));
     }

@@ -161,22 +161,30 @@ static void get_status(gp_http_call_t *call, void *context)
 }
 
 /* Why a member is as it is, in words. */
-static const char *cause_text(const gp_group_member_t *member)
+static size_t cause_write(const gp_group_member_t *member, char text[AGENT_WHY_MAX])
 {
     bool untold = member->cause == GP_CAUSE_JOINED || member->cause == GP_CAUSE_NONE;
     if (member->state != GP_MEMBER_UNKNOWN || !untold) {
-        return gp_cause_text(member->cause);
+        return (size_t)snprintf(text, AGENT_WHY_MAX, "%s", gp_cause_text(member->cause));
     }
-    return (member->flags & GP_FLAG_SEEN) == 0
-               ? "it was admitted, but no sign of life of its agent has been seen yet"
-               : "no sign of life since the super-peer took over: it may be alive or not";
+    if ((member->flags & GP_FLAG_SEEN) != 0) {
+        return (size_t)snprintf(text, AGENT_WHY_MAX,
+                                "no sign of life since the super-peer took over: it may be alive "
+                                "or not");
+    }
+    gp_group_config_t times;
+    gp_group_defaults(&times);
+    return (size_t)snprintf(text, AGENT_WHY_MAX,
+                            "it was admitted, but no sign of life of its agent has been seen yet: "
+                            "forgotten after %llu min",
+                            (unsigned long long)(times.forget_never_after / (60 * GP_SECOND)));
 }
 
 void agent_why(agent_t *agent, const gp_group_member_t *member, char text[AGENT_WHY_MAX])
 {
     const void *election = agent_election(agent);
     gp_id_t leader = gp_election_leader(election);
-    size_t used = (size_t)snprintf(text, AGENT_WHY_MAX, "%s", cause_text(member));
+    size_t used = cause_write(member, text);
     for (uint8_t i = 0; i < member->observer_count && used < AGENT_WHY_MAX; i++) {
         used += (size_t)snprintf(text + used, AGENT_WHY_MAX - used, "%s%s",
                                  i == 0 ? ", seen by " : " and ",

@@ -317,6 +317,23 @@ t_no_place() {
     done
 }
 
+t_answer_lost() {
+    # It may be admitted and not know: what that cost is said, and for how long it is remembered.
+    local tries many
+    many=$(token other --uses 40)
+    for tries in $(seq 40); do
+        rm -rf "$ROOT/new"
+        get on new join lab --token "$many" --name "l$tries" --listen "$LOCAL" --no-start --timeout $((tries % 10 + 2))ms
+        case $RC in 0) continue ;; 6) ;; *) bad "exit code $RC: $ERR" ;; esac
+        refused 6
+        grep -q 'its answer is lost' <<<"$ERR" && break
+    done
+    on other node list 2>/dev/null | grep 'no sign of life of its agent' | grep -q 'forgotten after 10 min' || bad "$(on other node list)"
+    rm -rf "$ROOT/new"
+    grep -q 'its answer is lost' <<<"$ERR" || cannot "all were answered, or none took the question"
+    refused 6 'may have lost one use' 'next: join again; if the token is used up then' 'gridpeer invite'
+}
+
 t_issuer_frozen() {
     # It hangs: that is not the token's fault, and the time that was given is kept.
     local pid
@@ -591,7 +608,7 @@ assert " 200 " in get(b"/v1/status")' "$ROOT/a/a/api.sock" 2>"$ROOT/api.err" || 
 }
 
 for name in up token_wrong token_truncated token_flipped token_expired token_used token_region token_of_another_grid \
-    roles name_taken in_use modes damaged no_place issuer_frozen port_in_use not_running queries run_queries garbage api torn_journal \
+    roles name_taken in_use modes damaged no_place answer_lost issuer_frozen port_in_use not_running queries run_queries garbage api torn_journal \
     kill_loses_nothing full_disk; do
     try_case $name t_$name
 done
