@@ -276,7 +276,8 @@ static int sim_simulate_run(gp_cli_t *cli)
     }
     gp_error_t error = cli->backend->sim_run(&request, &document, &fault);
     if (error != GP_OK) {
-        return gp_cli_fail(cli, error, NULL, "%s", fault.detail);
+        return error == GP_E_USAGE ? gp_cli_usage(cli, "%s", fault.detail)
+                                   : gp_cli_fail(cli, error, NULL, "%s", fault.detail);
     }
     const json_t *item = json_array_get(json_object_get(document, "items"), 0);
     bool violated = json_array_size(json_object_get(item, "violations")) > 0;

@@ -370,6 +370,16 @@ static gp_error_t sim_run_stopped(const gp_cli_sim_run_t *request, const gp_sim_
     return GP_E_TIMED_OUT;
 }
 
+/* A path that cannot be is the user's; what else fails is the disk's. */
+static gp_error_t path_failed(const char *option, const char *path, gp_cli_fault_t *fault)
+{
+    gp_fail_t fail = {0};
+    int code = errno;
+    gp_error_t error = gp_fail_errno(&fail, code, "%s: cannot write %s", option, path);
+    bool disk = error == GP_E_STATE_FULL || error == GP_E_MEMORY || code == EIO;
+    return told(disk ? error : GP_E_USAGE, &fail, fault);
+}
+
 /* A recording of one machine: its file is made when the machine first starts. */
 typedef struct recording {
     char path[GP_CLI_PATH_MAX]; /* of the folder */
@@ -388,7 +398,6 @@ static void recording_trouble(void *context, gp_error_t error, const char *text)
 
 static gp_error_t recording_begin(recording_t *recording, const char *path, gp_sim_params_t *params)
 {
-    gp_fail_t fail = {0};
     const char *slash = strrchr(path, '/');
     const char *name = slash == NULL ? path : slash + 1;
     snprintf(recording->path, sizeof recording->path, "%.*s",
@@ -396,7 +405,7 @@ static gp_error_t recording_begin(recording_t *recording, const char *path, gp_s
     recording->folder = (gp_folder_t){
         .fd = open(recording->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), .path = recording->path};
     if (recording->folder.fd < 0) {
-        return told(gp_fail_errno(&fail, errno, "--record %s", path), &fail, recording->fault);
+        return path_failed("--record", path, recording->fault);
     }
     gp_recorder_config_t config = {.folder = recording->folder,
                                    .name = name,
@@ -441,13 +450,13 @@ static gp_error_t backend_sim_run(const gp_cli_sim_run_t *request, json_t **ret_
 {
     telling_t telling = {.progress = isatty(STDERR_FILENO) == 1,
                          .end_ms = request->timeout_ms == 0 ? 0 : clock_ms() + request->timeout_ms};
+    gp_error_t error = GP_OK;
     if (request->story != NULL) {
         telling.story = fopen(request->story, "we");
-        if (telling.story == NULL) {
-            snprintf(fault->detail, sizeof fault->detail, "cannot write %s: %s", request->story,
-                     strerror(errno));
-            return GP_E_STATE_IO;
-        }
+        error = telling.story == NULL ? path_failed("--story", request->story, fault) : GP_OK;
+    }
+    if (error != GP_OK) {
+        return error;
     }
     telling.explanation = json_array();
     gp_sim_params_t params = {.nodes = request->nodes,
@@ -463,7 +472,7 @@ static gp_error_t backend_sim_run(const gp_cli_sim_run_t *request, json_t **ret_
                               .explain = tell_why};
     gp_sim_result_t result;
     gp_wall_ms_t began = wall_ms();
-    gp_error_t error = sim_run_recorded(request, &params, &result, fault);
+    error = sim_run_recorded(request, &params, &result, fault);
     if (telling.progress) {
         fputs("\r\033[K", stderr);
     }

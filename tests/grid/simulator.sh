@@ -51,7 +51,11 @@ t_story() {
     get simulate --seed 7 --story "$ROOT/story"
     cmp "$ROOT/story" "$ROOT/story.1" || bad "another story"
     get simulate --seed 7 --story "$ROOT/none/story"
-    [ "$RC" -ne 0 ] || bad "a story that can't be written"
+    want 64 "--story: cannot write $ROOT/none/story: No such file" 'next: see gridpeer sim run --help'
+    get simulate --seed 7 --story "$ROOT"
+    want 64 "cannot write $ROOT: Is a directory"
+    get simulate --seed 7 --record "$ROOT/none/record"
+    want 64 "--record: cannot write $ROOT/none/record: No such file"
 }
 
 t_timeout() {
