@@ -141,6 +141,14 @@ static int operands_check(gp_cli_t *cli)
     }
     if (args->word_count > command->words_max) {
         const char *extra = args->words[command->words_max];
+        if (command->rest) {
+            char quoted[GP_CLI_DETAIL_MAX];
+            return gp_cli_usage(cli,
+                                "%s takes no operand, not '%s'; a program stands behind --: "
+                                "gridpeer %s -- %s",
+                                command->words, extra, command->words,
+                                gp_text_quote(extra, quoted, sizeof quoted));
+        }
         if (command->words_max == 0) {
             return gp_cli_usage(cli, "%s takes no operand, not '%s'", command->words, extra);
         }
