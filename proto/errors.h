@@ -118,6 +118,8 @@
     E(PEER_QUEUE, 75, 1, "too much waits for this machine", "see gridpeer node list")              \
     E(PEER_LIMIT, 76, 1, "the transport knows too many machines",                                  \
       "remove machines that left: gridpeer node list")                                             \
+    E(ADDRESS_FOREIGN, 77, 64, "not an address of this machine",                                   \
+      "choose one of its own, or all: --listen tcp://*:PORT")                                      \
     /* the grid */                                                                                 \
     E(NO_LEADER, 80, 4, "nobody leads the sub-Grid now",                                           \
       "wait for an election, see gridpeer status")                                                 \

@@ -138,7 +138,7 @@ typedef struct gp_cli_backend {
     const char *version;
 
     /* Could a machine be set up there now, and its agent listen at `listen` (NULL: the default)?
-     * GP_E_STATE_EXISTS, GP_E_ADDRESS, GP_E_PORT_IN_USE, ... */
+     * GP_E_STATE_EXISTS, GP_E_ADDRESS_FOREIGN, GP_E_PORT_IN_USE, ... */
     gp_error_t (*setup_try)(const gp_cli_place_t *place, const char *listen, gp_cli_fault_t *fault);
 
     /* Prepares a machine that founds a grid; nothing is started. */

@@ -45,7 +45,9 @@ int gp_cli_setup_try(gp_cli_t *cli, const char *name, const char *listen)
     if (error == GP_OK || error == GP_E_STATE_EXISTS) {
         return error == GP_OK ? GP_EXIT_DONE : gp_cli_setup_fail(cli, error, name, fault.detail);
     }
-    return gp_cli_fail(cli, error, "choose another: --listen tcp://ADDR:PORT", "%s", fault.detail);
+    const char *action =
+        error == GP_E_ADDRESS_FOREIGN ? NULL : "choose another: --listen tcp://ADDR:PORT";
+    return gp_cli_fail(cli, error, action, "%s", fault.detail);
 }
 
 int gp_cli_region_check(gp_cli_t *cli, const char *region)

@@ -351,7 +351,9 @@ static gp_error_t open_net(agent_t *agent, gp_fail_t *fail)
     };
     gp_error_t error = gp_net_open(&config, &agent->net);
     if (error != GP_OK) {
-        return gp_fail(fail, error, "cannot listen on %s", agent->config.agent_listen);
+        /* It is well written: the configuration was read. */
+        return gp_fail(fail, error == GP_E_ADDRESS ? GP_E_ADDRESS_FOREIGN : error,
+                       "cannot listen on %s", agent->config.agent_listen);
     }
     return agent_find_address(agent, fail);
 }

@@ -64,12 +64,12 @@ static gp_error_t backend_setup_try(const gp_cli_place_t *place, const char *lis
     error = gp_address_parse(at, true, &address);
     if (error == GP_OK) {
         error = gp_address_listen(&address, &fd, text);
+        error = error == GP_E_ADDRESS ? GP_E_ADDRESS_FOREIGN : error;
     }
     if (fd >= 0) {
         close(fd);
     }
-    snprintf(fault->detail, sizeof fault->detail, "%s%s", at,
-             error == GP_E_ADDRESS ? " is not an address of this machine" : "");
+    snprintf(fault->detail, sizeof fault->detail, "%s", at);
     return error;
 }
 

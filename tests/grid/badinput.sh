@@ -355,7 +355,7 @@ t_port_in_use() {
     want 1 'port is in use' "$address" '--listen'
     [ ! -e "$ROOT/new/n" ] || bad "something stays of it"
     get on new init lab --name n --listen tcp://192.0.2.1:7617
-    want 64 '192.0.2.1' 'not an address of this machine' '--listen'
+    want 64 'gridpeer: not an address of this machine: tcp://192.0.2.1:7617' 'next: ' '--listen'
     # A token is not used up, and no name is taken, for an agent that could not start.
     get on new join lab --token "$(token a)" --name n --listen "$address"
     want 1 'port is in use' "$address" '--listen'
@@ -368,6 +368,8 @@ t_port_in_use() {
     same_in_background new
     get on new agent --listen nonsense
     want 64 'tcp://'
+    get on new agent --listen tcp://192.0.2.1:7617
+    want 64 'gridpeer: not an address of this machine: cannot listen on tcp://192.0.2.1:7617'
     rm -rf "$ROOT/new"
     healthy
 }
