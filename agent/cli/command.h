@@ -48,8 +48,9 @@ struct gp_cli_command {
     const char *operands; /* "REGION", "" if none */
     uint32_t words_min;
     uint32_t words_max;
-    bool rest; /* takes -- PROGRAM ARGUMENT... */
-    bool sims; /* works on simulated machines: they have a default directory of their own */
+    bool rest;        /* takes -- PROGRAM ARGUMENT... */
+    bool sims;        /* works on simulated machines: they have a default directory of their own */
+    const char *idle; /* said before how to start an agent that does not run, or NULL */
     const gp_cli_option_t *options;
     size_t option_count;
     uint64_t timeout_ms; /* default of --timeout; 0: none */

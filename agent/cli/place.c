@@ -78,7 +78,8 @@ void gp_cli_start_command(const gp_cli_t *cli, const char *node, char *text, siz
 {
     char command[4 * GP_CLI_PATH_MAX];
     gp_cli_next_node(cli, "agent", node, command, sizeof command);
-    (void)snprintf(text, size, "start it: %s", command);
+    const char *idle = cli->command->idle;
+    (void)snprintf(text, size, "%sstart it: %s", idle == NULL ? "" : idle, command);
 }
 
 int gp_cli_name_read(gp_cli_t *cli, const char **ret_name)

@@ -99,10 +99,11 @@ const gp_cli_command_t gp_cli_stop = {
     .run = stop_run,
     .summary = "Stop this machine's agent in good order",
     .operands = "",
+    .idle = "nothing is to be stopped; to ",
     .timeout_ms = 630000,
     .example = "gridpeer stop",
     .details =
         "The agent hands over what it leads, tells its sub-Grid, and ends; the command "
         "returns when the process is gone. The machine stays a member: gridpeer agent starts "
-        "it again. To go for good: gridpeer leave.",
+        "it again. Exit code 69: it does not run. To go for good: gridpeer leave.",
 };

@@ -383,6 +383,7 @@ t_not_running() {
         get on b $command
         want 69 "start it: gridpeer agent --dir $ROOT/b --node b"
     done
+    want 69 'next: nothing is to be stopped; to start it: '
     # Leaving needs no agent, but none may be at work in the directory.
     get on a leave --node nobody
     want 69 'nobody'
