@@ -23,7 +23,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 FAILURES_MAX = 10
 # What a few hundred seeds show hardly ever: a campaign of ALL seeds or more demands it all the same.
 SELDOM = {"job: lost, home-restarted", "job: lost, agent-stopped", "job: failed, lease-lost",
-          "member: unavailable, unavailable", "place: leads, cares", "place: follows, leads"}
+          "member: unavailable, unavailable", "place: leads, cares", "place: follows, leads",
+          "error: E_RUN_FULL", "error: E_NO_MATCH"}
 ALL = 20000
 # Machines, machines in a sub-Grid, hours: small groups for their many elections, large ones for
 # their many members, long ones for what comes seldom.
