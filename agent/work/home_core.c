@@ -36,7 +36,8 @@ gp_job_state_t gp_home_state(const home_job_t *job)
         return GP_JOB_CLAIMING;
     case HOME_RUNNING:
         return GP_JOB_RUNNING;
-    case HOME_ENDING:
+    case HOME_ENDING: /* its end is not durable yet */
+        return job->told ? job->end_state : job->last_state;
     case HOME_ENDED:
         break;
     }
@@ -327,6 +328,7 @@ void gp_home_finish(gp_work_t *work, home_job_t *job, gp_job_state_t state, gp_r
     gp_home_close_find(work, job);
     /* Its machine may hold an offer or run on: one word to it, for what it is worth. */
     job->release = job->phase >= HOME_CLAIMING && !job->ended_known;
+    job->last_state = gp_home_state(job);
     job->phase = HOME_ENDING;
     job->end_state = state;
     job->end.reason = reason;
@@ -380,13 +382,13 @@ static void naming_stored(gp_work_t *work, home_job_t *job, const gp_event_t *ev
 
 static void end_stored(home_job_t *job, const gp_event_t *event)
 {
+    if (!event->ok) {
+        job->due = event->now + WORK_STORE_AGAIN; /* nobody hears of an end that may get lost */
+        return;
+    }
+    job->phase = HOME_ENDED;
     job->changed = job->changed || !job->told;
     job->told = true;
-    if (event->ok) {
-        job->phase = HOME_ENDED;
-    } else {
-        job->due = event->now + WORK_STORE_AGAIN;
-    }
 }
 
 void gp_home_stored(gp_work_t *work, home_job_t *job, const gp_event_t *event, gp_out_t *out)
