@@ -13,6 +13,9 @@ void gp_nemesis_draw(uint64_t seed, gp_world_config_t *config)
         bool used = gp_random_below(&random, 4) != 0;
         config->message_permyriad[i] = used ? (uint32_t)gp_random_below(&random, 50) : 0;
     }
+    if (gp_random_below(&random, 4) == 0) { /* what comes twice should not matter, however often */
+        config->message_permyriad[GP_FAULT_DUPLICATE] = (uint32_t)gp_random_below(&random, 3000);
+    }
     config->store_permyriad = gp_random_below(&random, 3) == 0 ? 20 : 0;
     config->latency_us = 50 + gp_random_below(&random, 2000);
     config->jitter_us = gp_random_below(&random, 3000);

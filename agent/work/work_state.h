@@ -98,7 +98,7 @@ typedef struct home_job {
     bool ack_owed;           /* ENDED_ACK waits for the record */
     gp_reason_t stop_reason; /* NONE: nobody wants it stopped */
     gp_job_state_t end_state;
-    gp_job_state_t last_state; /* before the end: as long as that is not stored, nobody hears of it */
+    gp_job_state_t last_state; /* before the end: until that is stored, nobody hears of it */
     work_end_t end;
     work_storing_t storing;
     gp_usec_t since;
