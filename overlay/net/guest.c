@@ -108,14 +108,20 @@ static gp_error_t connect_to(talk_t *talk)
     return error;
 }
 
-/* Waits for the verdict of the handshake. */
+/*
+ * Waits for the verdict of the handshake. Who does not know the key says nothing until ZeroMQ gives
+ * the handshake up; whoever stops waiting before that can't tell such a machine from a slow one.
+ */
 static gp_error_t wait_in(talk_t *talk)
 {
     while (!talk->in) {
         zmq_pollitem_t item = {talk->monitor.pair, 0, ZMQ_POLLIN, 0};
         uint32_t ms = left_ms(talk);
-        if (ms == 0 || talk->refused) {
-            return GP_E_JOIN_REFUSED; /* who does not know the key says nothing */
+        if (talk->refused) {
+            return GP_E_JOIN_REFUSED;
+        }
+        if (ms == 0) {
+            return GP_E_TIMED_OUT;
         }
         if (zmq_poll(&item, 1, (long)ms) >= 0) {
             (void)gp_monitor_drain(&talk->monitor);
@@ -197,6 +203,8 @@ gp_error_t gp_guest_ask(const gp_guest_t *guest, uint8_t *answer, size_t size, s
         error = wait_in(&talk);
         if (error == GP_E_JOIN_REFUSED && !greets(&talk)) {
             error = GP_E_TIMED_OUT;
+        }
+        if (error == GP_E_TIMED_OUT) {
             talk.dial = GP_DIAL_SILENT;
         }
     }
