@@ -1,5 +1,6 @@
 #include "overlay/net/address.h"
 
+#include "overlay/net/options.h"
 #include "proto/text.h"
 
 #include <arpa/inet.h>
@@ -113,6 +114,7 @@ static bool prepare(int fd, int family)
 
     /* DEFER_ACCEPT is a help, not a need: where the kernel lacks it, strangers see 10 bytes. */
     (void)setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &silent_s, sizeof silent_s);
+    gp_connection_quicken(fd);
     return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
            (family != AF_INET6 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) == 0);
 }

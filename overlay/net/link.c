@@ -79,8 +79,10 @@ static void on_event(void *owner, uint16_t event, uint32_t value)
     gp_net_peer_t *peer = owner;
     gp_net_link_t *link = &peer->link;
 
-    (void)value;
     switch (event) {
+    case ZMQ_EVENT_CONNECTED:
+        gp_connection_quicken((int)value);
+        return;
     case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
         link->up = true;
         link->broken = false;
@@ -115,13 +117,13 @@ gp_error_t gp_link_open(gp_net_peer_t *peer)
 {
     gp_net_t *net = peer->net;
     gp_net_link_t *link = &peer->link;
-    gp_monitor_config_t config = {.hub = &net->hub,
-                                  .context = net->context,
-                                  .events = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED |
-                                            ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
-                                            ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL,
-                                  .on_event = on_event,
-                                  .owner = peer};
+    gp_monitor_config_t config = {
+        .hub = &net->hub,
+        .context = net->context,
+        .events = ZMQ_EVENT_CONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED |
+                  ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL,
+        .on_event = on_event,
+        .owner = peer};
 
     assert(link->socket == NULL && !peer->gone);
     if (peer->address[0] == '\0' || net->link_count >= GP_NET_LINKS_MAX) {

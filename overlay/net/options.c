@@ -2,7 +2,10 @@
 
 #include "proto/limits.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include <zmq.h>
 
@@ -24,6 +27,15 @@
  * it, a CURVE server whose ZAP handler is missing lets every key in ("Stonehouse" mode).
  */
 #define ENFORCE_ZAP_DOMAIN 93
+
+/*
+ * TCP_RTO_MAX_MS of Linux 6.15; Debian 12's headers are older. 1 s is the least that it takes.
+ * Measured, one round trip a second with 30 % of all packets lost: the slowest of 1,000 takes 5 s
+ * instead of 34. TCP_THIN_LINEAR_TIMEOUTS changes nothing there, as lost answers stretch the
+ * estimate of the round trip.
+ */
+#define RTO_MAX_OPTION 44
+#define RTO_MAX_MS     1000
 
 typedef struct option {
     int name;
@@ -187,6 +199,13 @@ void *gp_zap_socket(void *context)
 void *gp_monitor_socket(void *context)
 {
     return local_socket(context, ZMQ_PAIR);
+}
+
+void gp_connection_quicken(int fd)
+{
+    static const int most_ms = RTO_MAX_MS;
+
+    (void)setsockopt(fd, IPPROTO_TCP, RTO_MAX_OPTION, &most_ms, sizeof most_ms);
 }
 
 void gp_socket_close(void *socket, int linger_ms)

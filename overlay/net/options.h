@@ -32,6 +32,13 @@ void *gp_zap_socket(void *context);
  */
 void *gp_monitor_socket(void *context);
 
+/*
+ * Bounds the time after which TCP repeats what is lost, of a connection or of a listening socket's
+ * connections, to 1 s: TCP doubles it with each loss, up to 2 minutes, and a beat is worth nothing
+ * then. Not TCP, or a kernel before Linux 6.15: nothing happens.
+ */
+void gp_connection_quicken(int fd);
+
 /* Closes a socket; what was sent gets linger_ms to leave. */
 void gp_socket_close(void *socket, int linger_ms);
 

@@ -8,7 +8,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define CHILD 9 /* the seed of a child */
+#define CHILD              9  /* the seed of a child */
+#define TCP_RTO_MAX_OPTION 44 /* TCP_RTO_MAX_MS of Linux 6.15 */
 
 static gp_net_counters_t count(const lab_node_t *node)
 {
@@ -42,6 +43,40 @@ static void learn_address(lab_node_t *node, const gp_id_t *child, char address[G
     assert_true(node->last_n <= GP_ADDRESS_MAX && gp_id_equal(&node->last_peer, child));
     memcpy(address, node->last, node->last_n);
     address[node->last_n] = '\0';
+}
+
+/* TCP sockets of this process; *ret_quick of them repeat what is lost each second at least. */
+static int tcp_sockets(int *ret_quick)
+{
+    int count = 0;
+
+    *ret_quick = 0;
+    for (int fd = 0; fd < 1024; fd++) {
+        int ms = 0;
+        socklen_t size = sizeof ms;
+        if (getsockopt(fd, IPPROTO_TCP, TCP_RTO_MAX_OPTION, &ms, &size) == 0) {
+            count++;
+            *ret_quick += ms == 1000;
+        }
+    }
+    return count;
+}
+
+static void what_is_lost_is_repeated_each_second_at_least(void **state)
+{
+    lab_t *lab = *state;
+    lab_node_t *a = lab_start(lab, 0, LAB_LOCAL);
+    lab_node_t *b = lab_start(lab, 1, LAB_LOCAL);
+    int quick = 0;
+
+    if (tcp_sockets(&quick) == 0) {
+        skip(); /* Linux before 6.15 */
+    }
+    lab_introduce(a, b, true);
+    lab_send(a, b, "hello");
+    LAB_UNTIL(lab, 5000, b->frames == 1);
+    /* two that listen and both ends of a connection, at least */
+    LAB_UNTIL(lab, 5000, tcp_sockets(&quick) >= 4 && quick == tcp_sockets(&quick));
 }
 
 /* The fast failure detector, where the dead had opened the connection. */
@@ -299,6 +334,7 @@ int main(int argc, char **argv)
         TEST(a_killed_process_is_noticed_by_whom_it_had_connected_to),
         TEST(a_link_that_is_held_may_be_the_other_sides),
         TEST(of_two_connections_one_stays),
+        TEST(what_is_lost_is_repeated_each_second_at_least),
         TEST(whoever_holds_on_opens_it_again),
         TEST(a_restarted_machine_replaces_its_hanging_predecessor),
         TEST(a_farewell_arrives_whole_before_the_end_is_told),
