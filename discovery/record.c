@@ -281,21 +281,24 @@ bool gp_records_differ(const gp_records_t *fresh, const gp_records_t *sent)
     return false;
 }
 
-void gp_records_check(const gp_records_t *records)
+void gp_records_check_lane(const gp_records_t *records, uint32_t lane)
 {
-    uint32_t used[GP_LANES_MAX] = {0};
-    assert(records->width >= 1 && records->width <= GP_LANES_MAX);
+    uint32_t used = 0;
+    assert(records->width >= 1 && records->width <= GP_LANES_MAX && lane < records->width);
     for (uint32_t attr = 1; attr < GP_ATTR_COUNT; attr++) {
-        uint64_t lanes = is_text(attr) ? records->known[attr] : 0;
-        for (; lanes != 0; lanes &= lanes - 1) {
-            uint32_t lane = (uint32_t)__builtin_ctzll(lanes);
+        assert(records->width == GP_LANES_MAX || records->known[attr] >> records->width == 0);
+        if (is_text(attr) && (records->known[attr] >> lane & 1) != 0) {
             uint64_t place = records->numbers[attr * records->width + lane];
-            assert(lane < records->width);
             assert(place_at(place) + place_n(place) <= records->pool_used[lane]);
-            used[lane] += place_n(place);
+            used += place_n(place);
         }
     }
+    assert(used == records->pool_used[lane] && used <= records->pool_bytes);
+}
+
+void gp_records_check(const gp_records_t *records)
+{
     for (uint32_t lane = 0; lane < records->width; lane++) {
-        assert(used[lane] == records->pool_used[lane] && used[lane] <= records->pool_bytes);
+        gp_records_check_lane(records, lane);
     }
 }

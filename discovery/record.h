@@ -77,7 +77,8 @@ uint32_t gp_records_delta(const gp_records_t *fresh, gp_records_t *sent, gp_reco
 /* Whether gp_records_delta would return any. */
 bool gp_records_differ(const gp_records_t *fresh, const gp_records_t *sent);
 
-/* Asserts that lengths and places agree. */
+/* Asserts that lengths and places agree: of all lanes, and of one. */
 void gp_records_check(const gp_records_t *records);
+void gp_records_check_lane(const gp_records_t *records, uint32_t lane);
 
 #endif
