@@ -243,10 +243,11 @@ static void violation_note(gp_cli_t *cli, const gp_cli_sim_run_t *request)
 {
     gp_cli_note(cli,
                 "an invariant was violated; the same again: gridpeer sim run --nodes %u "
-                "--group-size %u --hours %s --seed %llu%s%s --story FILE; with --record FILE "
+                "--group-size %u --hours %s --seed %llu%s%s%s --story FILE; with --record FILE "
                 "--record-node N for one machine of it: gridpeer replay FILE",
                 request->nodes, request->group_size, gp_cli_text(&cli->args, "hours", "1"),
                 (unsigned long long)request->seed, request->calm ? " --calm" : "",
+                request->storm ? " --storm" : "",
                 request->ed25519 ? " --ed25519" : "");
 }
 
@@ -258,6 +259,7 @@ static int sim_simulate_run(gp_cli_t *cli)
         .nodes = (uint32_t)gp_cli_number(&cli->args, "nodes", 100),
         .group_size = (uint32_t)gp_cli_number(&cli->args, "group-size", 50),
         .calm = gp_cli_flag(&cli->args, "calm"),
+        .storm = gp_cli_flag(&cli->args, "storm"),
         .ed25519 = gp_cli_flag(&cli->args, "ed25519"),
         .duration_ms = gp_cli_number(&cli->args, "hours", 3600000),
         .seed = gp_cli_number(&cli->args, "seed", 1),
@@ -273,6 +275,9 @@ static int sim_simulate_run(gp_cli_t *cli)
     if (request.record_node >= request.nodes) {
         return gp_cli_usage(cli, "--record-node %u: there are %u machines", request.record_node + 1,
                             request.nodes);
+    }
+    if (request.calm && request.storm) {
+        return gp_cli_usage(cli, "--calm and --storm: choose one");
     }
     gp_error_t error = cli->backend->sim_run(&request, &document, &fault);
     if (error != GP_OK) {
@@ -306,6 +311,7 @@ static const gp_cli_option_t run_options[] = {
     {"seed", GP_CLI_NUMBER, "S", "the same seed gives the same run; default 1", 0, UINT64_MAX},
     {"group-size", GP_CLI_NUMBER, "N", "machines of a sub-Grid; default 50", 1, GP_MEMBERS_MAX},
     {"calm", GP_CLI_FLAG, NULL, "nothing goes wrong", 0, 0},
+    {"storm", GP_CLI_FLAG, NULL, "only partitions, freezes and clock rates, several a second", 0, 0},
     {"ed25519", GP_CLI_FLAG, NULL, "real signatures instead of a cheap stand-in", 0, 0},
     {"story", GP_CLI_TEXT, "FILE", "write there what happened, as sentences", 0, 0},
     {"record", GP_CLI_TEXT, "FILE", "record the last life of a machine there: gridpeer replay FILE",

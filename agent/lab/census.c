@@ -44,7 +44,8 @@ static const uint16_t known[GP_CENSUS_KINDS][GP_CENSUS_WIDTH] = {
     [GP_CENSUS_PLACE] =
         {
             [GP_CENSUS_ALONE] = ALONE | LEADS | CARES | FOLLOWS | FOLLOWS_ONE,
-            [GP_CENSUS_LEADS] = ALONE | LEADS | CARES,
+            /* Thawed, it may hear a caretaker before it sees that its lease has run out. */
+            [GP_CENSUS_LEADS] = ALONE | LEADS | CARES | FOLLOWS_ONE,
             [GP_CENSUS_CARES] = ALONE | LEADS | CARES | FOLLOWS | FOLLOWS_ONE,
             [GP_CENSUS_FOLLOWS] = ALONE | LEADS | CARES | FOLLOWS | FOLLOWS_ONE,
             [GP_CENSUS_FOLLOWS_CARETAKER] = ALONE | LEADS | CARES | FOLLOWS | FOLLOWS_ONE,

@@ -31,6 +31,8 @@ bool gp_nemesis_init(gp_nemesis_t *nemesis, gp_world_t *world, const gp_world_co
         nemesis->uses[fault] = gp_random_below(&nemesis->random, 4) != 0;
     }
     nemesis->pace = 5 * GP_SECOND + gp_random_below(&nemesis->random, 55 * GP_SECOND);
+    nemesis->flurry = 2 * GP_SECOND;
+    nemesis->longest = 20 * GP_SECOND;
     uint32_t groups = gp_world_groups(world);
     nemesis->next_blow = calloc(groups, sizeof(gp_usec_t));
     nemesis->next_relief = calloc(groups, sizeof(gp_usec_t));
@@ -44,6 +46,20 @@ bool gp_nemesis_init(gp_nemesis_t *nemesis, gp_world_t *world, const gp_world_co
         nemesis->next_relief[i] = GP_NEVER;
     }
     return true;
+}
+
+void gp_nemesis_storm(gp_nemesis_t *nemesis)
+{
+    for (int fault = 0; fault < GP_FAULT_COUNT; fault++) {
+        nemesis->uses[fault] = false;
+    }
+    nemesis->uses[GP_FAULT_CUT] = true;
+    nemesis->uses[GP_FAULT_CUT_ONE_WAY] = true;
+    nemesis->uses[GP_FAULT_PAUSE] = true;
+    nemesis->uses[GP_FAULT_CLOCK] = true;
+    nemesis->pace = 100 * GP_MSEC + gp_random_below(&nemesis->random, 300 * GP_MSEC);
+    nemesis->flurry = 50 * GP_MSEC;
+    nemesis->longest = 4 * GP_SECOND;
 }
 
 void gp_nemesis_done(gp_nemesis_t *nemesis)
@@ -297,11 +313,11 @@ gp_usec_t gp_nemesis_act(gp_nemesis_t *nemesis)
             blow(nemesis, group);
             /* Some come in flurries: one fault alone is what everybody is prepared for. */
             bool soon = gp_random_below(&nemesis->random, 3) == 0;
-            uint64_t pause = soon ? 2 * GP_SECOND : 2 * nemesis->pace;
+            uint64_t pause = soon ? nemesis->flurry : 2 * nemesis->pace;
             nemesis->next_blow[group] = now + 1 + gp_random_below(&nemesis->random, pause);
             if (nemesis->next_relief[group] == GP_NEVER) {
                 nemesis->next_relief[group] =
-                    now + 50 * GP_MSEC + gp_random_below(&nemesis->random, 20 * GP_SECOND);
+                    now + 50 * GP_MSEC + gp_random_below(&nemesis->random, nemesis->longest);
             }
         }
         gp_usec_t due = nemesis->next_blow[group] < nemesis->next_relief[group]

@@ -14,7 +14,9 @@ typedef struct gp_nemesis {
     gp_world_t *world;
     gp_random_t random;
     bool uses[GP_FAULT_COUNT];
-    gp_usec_t pace; /* mean time between two blows in one group; a third come at once */
+    gp_usec_t pace;    /* mean time between two blows in one group; a third come at once */
+    gp_usec_t flurry;  /* the longest between those that come at once */
+    gp_usec_t longest; /* until a group is relieved of what it suffers */
     uint32_t group_size;
     uint32_t nodes;
     gp_usec_t *next_blow; /* by group */
@@ -27,6 +29,13 @@ void gp_nemesis_draw(uint64_t seed, gp_world_config_t *config);
 
 /* false: out of memory. */
 bool gp_nemesis_init(gp_nemesis_t *nemesis, gp_world_t *world, const gp_world_config_t *config);
+
+/*
+ * Partitions, freezes and clock rates alone, about one a second in each group: what a lease has to
+ * withstand, a million times. Before the first gp_nemesis_act.
+ */
+void gp_nemesis_storm(gp_nemesis_t *nemesis);
+
 void gp_nemesis_done(gp_nemesis_t *nemesis);
 
 /* Does what is due now and returns when it wants to be called next. */

@@ -190,6 +190,9 @@ gp_error_t gp_sim_run(const gp_sim_params_t *params, gp_sim_result_t *ret_result
         gp_world_free(run.world);
         return GP_E_MEMORY;
     }
+    if (params->storm) {
+        gp_nemesis_storm(&run.nemesis);
+    }
     gp_random_init(&run.random, params->seed ^ UINT64_C(0x75736572));
     gp_world_watch(run.world, params->watch, params->context);
     gp_world_tap(run.world, params->tap_node, params->tap, params->tap_context);

@@ -18,6 +18,7 @@ typedef struct gp_sim_params {
     gp_usec_t length_us; /* of grid time, the healing included */
     uint64_t seed;
     bool faults;
+    bool storm; /* of these, partitions, freezes and clock rates alone, but one after the other */
     bool ed25519;
     /* Called about each 1/100 of the way with what is done of it, permille; may be NULL. */
     void (*progress)(void *context, uint32_t permille, const gp_world_stats_t *stats);

@@ -7,6 +7,9 @@ Each seed draws the size of its grid, how long it runs, and all that goes wrong 
 if a seed violates an invariant or does not heal, if one of those that run twice gives two traces, or
 if a kind of fault, a transition or an error of the census was seen less than --demand times: what
 never happens is not tested. A failure prints the command that replays it.
+
+With --storm, nothing goes wrong but what a lease has to withstand, several times a second, and nothing
+is demanded to be seen: that no two valid leases, no two mandates in one term and no stale act came of it.
 """
 
 import argparse
@@ -24,6 +27,7 @@ FAILURES_MAX = 10
 # What a few hundred seeds show hardly ever: a campaign of ALL seeds or more demands it all the same.
 SELDOM = {"job: lost, home-restarted", "job: lost, agent-stopped", "job: failed, lease-lost",
           "member: unavailable, unavailable", "place: leads, cares", "place: follows, leads",
+          "place: leads, follows a caretaker",
           "error: E_RUN_FULL", "error: E_NO_MATCH"}
 ALL = 20000
 # Machines, machines in a sub-Grid, hours: small groups for their many elections, large ones for
@@ -32,10 +36,15 @@ SHAPES = ((2, 2, 1), (3, 3, 1), (4, 4, 1), (5, 5, 2), (7, 7, 1), (12, 12, 1), (2
           (24, 24, 0.5), (60, 12, 0.5), (60, 60, 0.5), (100, 25, 0.5), (200, 12, 0.25))
 
 
+# And of a storm, which one majority after the other has to withstand.
+STORM_SHAPES = ((2, 2, 1), (3, 3, 2), (4, 4, 1), (5, 5, 2), (7, 7, 1), (15, 5, 0.5), (20, 20, 0.25))
+STORM = ("cut", "cut_one_way", "pause", "clock")
+
+
 def command(args, seed):
-    nodes, group, hours = random.Random(seed).choice(SHAPES)
+    nodes, group, hours = random.Random(seed).choice(STORM_SHAPES if args.storm else SHAPES)
     return [args.gridpeer, "sim", "run", "--nodes", str(nodes), "--group-size", str(group),
-            "--hours", f"{hours * args.times:g}", "--seed", str(seed)]
+            "--hours", f"{hours * args.times:g}", "--seed", str(seed)] + ["--storm"] * args.storm
 
 
 def run(args, seed):
@@ -104,9 +113,14 @@ def report(campaign, args, seconds):
             for name, seen in rows.items():
                 if args.all or name in seldom:
                     print(f"{title:6} {name:{width}} {seen}{'  SELDOM' if name in seldom else ''}")
-    print(f"{len(campaign.faults) + len(campaign.census) - len(seldom)} of "
-          f"{len(campaign.faults) + len(campaign.census)} kinds of faults, transitions and errors "
-          f"were seen {args.demand} times or more")
+    if args.storm:
+        both, one_way, frozen, clocks = (campaign.faults[name] for name in STORM)
+        print(f"{both} partitions, {one_way} in one direction, {frozen} freezes, {clocks} clock rates: "
+              f"{both + one_way + frozen + clocks} in all")
+    else:
+        print(f"{len(campaign.faults) + len(campaign.census) - len(seldom)} of "
+              f"{len(campaign.faults) + len(campaign.census)} kinds of faults, transitions and "
+              f"errors were seen {args.demand} times or more")
     if args.json:
         with open(args.json, "w", encoding="utf-8") as file:
             json.dump({"seeds": campaign.seeds, "twice": campaign.twice,
@@ -127,6 +141,9 @@ def parse():
     parser.add_argument("--seeds", type=int, default=500, help="how many; default 500")
     parser.add_argument("--times", type=float, default=1, metavar="X",
                         help="each runs X times as long: 5 makes 50,000 machine hours of 500 seeds")
+    parser.add_argument("--storm", action="store_true",
+                        help="partitions, freezes and clock rates alone, several a second; no "
+                        "demand")
     parser.add_argument("--twice", type=int, default=25, metavar="N",
                         help="each Nth seed runs twice, 0: none; default 25")
     parser.add_argument("--demand", type=int, default=100, metavar="N",
@@ -134,7 +151,10 @@ def parse():
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="at a time")
     parser.add_argument("--all", action="store_true", help="print each row, not only what is seldom")
     parser.add_argument("--json", default="", metavar="FILE", help="write the report there")
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.storm:
+        args.demand = 0
+    return args
 
 
 def main():
