@@ -146,7 +146,8 @@ void gp_output_send(gp_work_t *work, attempt_t *attempt, gp_usec_t now, gp_out_t
         msg->incarnation = attempt->incarnation;
         msg->stream = marked(marks, at) ? STREAM_ERR : STREAM_OUT;
         msg->offset = attempt->output_sent;
-        msg->bytes = gp_slice(ring + at, n);
+        /* Copied: only what is on the sheet counts when room is looked for. */
+        msg->bytes = gp_out_slice(out, gp_slice(ring + at, n));
         attempt->output_sent += n;
         attempt->output_due = now + attempt->output_step;
     }

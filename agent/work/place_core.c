@@ -63,10 +63,12 @@ static void send_find(gp_work_t *work, home_job_t *job, gp_out_t *out)
 static void send_claim(gp_work_t *work, const home_job_t *job, gp_out_t *out)
 {
     gp_msg_claim_t *msg = &gp_out_add(out, GP_ACTION_SEND, &job->executor, GP_MSG_CLAIM)->u.claim;
+    /* Copied: only what is on the sheet counts when room is looked for. */
+    gp_slice_t packed =
+        gp_out_slice(out, gp_slice(gp_work_home_bytes(work, job), job->command_used));
     work_words_t words;
 
-    gp_work_words_unpack(gp_slice(gp_work_home_bytes(work, job), job->command_used), &words,
-                         msg->args, msg->env);
+    gp_work_words_unpack(packed, &words, msg->args, msg->env);
     msg->job = job->job;
     msg->incarnation = job->incarnation;
     msg->lease_ms = (uint32_t)(work->config.lease_us / GP_MSEC);

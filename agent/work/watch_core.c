@@ -185,7 +185,7 @@ static void on_output(gp_work_t *work, const gp_event_t *event, gp_out_t *out)
     notice->stream = msg->stream;
     notice->offset = job->received;
     notice->bytes = gp_slice(msg->bytes.p + known, msg->bytes.n - known);
-    if (!gp_id_equal(&event->peer, &work->self)) { /* its own ring is the core's memory already */
+    if (!gp_id_equal(&event->peer, &work->self)) { /* its own word is on the sheet already */
         notice->bytes = gp_out_slice(out, notice->bytes);
     }
     job->received = msg->offset + msg->bytes.n;

@@ -328,6 +328,93 @@ static void many_jobs_that_ask_in_vain_fit_one_step(void **state)
     assert_int_equal(settle(rig, GP_MSG_JOB_FIND), jobs - 1);
 }
 
+/* ---- output of many programs ----------------------------------------------------------------- */
+
+static uint64_t stored_token(const rig_t *rig)
+{
+    for (uint32_t i = 0; i < rig->out.count; i++) {
+        if (rig->actions[i].type == GP_ACTION_STORE && rig->actions[i].room == GP_ROOM_WORK) {
+            return rig->actions[i].token;
+        }
+    }
+    fail_msg("nothing is stored");
+    return 0;
+}
+
+/* A program of a home that runs here and has written as much as it may, of which nothing is taken.
+ */
+static void run_full(rig_t *rig, const gp_id_t *home, uint64_t job)
+{
+    static uint8_t written[GP_OUTPUT_CHUNK_MAX];
+    uint64_t ticket = 0;
+    gp_msg_claim_t *claim = &draft(rig, GP_MSG_CLAIM)->u.claim;
+
+    claim->job = job;
+    claim->incarnation = 1;
+    claim->lease_ms = 10000;
+    claim->args_count = 1;
+    claim->args[0].text = gp_text("yes");
+    receive(rig, home);
+    for (uint32_t i = 0; i < rig->out.count; i++) {
+        if (rig->actions[i].msg != NULL && rig->actions[i].msg->kind == GP_MSG_CLAIMED) {
+            ticket = rig->actions[i].msg->u.claimed.ticket;
+        }
+    }
+    gp_msg_keep_t *keep = &draft(rig, GP_MSG_KEEP)->u.keep;
+    keep->job = job;
+    keep->incarnation = 1;
+    keep->ticket = ticket;
+    keep->lease_ms = 3600000;
+    keep->until = GP_OUTPUT_WINDOW;
+    receive(rig, home);
+    step(rig, (gp_event_t){.type = GP_EVENT_STORED,
+                           .room = GP_ROOM_WORK,
+                           .token = stored_token(rig),
+                           .ok = true});
+    assert_int_equal(count(rig, GP_MSG_JOB_START), 1);
+    gp_msg_work_started_t *started = &draft(rig, GP_MSG_WORK_STARTED)->u.work_started;
+    started->home = *home;
+    started->job = job;
+    started->incarnation = 1;
+    started->started = true;
+    command(rig, 0);
+    for (uint64_t offset = 0; offset < GP_OUTPUT_WINDOW; offset += sizeof written) {
+        gp_msg_work_output_t *output = &draft(rig, GP_MSG_WORK_OUTPUT)->u.work_output;
+        output->home = *home;
+        output->job = job;
+        output->incarnation = 1;
+        output->stream = 1;
+        output->offset = offset;
+        output->bytes = gp_slice(written, sizeof written);
+        command(rig, 0);
+    }
+}
+
+/* All that was not taken is sent once more, in a step in which members change. */
+static void much_output_and_changed_members_fit_one_step(void **state)
+{
+    rig_t *rig = *state;
+
+    start(rig, (gp_slice_t){0});
+    for (uint64_t job = 1; job <= 16; job++) {
+        run_full(rig, &rig->ids[1], job);
+    }
+    rig->now += GP_MSEC;
+    for (int i = 1; i <= 2; i++) { /* both are heard, so both are alive */
+        gp_msg_probe_ack_t *ack = &draft(rig, GP_MSG_PROBE_ACK)->u.probe_ack;
+        ack->group = GROUP;
+        ack->incarnation = UINT64_C(1) << 16;
+        receive(rig, &rig->ids[i]);
+    }
+    rig->now += 60 * GP_SECOND; /* suspended: all is late */
+    step(rig, (gp_event_t){.type = GP_EVENT_WAKE});
+    assert_int_equal(count(rig, GP_MSG_MEMBER), 2);
+    uint32_t sent = count(rig, GP_MSG_OUTPUT);
+    assert_true(sent > 0);
+    assert_int_equal(sent + settle(rig, GP_MSG_OUTPUT),
+                     16 * GP_OUTPUT_WINDOW / GP_OUTPUT_CHUNK_MAX);
+}
+
 #define RIGGED(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -339,6 +426,7 @@ int main(void)
         RIGGED(without_certificates_all_may_everything),
         RIGGED(many_members_and_many_answers_fit_one_step),
         RIGGED(many_jobs_that_ask_in_vain_fit_one_step),
+        RIGGED(much_output_and_changed_members_fit_one_step),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
