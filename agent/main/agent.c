@@ -620,6 +620,9 @@ gp_error_t gp_agent_run(const gp_agent_options_t *options, gp_fail_t *fail)
     }
     bool leaves = error == GP_OK && agent->leaves;
     close_all(agent);
+    if (error != GP_OK) {
+        agent_recorder_untold(agent);
+    }
     if (leaves) {
         bool was_root;
         error = gp_leave(&agent->dir, &was_root, fail);

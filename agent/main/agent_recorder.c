@@ -75,3 +75,11 @@ void agent_recorder_tell(agent_t *agent)
     keep_entry(agent, "crash", detail);
     fprintf(stderr, "gridpeer: %s\n", detail);
 }
+
+void agent_recorder_untold(agent_t *agent)
+{
+    gp_folder_t folder = gp_state_folder(&agent->dir);
+    if (agent->crashed) {
+        (void)renameat(folder.fd, GP_FILE_CRASHED, folder.fd, GP_FILE_REPLAY);
+    }
+}

@@ -153,6 +153,8 @@ void agent_why(agent_t *agent, const gp_group_member_t *member, char text[AGENT_
 /* agent_recorder.c: what the run before left is kept; then this one is recorded, if it is to be */
 gp_error_t agent_recorder_open(agent_t *agent, gp_fail_t *fail);
 void agent_recorder_tell(agent_t *agent); /* of the run before, once the log can be written */
+/* It could not come up, so nobody was told: the next start finds what the run before left. */
+void agent_recorder_untold(agent_t *agent);
 
 /* agent_jobs.c */
 bool agent_check_query(gp_http_call_t *call, const char *name, const char *query, const char *rank);

@@ -194,6 +194,22 @@ open(sys.argv[2], "wb").write(data)' "$ROOT/a/a/replay.last" "$file"
     want 64
 }
 
+t_a_start_that_fails_hides_no_crash() {
+    local pid before
+    pid=$(pid_of "$ROOT/a/a")
+    kill -9 "$pid"
+    until_true 10 gone "$pid" || bad "it lives"
+    before=$(cksum <"$ROOT/a/a/replay")
+    rm -f "$ROOT/a/a/api.sock"
+    mkdir -p "$ROOT/a/a/api.sock/in-the-way"
+    get on a agent
+    want 3 'api.sock'
+    rm -r "$ROOT/a/a/api.sock"
+    serve a || bad "$(cat "$ROOT/a.log")"
+    [ "$before" = "$(cksum <"$ROOT/a/a/replay.last")" ] || bad "another recording"
+    grep -qF "gridpeer replay $ROOT/a/a/replay.last" "$ROOT/a.log" || bad "$(cat "$ROOT/a.log")"
+}
+
 t_no_place_for_it() {
     # The agent is worth more than its recording.
     get on b stop
@@ -227,7 +243,7 @@ t_of_the_simulator() {
 }
 
 for name in off_by_default on_when_asked no_secret_is_in_it kill_9 abort expect in_good_order \
-    bad_files no_place_for_it of_the_simulator; do
+    bad_files a_start_that_fails_hides_no_crash no_place_for_it of_the_simulator; do
     try_case $name t_$name
 done
 finish
