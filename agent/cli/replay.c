@@ -226,7 +226,8 @@ const gp_cli_command_t gp_cli_replay = {
     .example = "gridpeer replay /var/lib/gridpeer/n1/replay.last",
     .details =
         "An agent with replay.enabled (see gridpeer config) records all that comes to its cores in "
-        "DIR/NAME/replay, but no secret: of commands, environments and output only the lengths. "
+        "DIR/NAME/replay, but no secret: of arguments, environments and output only the lengths. A "
+        "program's own name is in it: the job has it, unless it was given another. "
         "When it ends otherwise than in good order, its next start keeps that file as replay.last "
         "and the log says so. gridpeer sim run --record FILE writes one, too. What is told is what "
         "the cores do now; at each event it must be what they did then. Times are seconds since "

@@ -2,10 +2,11 @@
  * A message as a recording keeps it: packed as on the wire, but of what is secret only the length.
  *
  * Secret are the words and the environment of a command and what a program writes; the table in
- * mask.c says in which fields they are. No core decides by them: it counts and hands them on, so a
- * replay with as many other bytes does the same. Keys, tokens and invitations never come to a core;
- * a message of joining, which carries them, is refused here as well. The signed frame of a message
- * is kept for those kinds only whose frames are evidence to a core: it would show the rest.
+ * mask.c says in which fields they are. A program's own name is not: jobs are named after it, and
+ * reasons name it. No core decides by secrets: it counts and hands them on, so a replay with as
+ * many other bytes does the same. Keys, tokens and invitations never come to a core; a message of
+ * joining, which carries them, is refused here as well. The signed frame of a message is kept for
+ * those kinds only whose frames are evidence to a core: it would show the rest.
  */
 #ifndef GP_AGENT_REPLAY_MASK_H
 #define GP_AGENT_REPLAY_MASK_H
