@@ -171,6 +171,9 @@ void gp_group_pull(gp_group_t *g, gp_out_t *out)
 
 void gp_group_forget(gp_group_t *g, gp_group_entry_t *m, gp_out_t *out)
 {
+    if (m->suspected) { /* the leader's view has no place for it any more */
+        gp_group_close(g, m, 5, GP_CAUSE_NONE, out);
+    }
     if (m->told) {
         m->shown.state = GP_MEMBER_NONE;
         gp_group_notice_member(g, m, true, out);

@@ -241,6 +241,35 @@ static void test_whole_table_forgets(void **state)
     solo_free(s);
 }
 
+/* The leader forgot one, to make room, whose silence was noticed here at the same time. */
+static void test_a_suspect_is_forgotten(void **state)
+{
+    (void)state;
+    solo_t *s = solo_following(5);
+    assert_true(solo_run_to(s, 10 * GP_SECOND, GP_MSG_SUSPICION));
+    uint32_t target = 0;
+    for (uint32_t i = 2; i <= 5; i++) {
+        target = solo_entry(s, i)->suspected ? i : target;
+    }
+    assert_in_range(target, 2, 5);
+    view(1, 9, true);
+    for (uint32_t i = 0; i <= 5; i++) {
+        if (i != target) {
+            add(i, GP_MEMBER_ALIVE);
+        }
+    }
+    solo_message(s, 1, &msg);
+    assert_null(solo_entry(s, target));
+    const gp_action_t *a = solo_action(s, GP_MSG_SUSPICION, target, 0); /* it ends, too */
+    assert_non_null(a);
+    assert_int_equal(a->msg->u.suspicion.phase, 5);
+    a = solo_action(s, GP_MSG_MEMBER, target, 0);
+    assert_non_null(a);
+    assert_true(a->msg->u.member.forgotten);
+    assert_int_equal(a->msg->u.member.before, GP_MEMBER_SUSPECT);
+    solo_free(s);
+}
+
 static void test_missing_in_the_whole_table(void **state)
 {
     (void)state;
@@ -443,6 +472,7 @@ int main(void)
         cmocka_unit_test(test_new_leader_that_says_nothing_is_pulled),
         cmocka_unit_test(test_caretaker_of_the_same_term),
         cmocka_unit_test(test_whole_table_forgets),
+        cmocka_unit_test(test_a_suspect_is_forgotten),
         cmocka_unit_test(test_missing_in_the_whole_table),
         cmocka_unit_test(test_hostile_whole_table),
         cmocka_unit_test(test_batches),
