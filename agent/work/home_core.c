@@ -37,7 +37,7 @@ gp_job_state_t gp_home_state(const home_job_t *job)
     case HOME_RUNNING:
         return GP_JOB_RUNNING;
     case HOME_ENDING: /* its end is not durable yet */
-        return job->told ? job->end_state : job->last_state;
+        return job->last_state;
     case HOME_ENDED:
         break;
     }
@@ -387,8 +387,7 @@ static void end_stored(home_job_t *job, const gp_event_t *event)
         return;
     }
     job->phase = HOME_ENDED;
-    job->changed = job->changed || !job->told;
-    job->told = true;
+    job->changed = true;
 }
 
 void gp_home_stored(gp_work_t *work, home_job_t *job, const gp_event_t *event, gp_out_t *out)
@@ -478,7 +477,6 @@ void gp_home_load(gp_work_t *work, const gp_event_t *event)
     load_fields(job, record);
     if (record->state >= GP_JOB_DONE) {
         job->end_state = (gp_job_state_t)record->state;
-        job->told = true;
         return;
     }
     job->stop_reason = GP_REASON_HOME_RESTARTED;
@@ -569,5 +567,5 @@ void gp_home_check(const gp_work_t *work, const home_job_t *job)
     /* Never only "failed". */
     assert(gp_home_open(job) || job->end.reason != GP_REASON_NONE);
     assert(gp_home_open(job) || job->end_state >= GP_JOB_DONE);
-    assert(job->phase != HOME_ENDED || (job->told && job->storing.token == 0));
+    assert(job->phase != HOME_ENDED || job->storing.token == 0);
 }

@@ -94,7 +94,6 @@ typedef struct home_job {
     bool finding;            /* a question is open */
     bool deaf;               /* the user is gone: output goes nowhere */
     bool ended_known;        /* `end` holds what the executor said; output may be missing */
-    bool told;               /* the user has heard the end */
     bool ack_owed;           /* ENDED_ACK waits for the record */
     gp_reason_t stop_reason; /* NONE: nobody wants it stopped */
     gp_job_state_t end_state;

@@ -95,10 +95,7 @@ void gp_group_notice_member(gp_group_t *g, gp_group_entry_t *m, bool forgotten, 
     gp_group_record(m, true, out, record);
     record->state = (uint8_t)m->shown.state;
     record->cause = (uint8_t)m->shown.cause;
-    if (forgotten) { /* its slot may be used again in this very step */
-        record->name = gp_out_slice(out, record->name);
-        record->address = gp_out_slice(out, record->address);
-        record->observers = gp_out_slice(out, record->observers);
+    if (forgotten) {
         record->cert = gp_slice(NULL, 0);
     }
     m->told = true;
