@@ -311,7 +311,7 @@ static const gp_cli_option_t run_options[] = {
     {"seed", GP_CLI_NUMBER, "S", "the same seed gives the same run; default 1", 0, UINT64_MAX},
     {"group-size", GP_CLI_NUMBER, "N", "machines of a sub-Grid; default 50", 1, GP_MEMBERS_MAX},
     {"calm", GP_CLI_FLAG, NULL, "nothing goes wrong", 0, 0},
-    {"storm", GP_CLI_FLAG, NULL, "only partitions, freezes and clock rates, several a second", 0, 0},
+    {"storm", GP_CLI_FLAG, NULL, "only partitions, freezes, clock rates: three a second", 0, 0},
     {"ed25519", GP_CLI_FLAG, NULL, "real signatures instead of a cheap stand-in", 0, 0},
     {"story", GP_CLI_TEXT, "FILE", "write there what happened, as sentences", 0, 0},
     {"record", GP_CLI_TEXT, "FILE", "record the last life of a machine there: gridpeer replay FILE",

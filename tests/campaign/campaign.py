@@ -33,7 +33,8 @@ ALL = 20000
 # Machines, machines in a sub-Grid, hours: small groups for their many elections, large ones for
 # their many members, long ones for what comes seldom.
 SHAPES = ((2, 2, 1), (3, 3, 1), (4, 4, 1), (5, 5, 2), (7, 7, 1), (12, 12, 1), (24, 12, 1),
-          (24, 24, 0.5), (60, 12, 0.5), (60, 60, 0.5), (100, 25, 0.5), (200, 12, 0.25))
+          (24, 24, 0.5), (60, 12, 0.5), (60, 60, 0.5), (64, 64, 0.5), (100, 25, 0.5),
+          (200, 12, 0.25))
 
 
 # And of a storm, which one majority after the other has to withstand.
