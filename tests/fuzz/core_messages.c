@@ -1,6 +1,7 @@
 #include "tests/fuzz/core_messages.h"
 
 #include "proto/text.h"
+#include "tests/unit/proto_sample.h"
 
 #define LIST_MOST 8 /* records made in one list */
 
@@ -112,11 +113,22 @@ void fuzz_memory_hear(fuzz_memory_t *memory, const gp_msg_t *msg)
 
 /* ---- making ---------------------------------------------------------------------------------- */
 
-static uint64_t make_number(fuzz_bytes_t *bytes, const fuzz_memory_t *memory,
-                            const gp_field_t *field)
+typedef struct maker {
+    fuzz_bytes_t *bytes;
+    const fuzz_memory_t *memory;
+} maker_t;
+
+static bool make_flag(void *context)
 {
-    uint8_t choice = fuzz_u8(bytes);
-    uint64_t number = memory->numbers[place_of(field->name)];
+    const maker_t *maker = context;
+    return (fuzz_u8(maker->bytes) & 1) == 0;
+}
+
+static uint64_t make_number(void *context, const gp_field_t *field)
+{
+    const maker_t *maker = context;
+    uint8_t choice = fuzz_u8(maker->bytes);
+    uint64_t number = maker->memory->numbers[place_of(field->name)];
     switch (choice & 3) {
     case 0:
         number += choice >> 2;
@@ -128,17 +140,18 @@ static uint64_t make_number(fuzz_bytes_t *bytes, const fuzz_memory_t *memory,
         number -= choice >> 2;
         break;
     default:
-        number = fuzz_number(bytes, 1 + (choice >> 2) % 8);
+        number = fuzz_number(maker->bytes, 1 + (choice >> 2) % 8);
         break;
     }
     return number <= field->max ? number : number % (field->max + 1);
 }
 
-static gp_id_t make_id(fuzz_bytes_t *bytes, const fuzz_memory_t *memory, const gp_field_t *field)
+static gp_id_t make_id(void *context, const gp_field_t *field)
 {
-    uint8_t choice = fuzz_u8(bytes);
+    const maker_t *maker = context;
+    uint8_t choice = fuzz_u8(maker->bytes);
     if (choice == 0) {
-        gp_id_t id = memory->ids[place_of(field->name)];
+        gp_id_t id = maker->memory->ids[place_of(field->name)];
         return gp_id_is_none(&id) ? fuzz_id(0) : id;
     }
     return choice == 1 ? (gp_id_t){{0}} : fuzz_id((uint8_t)(choice - 2));
@@ -155,78 +168,37 @@ static gp_slice_t make_text(fuzz_bytes_t *bytes, const gp_field_t *field)
     return text.n <= field->max && gp_text_valid(text) ? text : gp_slice(NULL, 0);
 }
 
-static gp_slice_t make_blob(fuzz_bytes_t *bytes, const fuzz_memory_t *memory,
-                            const gp_field_t *field)
+static gp_slice_t make_blob(const maker_t *maker, const gp_field_t *field)
 {
-    uint8_t choice = fuzz_u8(bytes);
-    if (choice == 1 && memory->blob_n <= field->max) {
-        return gp_slice(memory->blob, memory->blob_n);
+    uint8_t choice = fuzz_u8(maker->bytes);
+    if (choice == 1 && maker->memory->blob_n <= field->max) {
+        return gp_slice(maker->memory->blob, maker->memory->blob_n);
     }
-    return fuzz_slice(bytes, choice < field->max ? choice : (size_t)field->max);
+    return fuzz_slice(maker->bytes, choice < field->max ? choice : (size_t)field->max);
 }
 
-static void make_field(fuzz_bytes_t *bytes, const fuzz_memory_t *memory, const gp_field_t *field,
-                       uint8_t *base)
+static gp_slice_t make_slice(void *context, const gp_field_t *field)
 {
-    void *at = base + field->offset;
-    switch (field->type) {
-    case GP_FIELD_BOOL:
-        *(bool *)at = (fuzz_u8(bytes) & 1) == 0;
-        break;
-    case GP_FIELD_U8:
-        *(uint8_t *)at = (uint8_t)make_number(bytes, memory, field);
-        break;
-    case GP_FIELD_U16:
-        *(uint16_t *)at = (uint16_t)make_number(bytes, memory, field);
-        break;
-    case GP_FIELD_U32:
-        *(uint32_t *)at = (uint32_t)make_number(bytes, memory, field);
-        break;
-    case GP_FIELD_U64:
-        *(uint64_t *)at = make_number(bytes, memory, field);
-        break;
-    case GP_FIELD_ID:
-        *(gp_id_t *)at = make_id(bytes, memory, field);
-        break;
-    case GP_FIELD_TEXT:
-        *(gp_slice_t *)at = make_text(bytes, field);
-        break;
-    case GP_FIELD_BLOB:
-        *(gp_slice_t *)at = make_blob(bytes, memory, field);
-        break;
-    case GP_FIELD_LIST:
-        FUZZ_CHECK(false);
-    }
+    const maker_t *maker = context;
+    return field->type == GP_FIELD_TEXT ? make_text(maker->bytes, field) : make_blob(maker, field);
 }
 
-static void make_list(fuzz_bytes_t *bytes, const fuzz_memory_t *memory, const gp_field_t *field,
-                      uint8_t *base)
+static uint32_t make_count(void *context, const gp_field_t *field)
 {
-    const gp_record_table_t *record = gp_record_table(field->record);
+    const maker_t *maker = context;
     uint32_t most = field->max < LIST_MOST ? (uint32_t)field->max : LIST_MOST;
-    uint32_t count = (fuzz_u8(bytes) + 1U) % (most + 1); /* zero bytes: one record */
-    *(uint32_t *)(void *)(base + field->count_offset) = count;
-    for (uint32_t i = 0; i < count; i++) {
-        for (uint32_t k = 0; k < record->field_count; k++) {
-            make_field(bytes, memory, &record->fields[k],
-                       base + field->offset + (size_t)i * record->size);
-        }
-    }
+    return (fuzz_u8(maker->bytes) + 1U) % (most + 1); /* zero bytes: one record */
 }
 
 void fuzz_message(fuzz_bytes_t *bytes, const fuzz_memory_t *memory, gp_msg_kind_t kind,
                   gp_msg_t *ret_msg)
 {
-    const gp_msg_table_t *table = gp_msg_table((uint32_t)kind);
-    uint8_t *base = (uint8_t *)&ret_msg->u;
-    memset(ret_msg, 0, offsetof(gp_msg_t, u));
-    ret_msg->kind = kind;
-    for (uint32_t i = 0; i < table->field_count; i++) {
-        const gp_field_t *field = &table->fields[i];
-        if (field->type == GP_FIELD_LIST) {
-            make_list(bytes, memory, field, base);
-        } else {
-            make_field(bytes, memory, field, base);
-        }
-    }
+    maker_t maker = {.bytes = bytes, .memory = memory};
+    const sample_source_t source = {.context = &maker,
+                                    .flag = make_flag,
+                                    .number = make_number,
+                                    .id = make_id,
+                                    .slice = make_slice,
+                                    .count = make_count};
+    sample_fill(&source, kind, ret_msg);
 }

@@ -7,6 +7,74 @@ const gp_msg_kind_t sample_kinds[] = {
 };
 const size_t sample_kind_count = sizeof sample_kinds / sizeof sample_kinds[0];
 
+/* ---- a message from a source of values ------------------------------------------------------- */
+
+static void fill_field(const sample_source_t *source, const gp_field_t *field, uint8_t *base)
+{
+    void *at = base + field->offset;
+
+    switch (field->type) {
+    case GP_FIELD_BOOL:
+        *(bool *)at = source->flag(source->context);
+        break;
+    case GP_FIELD_U8:
+        *(uint8_t *)at = (uint8_t)source->number(source->context, field);
+        break;
+    case GP_FIELD_U16:
+        *(uint16_t *)at = (uint16_t)source->number(source->context, field);
+        break;
+    case GP_FIELD_U32:
+        *(uint32_t *)at = (uint32_t)source->number(source->context, field);
+        break;
+    case GP_FIELD_U64:
+        *(uint64_t *)at = source->number(source->context, field);
+        break;
+    case GP_FIELD_ID:
+        *(gp_id_t *)at = source->id(source->context, field);
+        break;
+    case GP_FIELD_TEXT:
+    case GP_FIELD_BLOB:
+        *(gp_slice_t *)at = source->slice(source->context, field);
+        break;
+    case GP_FIELD_LIST:
+    default:
+        assert(false);
+    }
+}
+
+static void fill_list(const sample_source_t *source, const gp_field_t *field, uint8_t *base)
+{
+    const gp_record_table_t *record = gp_record_table(field->record);
+    uint32_t count = source->count(source->context, field);
+
+    *(uint32_t *)(void *)(base + field->count_offset) = count;
+    for (uint32_t i = 0; i < count; i++) {
+        for (uint32_t k = 0; k < record->field_count; k++) {
+            fill_field(source, &record->fields[k], base + field->offset + (size_t)i * record->size);
+        }
+    }
+}
+
+void sample_fill(const sample_source_t *source, gp_msg_kind_t kind, gp_msg_t *msg)
+{
+    const gp_msg_table_t *table = gp_msg_table((uint32_t)kind);
+    uint8_t *base = (uint8_t *)&msg->u;
+
+    assert(table != NULL);
+    memset(msg, 0, offsetof(gp_msg_t, u));
+    msg->kind = kind;
+    for (uint32_t i = 0; i < table->field_count; i++) {
+        const gp_field_t *field = &table->fields[i];
+        if (field->type == GP_FIELD_LIST) {
+            fill_list(source, field, base);
+        } else {
+            fill_field(source, field, base);
+        }
+    }
+}
+
+/* ---- at random ------------------------------------------------------------------------------- */
+
 #define POOL_BYTES (128U << 10)
 static uint8_t blob_pool[POOL_BYTES];
 static uint8_t text_pool[POOL_BYTES];
@@ -34,7 +102,7 @@ static void fill_pools(void)
 }
 
 /* A length: often 0, the maximum or a border of the encoding, else small. */
-static uint32_t sample_length(gp_random_t *random, uint64_t max)
+static uint32_t random_count(void *random, const gp_field_t *field)
 {
     static const uint32_t borders[] = {0, 1, 15, 16, 31, 32, 255, 256, 65535, 65536};
     uint64_t length = gp_random_below(random, 12);
@@ -42,12 +110,17 @@ static uint32_t sample_length(gp_random_t *random, uint64_t max)
     if (gp_random_below(random, 4) == 0) {
         length = borders[gp_random_below(random, sizeof borders / sizeof borders[0])];
     } else if (gp_random_below(random, 32) == 0) {
-        length = max;
+        length = field->max;
     }
-    return (uint32_t)(length < max ? length : max);
+    return (uint32_t)(length < field->max ? length : field->max);
 }
 
-static uint64_t sample_number(gp_random_t *random, uint64_t max)
+static bool random_flag(void *random)
+{
+    return gp_random_below(random, 2) == 1;
+}
+
+static uint64_t random_number(void *random, const gp_field_t *field)
 {
     static const uint64_t borders[] = {
         0,          127,        128,        255, 256,        65535,       65536,
@@ -57,95 +130,50 @@ static uint64_t sample_number(gp_random_t *random, uint64_t max)
     if (gp_random_below(random, 2) == 0) {
         number = borders[gp_random_below(random, sizeof borders / sizeof borders[0])];
     }
-    return number <= max ? number : max;
+    return number <= field->max ? number : field->max;
 }
 
-static gp_slice_t sample_text(gp_random_t *random, uint64_t max)
+static gp_id_t random_id(void *random, const gp_field_t *field)
 {
-    uint32_t n = sample_length(random, max);
-    uint32_t from = (uint32_t)gp_random_below(random, POOL_BYTES - n) & ~7U;
+    gp_id_t id;
 
+    (void)field;
+    for (size_t i = 0; i < sizeof id.b; i++) {
+        id.b[i] = (uint8_t)gp_random_next(random);
+    }
+    return id;
+}
+
+static gp_slice_t random_slice(void *random, const gp_field_t *field)
+{
+    uint32_t n = random_count(random, field);
+    uint32_t from = (uint32_t)gp_random_below(random, POOL_BYTES - n);
+
+    if (field->type == GP_FIELD_BLOB) {
+        return gp_slice(blob_pool + from, n);
+    }
+    from &= ~7U;
     while (n > 0 && (text_pool[from + n] & 0xc0) == 0x80) {
         n--; /* not through the middle of a sequence */
     }
     return gp_slice(text_pool + from, n);
 }
 
-static gp_slice_t sample_blob(gp_random_t *random, uint64_t max)
-{
-    uint32_t n = sample_length(random, max);
-
-    return gp_slice(blob_pool + gp_random_below(random, POOL_BYTES - n), n);
-}
-
-static void sample_field(gp_random_t *random, const gp_field_t *field, uint8_t *base)
-{
-    void *at = base + field->offset;
-    gp_id_t id;
-
-    switch (field->type) {
-    case GP_FIELD_BOOL:
-        *(bool *)at = gp_random_below(random, 2) == 1;
-        break;
-    case GP_FIELD_U8:
-        *(uint8_t *)at = (uint8_t)sample_number(random, field->max);
-        break;
-    case GP_FIELD_U16:
-        *(uint16_t *)at = (uint16_t)sample_number(random, field->max);
-        break;
-    case GP_FIELD_U32:
-        *(uint32_t *)at = (uint32_t)sample_number(random, field->max);
-        break;
-    case GP_FIELD_U64:
-        *(uint64_t *)at = sample_number(random, field->max);
-        break;
-    case GP_FIELD_ID:
-        for (size_t i = 0; i < sizeof id.b; i++) {
-            id.b[i] = (uint8_t)gp_random_next(random);
-        }
-        *(gp_id_t *)at = id;
-        break;
-    case GP_FIELD_TEXT:
-        *(gp_slice_t *)at = sample_text(random, field->max);
-        break;
-    case GP_FIELD_BLOB:
-        *(gp_slice_t *)at = sample_blob(random, field->max);
-        break;
-    case GP_FIELD_LIST:
-    default:
-        assert(false);
-    }
-}
-
 void sample_message(gp_random_t *random, gp_msg_kind_t kind, gp_msg_t *msg)
 {
-    const gp_msg_table_t *table = gp_msg_table((uint32_t)kind);
-    uint8_t *base = (uint8_t *)&msg->u;
+    const sample_source_t source = {.context = random,
+                                    .flag = random_flag,
+                                    .number = random_number,
+                                    .id = random_id,
+                                    .slice = random_slice,
+                                    .count = random_count};
 
     fill_pools();
-    assert(table != NULL);
     memset(msg, 0, gp_msg_size(kind));
-    msg->kind = kind;
-    for (uint32_t i = 0; i < table->field_count; i++) {
-        const gp_field_t *field = &table->fields[i];
-        const gp_record_table_t *record;
-        uint32_t count;
-
-        if (field->type != GP_FIELD_LIST) {
-            sample_field(random, field, base);
-            continue;
-        }
-        record = gp_record_table(field->record);
-        count = sample_length(random, field->max);
-        *(uint32_t *)(void *)(base + field->count_offset) = count;
-        for (uint32_t k = 0; k < count; k++) {
-            for (uint32_t j = 0; j < record->field_count; j++) {
-                sample_field(random, &record->fields[j],
-                             base + field->offset + (size_t)k * record->size);
-            }
-        }
-    }
+    sample_fill(&source, kind, msg);
 }
+
+/* ---- comparing ------------------------------------------------------------------------------- */
 
 static bool field_equal(const gp_field_t *field, const uint8_t *a, const uint8_t *b)
 {
