@@ -55,12 +55,18 @@ gp_work_config_t fuzz_work_config(uint64_t boot, uint8_t variant)
 void fuzz_group_state(gp_msg_t *ret_record)
 {
     gp_msg_group_state_t *state = &ret_record->u.group_state;
-    memset(ret_record, 0, gp_msg_size(GP_MSG_GROUP_STATE));
-    ret_record->kind = GP_MSG_GROUP_STATE;
+    fuzz_message_empty(GP_MSG_GROUP_STATE, ret_record);
     state->group = FUZZ_GROUP;
     for (uint8_t i = 1; i <= KNOWN; i++) {
         state->entries[state->entries_count++] = fuzz_member(i);
     }
+}
+
+bool fuzz_election_found(uint8_t variant, gp_msg_t *ret_command)
+{
+    fuzz_message_empty(GP_MSG_ELECTION_FOUND, ret_command);
+    ret_command->u.election_found.score = 500;
+    return (variant & FUZZ_VARIANT_FOLLOWS) == 0;
 }
 
 bool fuzz_group_sayable(const gp_msg_t *command)

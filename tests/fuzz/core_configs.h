@@ -13,6 +13,9 @@ gp_work_config_t fuzz_work_config(uint64_t boot, uint8_t variant);
 /* The record of a group that knows a few members. */
 void fuzz_group_state(gp_msg_t *ret_record);
 
+/* The command by which this machine founded the group. False: in this variant it follows. */
+bool fuzz_election_found(uint8_t variant, gp_msg_t *ret_command);
+
 /* Commands that name nobody are not given: whoever is introduced has shown a certificate. */
 bool fuzz_group_sayable(const gp_msg_t *command);
 

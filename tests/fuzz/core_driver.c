@@ -6,6 +6,7 @@
 #include "tests/fuzz/core_disk.h"
 #include "tests/fuzz/core_messages.h"
 #include "tests/fuzz/core_programs.h"
+#include "tests/unit/proto_sample.h"
 
 #define EVENTS_MAX 64   /* of one input */
 #define WAKES_MAX  24   /* timers that run while time passes; then the machine is late */
@@ -17,7 +18,6 @@
 #define WALL       UINT64_C(1700000000000)
 
 typedef struct world {
-    const fuzz_core_t *core;
     uint8_t variant;
     uint64_t boot;
     gp_usec_t now;
@@ -82,11 +82,10 @@ static gp_wall_ms_t wall(void)
 
 static gp_usec_t wake(void)
 {
-    return world.core->ops->wake(core_memory);
+    return fuzz_core.ops->wake(core_memory);
 }
 
-/* ---- what a core does -------------------------------------------------------------------------
- */
+/* ---- what a core does ------------------------------------------------------------------------ */
 
 static void look_at_frame(const gp_action_t *action)
 {
@@ -160,13 +159,13 @@ static void step_once(gp_event_t event)
                     .capacity = GP_ACTIONS_MAX,
                     .arena = arena,
                     .size = sizeof arena,
-                    .room = world.core->room};
+                    .room = fuzz_core.room};
     event.now = world.now;
-    world.core->ops->step(core_memory, &event, &out);
+    fuzz_core.ops->step(core_memory, &event, &out);
     for (uint32_t i = 0; i < out.count; i++) {
         look_at(&out.actions[i]);
     }
-    world.core->ops->check(core_memory);
+    fuzz_core.ops->check(core_memory);
 }
 
 static void answer_store(gp_room_t room, bool ok)
@@ -288,27 +287,23 @@ static void send_made(uint8_t sender, uint8_t how, fuzz_bytes_t *bytes)
 static bool travels(gp_msg_kind_t kind)
 {
     gp_scope_t scope = gp_msg_scope(kind);
-    bool ours = world.core->room == 0 || gp_msg_room(kind) == world.core->room;
+    bool ours = fuzz_core.room == 0 || gp_msg_room(kind) == fuzz_core.room;
     return (scope == GP_SCOPE_LINK || scope == GP_SCOPE_SIGNED) && ours &&
            gp_msg_room(kind) != GP_ROOM_JOIN;
 }
 
 static gp_msg_kind_t choose_kind(uint8_t choice)
 {
-    static const gp_msg_kind_t all[] = {
-#define GP_M(KIND, name, code, scope, room, doc) GP_MSG_##KIND,
-        GP_MESSAGES(GP_M)
-#undef GP_M
-    };
-    static gp_msg_kind_t kinds[sizeof all / sizeof all[0]];
+    static gp_msg_kind_t kinds[UINT8_MAX + 1];
     static uint32_t count;
-    static bool chosen;
-    for (size_t i = 0; !chosen && i < sizeof all / sizeof all[0]; i++) {
-        if (travels(all[i])) {
-            kinds[count++] = all[i];
+    if (count == 0) {
+        for (size_t i = 0; i < sample_kind_count; i++) {
+            if (travels(sample_kinds[i])) {
+                FUZZ_CHECK(count <= UINT8_MAX); /* more than a byte can choose from */
+                kinds[count++] = sample_kinds[i];
+            }
         }
     }
-    chosen = true;
     return kinds[choice % count];
 }
 
@@ -352,8 +347,7 @@ static void on_mandate(fuzz_bytes_t *bytes)
     uint8_t sender = fuzz_u8(bytes);
     uint8_t others = fuzz_u8(bytes);
     uint8_t silent = fuzz_u8(bytes);
-    memset(&made, 0, gp_msg_size(GP_MSG_MANDATE));
-    made.kind = GP_MSG_MANDATE;
+    fuzz_message_empty(GP_MSG_MANDATE, &made);
     mandate->group = FUZZ_GROUP;
     mandate->term = fuzz_memory_get(&world.memory, "term") + fuzz_u8(bytes);
     mandate->leader = leader;
@@ -402,16 +396,19 @@ static void command(const gp_msg_t *msg)
 
 static void on_command(fuzz_bytes_t *bytes)
 {
-    size_t choice = fuzz_u8(bytes) % world.core->command_count;
-    fuzz_message(bytes, &world.memory, world.core->commands[choice], &made);
-    if (world.core->sayable == NULL || world.core->sayable(&made)) {
+    size_t count = 0;
+    while (fuzz_core.commands[count] != 0) {
+        count++;
+    }
+    fuzz_message(bytes, &world.memory, fuzz_core.commands[fuzz_u8(bytes) % count], &made);
+    if (fuzz_core.sayable == NULL || fuzz_core.sayable(&made)) {
         command(&made);
     }
 }
 
 static void on_program(fuzz_bytes_t *bytes)
 {
-    bool runs_work = world.core->room == 0 || world.core->room == GP_ROOM_WORK;
+    bool runs_work = fuzz_core.room == 0 || fuzz_core.room == GP_ROOM_WORK;
     if (runs_work && fuzz_programs_report(bytes, &made)) {
         command(&made);
     }
@@ -473,8 +470,8 @@ static void *memory_of(size_t size)
 
 static void start(void)
 {
-    const void *config = world.core->configure(++world.boot, world.variant);
-    size_t size = world.core->ops->size(config);
+    const void *config = fuzz_core.configure(++world.boot, world.variant);
+    size_t size = fuzz_core.ops->size(config);
     core_memory = memory_of(size);
     memset(core_memory, 0x5a, size); /* a core relies on nothing that it did not write */
     world.dial_count = world.own_count = 0;
@@ -486,7 +483,7 @@ static void start(void)
                                    .boot = world.boot,
                                    .sealer = {.signer = &gp_signer_standin}};
     gp_gate_init(&world.gate, &gate, senders);
-    world.core->ops->init(core_memory, config, fuzz_id(0), world.boot);
+    fuzz_core.ops->init(core_memory, config, fuzz_id(0), world.boot);
     for (uint32_t i = 0; fuzz_disk_read(i, &made); i++) {
         load(&made);
     }
@@ -497,17 +494,17 @@ static void begin(void)
     bool opens = (world.variant & FUZZ_VARIANT_EMPTY) == 0;
     start();
     unsigned index = 0;
-    while (opens && world.core->opening(world.variant, index, &made) &&
+    while (opens && fuzz_core.opening(world.variant, index, &made) &&
            gp_msg_scope(made.kind) == GP_SCOPE_STORED) {
         load(&made);
         index++;
     }
     step((gp_event_t){.type = GP_EVENT_START});
-    while (opens && world.core->opening(world.variant, index, &made)) {
+    while (opens && fuzz_core.opening(world.variant, index, &made)) {
         command(&made);
         index++;
     }
-    bool elects = world.core->room == 0 || world.core->room == GP_ROOM_ELECTION;
+    bool elects = fuzz_core.room == 0 || fuzz_core.room == GP_ROOM_ELECTION;
     if (opens && elects && (world.variant & FUZZ_VARIANT_FOLLOWS) != 0) {
         /* The first of the others leads by the votes of three. */
         static const uint8_t mandate[] = {1, 1, 0xf1, 0, 1};
@@ -561,11 +558,10 @@ static void on_event(fuzz_bytes_t *bytes)
     }
 }
 
-int fuzz_core_run(const fuzz_core_t *core, const uint8_t *data, size_t size)
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     fuzz_bytes_t bytes = {.p = data, .n = size};
     memset(&world, 0, offsetof(world_t, own));
-    world.core = core;
     world.variant = fuzz_u8(&bytes);
     world.now = 100 * GP_SECOND;
     world.sender_boot = 1;

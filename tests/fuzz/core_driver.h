@@ -12,6 +12,8 @@
  * chooses what happens, the high half how much time passes before it. Messages are made field by
  * field, and zero bytes repeat what the core last said under that name (its group, term, ticket,
  * the digest of its roster ...), so that short inputs get deep.
+ *
+ * This is the harness's LLVMFuzzerTestOneInput; a harness defines `fuzz_core` and nothing else.
  */
 #ifndef GP_TESTS_FUZZ_CORE_DRIVER_H
 #define GP_TESTS_FUZZ_CORE_DRIVER_H
@@ -19,8 +21,9 @@
 #include "proto/core.h"
 #include "tests/fuzz/core_messages.h"
 
-#define FUZZ_GROUP   UINT64_C(7)
-#define FUZZ_MEMBERS 8 /* machines that a group has room for, this one among them */
+#define FUZZ_GROUP    UINT64_C(7)
+#define FUZZ_MEMBERS  8  /* machines that a group has room for, this one among them */
+#define FUZZ_COMMANDS 16 /* room for those of a core, and the 0 behind them */
 
 typedef enum fuzz_variant {
     FUZZ_VARIANT_RELAYED = 1,  /* others cannot dial this machine */
@@ -42,13 +45,12 @@ typedef struct fuzz_core {
      * start or a command after it. False: no more.
      */
     bool (*opening)(uint8_t variant, unsigned index, gp_msg_t *ret_msg);
-    const gp_msg_kind_t *commands; /* what its shell, or other cores, tell it */
-    size_t command_count;
+    gp_msg_kind_t commands[FUZZ_COMMANDS]; /* what its shell, or other cores, tell it; then 0 */
     /* Can its shell say that? May be NULL: whatever fits the fields. */
     bool (*sayable)(const gp_msg_t *command);
 } fuzz_core_t;
 
-/* Runs one input. Returns 0. */
-int fuzz_core_run(const fuzz_core_t *core, const uint8_t *data, size_t size);
+/* The core that this harness drives. */
+extern const fuzz_core_t fuzz_core;
 
 #endif

@@ -111,6 +111,12 @@ void fuzz_memory_hear(fuzz_memory_t *memory, const gp_msg_t *msg)
     hear_fields(memory, table->fields, table->field_count, (const uint8_t *)&msg->u);
 }
 
+void fuzz_message_empty(gp_msg_kind_t kind, gp_msg_t *ret_msg)
+{
+    memset(ret_msg, 0, gp_msg_size(kind));
+    ret_msg->kind = kind;
+}
+
 /* ---- making ---------------------------------------------------------------------------------- */
 
 typedef struct maker {

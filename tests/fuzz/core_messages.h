@@ -32,6 +32,9 @@ uint64_t fuzz_memory_get(const fuzz_memory_t *memory, const char *name);
 /* Takes in what a message says; of a list, the first record. */
 void fuzz_memory_hear(fuzz_memory_t *memory, const gp_msg_t *msg);
 
+/* A message of `kind` that says nothing. */
+void fuzz_message_empty(gp_msg_kind_t kind, gp_msg_t *ret_msg);
+
 /*
  * Makes a message of `kind`, each field within its limits. Texts and blobs point into the bytes,
  * the memory or literals.

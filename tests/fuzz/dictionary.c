@@ -6,6 +6,7 @@
 #include "discovery/attributes.h"
 #include "proto/message_table.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/unit/proto_sample.h"
 
 #define WORD_MAX 64 /* libFuzzer takes no longer ones */
 
@@ -71,19 +72,15 @@ static void fields(const gp_field_t *field, uint32_t count)
 
 static void messages(const char *frame)
 {
-    static const gp_msg_kind_t kinds[] = {
-#define GP_M(KIND, name, code, scope, room, doc) GP_MSG_##KIND,
-        GP_MESSAGES(GP_M)
-#undef GP_M
-    };
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-        const gp_msg_table_t *table = gp_msg_table((uint32_t)kinds[i]);
+    for (size_t i = 0; i < sample_kind_count; i++) {
+        const gp_msg_kind_t kind = sample_kinds[i];
+        const gp_msg_table_t *table = gp_msg_table((uint32_t)kind);
         uint8_t head[6] = {'G',
                            frame[0] == 'G' ? (table->scope == GP_SCOPE_LINK ? 'L' : 'P') : 0,
                            1,
                            0,
-                           (uint8_t)(kinds[i] >> 8),
-                           (uint8_t)kinds[i]};
+                           (uint8_t)(kind >> 8),
+                           (uint8_t)kind};
         word(frame[0] == 'G' ? head : head + 4, frame[0] == 'G' ? sizeof head : 2);
         fields(table->fields, table->field_count);
     }

@@ -13,14 +13,12 @@ static const void *configure(uint64_t boot, uint8_t variant)
 static bool opening(uint8_t variant, unsigned index, gp_msg_t *ret_msg)
 {
     if (index < 4) {
-        memset(ret_msg, 0, gp_msg_size(GP_MSG_DISCOVERY_MEMBER));
-        ret_msg->kind = GP_MSG_DISCOVERY_MEMBER;
+        fuzz_message_empty(GP_MSG_DISCOVERY_MEMBER, ret_msg);
         ret_msg->u.discovery_member.entries_count = 1;
         ret_msg->u.discovery_member.entries[0] = fuzz_member((uint8_t)index);
         return true;
     }
-    memset(ret_msg, 0, gp_msg_size(GP_MSG_DISCOVERY_LEADER));
-    ret_msg->kind = GP_MSG_DISCOVERY_LEADER;
+    fuzz_message_empty(GP_MSG_DISCOVERY_LEADER, ret_msg);
     ret_msg->u.discovery_leader.term = 1;
     bool follows = (variant & FUZZ_VARIANT_FOLLOWS) != 0;
     ret_msg->u.discovery_leader.leader = fuzz_id(follows ? 1 : 0);
@@ -30,15 +28,9 @@ static bool opening(uint8_t variant, unsigned index, gp_msg_t *ret_msg)
     return index == 4;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
-    static const gp_msg_kind_t commands[] = {GP_MSG_OWN_RECORD, GP_MSG_DISCOVERY_FIND,
-                                             GP_MSG_DISCOVERY_LEADER, GP_MSG_DISCOVERY_MEMBER};
-    static const fuzz_core_t core = {.ops = &gp_discovery_ops,
-                                     .room = GP_ROOM_DISCOVERY,
-                                     .configure = configure,
-                                     .opening = opening,
-                                     .commands = commands,
-                                     .command_count = sizeof commands / sizeof commands[0]};
-    return fuzz_core_run(&core, data, size);
-}
+const fuzz_core_t fuzz_core = {.ops = &gp_discovery_ops,
+                               .room = GP_ROOM_DISCOVERY,
+                               .configure = configure,
+                               .opening = opening,
+                               .commands = {GP_MSG_OWN_RECORD, GP_MSG_DISCOVERY_FIND,
+                                            GP_MSG_DISCOVERY_LEADER, GP_MSG_DISCOVERY_MEMBER}};

@@ -16,8 +16,7 @@ static bool opening(uint8_t variant, unsigned index, gp_msg_t *ret_msg)
         fuzz_group_state(ret_msg);
         return true;
     }
-    memset(ret_msg, 0, gp_msg_size(GP_MSG_GROUP_LEADER));
-    ret_msg->kind = GP_MSG_GROUP_LEADER;
+    fuzz_message_empty(GP_MSG_GROUP_LEADER, ret_msg);
     gp_msg_group_leader_t *leader = &ret_msg->u.group_leader;
     leader->term = 1;
     bool follows = (variant & FUZZ_VARIANT_FOLLOWS) != 0;
@@ -32,17 +31,11 @@ static bool opening(uint8_t variant, unsigned index, gp_msg_t *ret_msg)
     return index == 1;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
-    static const gp_msg_kind_t commands[] = {GP_MSG_GROUP_LEADER, GP_MSG_GROUP_INTRODUCE,
-                                             GP_MSG_GROUP_LEAVE, GP_MSG_GROUP_SELF,
-                                             GP_MSG_GROUP_CERT};
-    static const fuzz_core_t core = {.ops = &gp_group_ops,
-                                     .room = GP_ROOM_GROUP,
-                                     .configure = configure,
-                                     .opening = opening,
-                                     .commands = commands,
-                                     .command_count = sizeof commands / sizeof commands[0],
-                                     .sayable = fuzz_group_sayable};
-    return fuzz_core_run(&core, data, size);
-}
+const fuzz_core_t fuzz_core = {.ops = &gp_group_ops,
+                               .room = GP_ROOM_GROUP,
+                               .configure = configure,
+                               .opening = opening,
+                               .commands = {GP_MSG_GROUP_LEADER, GP_MSG_GROUP_INTRODUCE,
+                                            GP_MSG_GROUP_LEAVE, GP_MSG_GROUP_SELF,
+                                            GP_MSG_GROUP_CERT},
+                               .sayable = fuzz_group_sayable};

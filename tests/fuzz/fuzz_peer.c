@@ -20,34 +20,24 @@ static bool opening(uint8_t variant, unsigned index, gp_msg_t *ret_msg)
         fuzz_group_state(ret_msg);
         return true;
     case 1:
-        memset(ret_msg, 0, gp_msg_size(GP_MSG_OWN_RECORD));
-        ret_msg->kind = GP_MSG_OWN_RECORD;
+        fuzz_message_empty(GP_MSG_OWN_RECORD, ret_msg);
         ret_msg->u.own_record.whole = true;
         ret_msg->u.own_record.attrs_count = 1;
         ret_msg->u.own_record.attrs[0] = (gp_record_attr_t){.attr = GP_ATTR_CPU, .number = 4};
         return true;
     case 2:
-        memset(ret_msg, 0, gp_msg_size(GP_MSG_ELECTION_FOUND));
-        ret_msg->kind = GP_MSG_ELECTION_FOUND;
-        ret_msg->u.election_found.score = 500;
-        return (variant & FUZZ_VARIANT_FOLLOWS) == 0;
+        return fuzz_election_found(variant, ret_msg);
     default:
         return false;
     }
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
-    static const gp_msg_kind_t commands[] = {
-        GP_MSG_WORK_RUN,       GP_MSG_DISCOVERY_FIND, GP_MSG_GROUP_INTRODUCE,
-        GP_MSG_OWN_RECORD,     GP_MSG_GROUP_SELF,     GP_MSG_GROUP_CERT,
-        GP_MSG_WORK_CONSUMED,  GP_MSG_WORK_CANCEL,    GP_MSG_WORK_POLICY,
-        GP_MSG_ELECTION_FOUND, GP_MSG_WORK_STOP,      GP_MSG_ELECTION_RELINQUISH};
-    static const fuzz_core_t core = {.ops = &gp_peer_ops,
-                                     .configure = configure,
-                                     .opening = opening,
-                                     .commands = commands,
-                                     .command_count = sizeof commands / sizeof commands[0],
-                                     .sayable = fuzz_group_sayable};
-    return fuzz_core_run(&core, data, size);
-}
+const fuzz_core_t fuzz_core = {
+    .ops = &gp_peer_ops,
+    .configure = configure,
+    .opening = opening,
+    .commands = {GP_MSG_WORK_RUN, GP_MSG_DISCOVERY_FIND, GP_MSG_GROUP_INTRODUCE, GP_MSG_OWN_RECORD,
+                 GP_MSG_GROUP_SELF, GP_MSG_GROUP_CERT, GP_MSG_WORK_CONSUMED, GP_MSG_WORK_CANCEL,
+                 GP_MSG_WORK_POLICY, GP_MSG_ELECTION_FOUND, GP_MSG_WORK_STOP,
+                 GP_MSG_ELECTION_RELINQUISH},
+    .sayable = fuzz_group_sayable};
