@@ -90,11 +90,16 @@ void film_pass(film_t *film, gp_usec_t span)
     }
 }
 
-void film_play(film_t *film)
+void film_start(film_t *film)
 {
     for (uint32_t i = 0; i < FILM_NODES; i++) {
         gp_world_start(film->world, i);
     }
+}
+
+void film_play(film_t *film)
+{
+    film_start(film);
     film_pass(film, 5 * GP_SECOND);
     gp_world_find(film->world, film->node, "cpu >= 1");
     gp_world_job(film->world, film->node, "cpu >= 1");

@@ -34,6 +34,9 @@ typedef struct film {
 void film_begin(film_t *film, uint64_t seed, uint32_t node, uint64_t size);
 void film_pass(film_t *film, gp_usec_t span);
 
+/* All machines come up. */
+void film_start(film_t *film);
+
 /* All machines come up, ask and run a job; super-peer 0 dies and comes back. */
 void film_play(film_t *film);
 

@@ -46,9 +46,7 @@ static void test_a_long_run_keeps_its_beginning_and_its_end(void **state)
 {
     (void)state;
     film_begin(&film, 3, 0, GP_RING_BYTES_MIN);
-    for (uint32_t i = 0; i < FILM_NODES; i++) {
-        gp_world_start(film.world, i);
-    }
+    film_start(&film);
     for (uint32_t i = 0; i < 600; i++) {
         film_pass(&film, 2 * GP_SECOND);
         gp_world_job(film.world, 0, "cpu >= 1");

@@ -7,14 +7,22 @@
 #include "agent/replay/ring.h"
 #include "agent_replay_film.h"
 
+/* What is recorded can be played; gives how, and its story. */
+static gp_played_t show(film_t *film, film_story_t *story)
+{
+    gp_played_t played;
+    gp_fail_t why;
+    gp_error_t error = film_show(film, false, story, &played, &why);
+    assert_error(error, GP_OK, &why);
+    return played;
+}
+
 static void test_each_life_begins_the_file_anew(void **state)
 {
     (void)state;
     film_t film;
     film_begin(&film, 1, 2, GP_RING_BYTES_MIN);
-    for (uint32_t i = 0; i < FILM_NODES; i++) {
-        gp_world_start(film.world, i);
-    }
+    film_start(&film);
     film_pass(&film, 3 * GP_SECOND);
     gp_world_crash(film.world, 2, false);
     film.heard.count = 0;
@@ -22,9 +30,7 @@ static void test_each_life_begins_the_file_anew(void **state)
     film_pass(&film, 3 * GP_SECOND);
     film_cut(&film);
     film_story_t story;
-    gp_played_t played;
-    gp_fail_t fail_text;
-    assert_error(film_show(&film, false, &story, &played, &fail_text), GP_OK, &fail_text);
+    (void)show(&film, &story);
     assert_in_range(story.count, 3, FILM_LINES);
     film_assert_same(&story, &film.heard);
     film_story_free(&story);
@@ -83,9 +89,7 @@ static void test_a_disk_that_fails_ends_the_recording_only(void **state)
     (void)state;
     film_t film;
     film_begin(&film, 1, 1, GP_RING_BYTES_MIN);
-    for (uint32_t i = 0; i < FILM_NODES; i++) {
-        gp_world_start(film.world, i);
-    }
+    film_start(&film);
     film_pass(&film, 3 * GP_SECOND);
     int readable = open(test_path(film.dir, "r"), O_RDONLY);
     int fd = ring_fd(&film);
@@ -98,9 +102,7 @@ static void test_a_disk_that_fails_ends_the_recording_only(void **state)
     assert_int_equal(film.troubles, 1);
     assert_in_range(film.heard.count, before + 1, FILM_LINES);
     film_story_t story;
-    gp_played_t played;
-    gp_fail_t fail_text;
-    assert_error(film_show(&film, false, &story, &played, &fail_text), GP_OK, &fail_text);
+    gp_played_t played = show(&film, &story);
     assert_int_equal(story.count, before); /* up to there it is whole */
     assert_false(played.ended);
     film_story_free(&story);
