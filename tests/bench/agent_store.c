@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/temporary.h"
+
 #define ROUNDS 2000
 #define BURST  256
 
@@ -82,10 +84,8 @@ int main(void)
     char path[128];
     gp_fail_t fail;
     gp_store_t *store = NULL;
-    const char *base = getenv("TMPDIR");
     (void)mallopt(M_ARENA_MAX, 1);
-    (void)snprintf(path, sizeof path, "%.100s/gp-bench-XXXXXX", base != NULL ? base : "/tmp");
-    if (mkdtemp(path) == NULL) {
+    if (!test_temporary(path, sizeof path)) {
         return 1;
     }
     const long before = dirty_kib();

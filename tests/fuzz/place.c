@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "tests/fuzz/fuzz.h"
+#include "tests/temporary.h"
 
 static char path[128];
 static int place_fd = -1;
@@ -26,9 +27,7 @@ static void clean_up(void)
 const char *fuzz_place(int *ret_fd)
 {
     if (place_fd < 0) {
-        const char *base = getenv("TMPDIR");
-        (void)snprintf(path, sizeof path, "%.80s/gp-fuzz-XXXXXX", base != NULL ? base : "/tmp");
-        FUZZ_CHECK(mkdtemp(path) != NULL);
+        FUZZ_CHECK(test_temporary(path, sizeof path));
         place_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         FUZZ_CHECK(place_fd >= 0);
         (void)atexit(clean_up);

@@ -4,7 +4,8 @@
 
 #include "proto/types.h"
 
-/* Makes the directory at the first call. Returns its path, and its descriptor if asked for. */
+/* Makes the directory, under TMPDIR or /tmp, at the first call. Returns its path, and its
+ * descriptor if asked for. */
 const char *fuzz_place(int *ret_fd);
 
 /* Makes the file `name` in it hold exactly these bytes; keeps its inode if it has one. */

@@ -40,25 +40,18 @@ static void a_document_has_the_same_facts(void **state)
     json_decref(document);
 }
 
-static const char *story_file(const char *text)
-{
-    static char path[64];
-    snprintf(path, sizeof path, "%s/gridpeer-story.XXXXXX", "/tmp");
-    int fd = mkstemp(path);
-    assert_true(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
-    (void)close(fd);
-    return path;
-}
-
 static void expect(stage_t *stage, const char *text, int code, const char *said)
 {
-    char line[128];
-    const char *path = story_file(text);
+    char path[80], line[128];
+    snprintf(path, sizeof path, "%s/story", stage->fake.directory);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
     snprintf(line, sizeof line, "replay f --expect %s", path);
     assert_int_equal(stage_run(stage, line), code);
     assert_string_equal(stage->out, "");
     assert_has(stage->err, said);
-    (void)unlink(path);
 }
 
 static void an_expected_story_is_a_test(void **state)

@@ -7,12 +7,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/temporary.h"
+
 int fixture_set_up(void **state)
 {
     fixture_t *f = calloc(1, sizeof *f);
     assert_non_null(f);
-    (void)snprintf(f->root, sizeof f->root, "/tmp/gp-host-XXXXXX");
-    assert_non_null(mkdtemp(f->root));
+    assert_true(test_temporary(f->root, sizeof f->root));
     *state = f;
     return 0;
 }

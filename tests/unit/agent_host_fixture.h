@@ -9,7 +9,7 @@
 #include "proto_cmocka.h"
 
 typedef struct fixture {
-    char root[64];
+    char root[128];
     gp_host_t *host;
     gp_msg_own_record_t msg;
 } fixture_t;

@@ -11,14 +11,13 @@
 #include <unistd.h>
 
 #include "proto/random.h"
+#include "tests/temporary.h"
 
 extern char **environ;
 
 const char *test_dir_make(char path[128])
 {
-    const char *base = getenv("TMPDIR");
-    (void)snprintf(path, 128, "%.80s/gp-test-XXXXXX", base != NULL ? base : "/tmp");
-    assert_non_null(mkdtemp(path));
+    assert_true(test_temporary(path, 128));
     return path;
 }
 

@@ -246,8 +246,8 @@ static void a_killed_agent_leaves_nothing_running(void **state)
 static void leftovers_of_an_earlier_agent_are_ended(void **state)
 {
     rig_t *rig = *state;
-    char dir[128];
-    char file[160];
+    char dir[160];
+    char file[192];
 
     gp_launcher_free(rig->launcher);
     snprintf(dir, sizeof dir, "%s/work/9.1-left", rig->dir);

@@ -72,7 +72,7 @@ static void make_file(const rig_t *rig, char *path, size_t size, const char *tex
 static void what_is_no_program_is_not_executable(void **state)
 {
     rig_t *rig = *state;
-    char path[80];
+    char path[160];
     outcome_t *run;
 
     make_file(rig, path, sizeof path, "#!/bin/sh\nexit 0\n", 0644);
@@ -204,8 +204,8 @@ static void loader_variables_do_not_touch_the_keeper(void **state)
 static void the_path_of_the_job_is_searched(void **state)
 {
     rig_t *rig = *state;
-    char path[80];
-    char search[128];
+    char path[160];
+    char search[160];
 
     make_file(rig, path, sizeof path, "#!/bin/sh\necho found\n", 0755);
     snprintf(search, sizeof search, "PATH=/nonexistent:%s:/bin", rig->dir);
@@ -219,8 +219,8 @@ static void the_path_of_the_job_is_searched(void **state)
 static void the_directory_is_fresh_and_removed(void **state)
 {
     rig_t *rig = *state;
-    char expected[96];
-    char dir[128];
+    char expected[160];
+    char dir[160];
     outcome_t *run =
         rig_run_shell(rig, "ls -A | wc -l; pwd; echo $HOME; mkdir -p a/b; echo x > a/b/c; "
                            "ln -s /etc a/link; mkdir shut; echo y > shut/in; chmod 0 shut; umask");
@@ -358,7 +358,7 @@ static void others_may_not_write_the_directory(void **state)
     rig_t *rig = *state;
     gp_launcher_config_t config;
     gp_launcher_t *launcher = NULL;
-    char dir[80];
+    char dir[160];
 
     gp_launcher_config_default(&config);
     snprintf(dir, sizeof dir, "%s/open", rig->dir);

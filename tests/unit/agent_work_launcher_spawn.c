@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "agent/work/launcher_host.h"
+#include "tests/temporary.h"
 
 /* Any program will do: it gets the three pipes, and nothing else. */
 static int spawn_shell(const char *program, const char *script, int out, pid_t *ret_pid)
@@ -92,12 +93,12 @@ static void waiting_is_bounded(void **state)
 static void cleaning_removes_what_was_left(void **state)
 {
     launcher_place_t place = {.v2 = "", .v1 = ""};
-    char dir[] = "/tmp/gp-spawn-XXXXXX";
-    char path[64];
+    char dir[128];
+    char path[160];
     pid_t pid;
 
     (void)state;
-    assert_non_null(mkdtemp(dir));
+    assert_true(test_temporary(dir, sizeof dir));
     snprintf(place.keeper, sizeof place.keeper, "%s", getenv("GRIDPEER_KEEPER"));
     snprintf(place.dir, sizeof place.dir, "%s", dir);
     for (int i = 0; i < 3; i++) {

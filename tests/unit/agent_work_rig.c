@@ -2,6 +2,8 @@
 
 #include <time.h>
 
+#include "tests/temporary.h"
+
 bool rig_without_cgroups;
 
 gp_msg_t rig_message;
@@ -86,7 +88,7 @@ void rig_on_message(void *context, const gp_msg_t *msg)
 void rig_open_launcher(rig_t *rig)
 {
     gp_launcher_config_t config;
-    char dir[80];
+    char dir[160];
 
     gp_launcher_config_default(&config);
     snprintf(dir, sizeof dir, "%s/work", rig->dir);
@@ -108,8 +110,7 @@ int rig_setup(void **state)
 
     assert_non_null(rig);
     rig->base = event_base_new();
-    snprintf(rig->dir, sizeof rig->dir, "/tmp/gp-launcher-XXXXXX");
-    assert_non_null(mkdtemp(rig->dir));
+    assert_true(test_temporary(rig->dir, sizeof rig->dir));
     rig->home.b[0] = 7;
     rig->window = GP_OUTPUT_WINDOW;
     rig->no_cgroups = rig_without_cgroups;
@@ -121,7 +122,7 @@ int rig_setup(void **state)
 int rig_teardown(void **state)
 {
     rig_t *rig = *state;
-    char dir[80];
+    char dir[160];
 
     assert_int_equal(gp_launcher_count(rig->launcher), 0);
     gp_launcher_free(rig->launcher);

@@ -38,7 +38,7 @@ typedef struct outcome {
 typedef struct rig {
     struct event_base *base;
     gp_launcher_t *launcher;
-    char dir[64];
+    char dir[128];
     outcome_t runs[RUNS_MAX];
     uint64_t window;   /* credit beyond what was read; 0: unlimited */
     uint64_t withhold; /* no credit beyond this offset; 0: none withheld */
