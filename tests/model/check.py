@@ -133,8 +133,7 @@ def run(folder, *command):
 def macros_of(item):
     if isinstance(item, Config):
         return item.macros.split()
-    config = next(config for config in CONFIGS if config.name == item.config)
-    return config.macros.split() + ["BUG_" + item.name.upper()]
+    return named(CONFIGS, item.config).macros.split() + ["BUG_" + item.name.upper()]
 
 
 def build(item):
@@ -145,7 +144,8 @@ def build(item):
     defines = ["-D" + macro for macro in macros_of(item)]
     code, text = run(folder, "spin", *defines, "-a", MODEL)
     if code == 0 and os.path.exists(os.path.join(folder, "pan.c")):
-        code, text = run(folder, "gcc", "-O1" if isinstance(item, Bug) else "-O2", *COMPILE, "-o", "pan", "pan.c")
+        optimize = "-O1" if isinstance(item, Bug) else "-O2"  # a bug is found soon
+        code, text = run(folder, "gcc", optimize, *COMPILE, "-o", "pan", "pan.c")
     if code != 0:
         sys.exit(f"model: {item.name} does not build; this is a fault of the model\n{text}")
     return folder
@@ -180,8 +180,8 @@ def judge(item, folder, text):
     return said == item.promise, f"found: {said or 'something else'}", steps
 
 
-def check(item):
-    print(f"searching {item.name}: {item.what}", flush=True)
+def search(item):
+    """Visits all states of one configuration or bug; gives the outcome, and the steps to it."""
     folder = build(item)
     began = time.monotonic()
     _, text = run(folder, "./pan", "-E", "-w24")
@@ -193,44 +193,47 @@ def check(item):
                       int(number(r"(\d+(?:\.\d+)?(?:e\+\d+)?) states, stored", text)),
                       int(number(r"depth reached (\d+)", text)), round(seconds, 2),
                       number(r"([\d.]+)\s+total actual memory usage", text))
-    if not isinstance(item, Bug) and not passed:
-        print("\n".join(f"  {step}" for step in steps) or text)
+    return outcome, steps if passed or steps else text.splitlines()
+
+
+def check(item):
+    print(f"searching {item.name}: {item.what}", flush=True)
+    outcome, steps = search(item)
+    if isinstance(item, Config) and not outcome.passed:
+        print("\n".join(f"  {step}" for step in steps))
     return outcome
 
 
 def print_table(outcomes):
-    print(f"{'':3} {'configuration or bug':40} {'states':>10} {'depth':>6} {'s':>7} {'MB':>7}  result")
+    print(f"{'':3} {'configuration or bug':40} {'states':>10} {'depth':>6} {'s':>7} {'MB':>7}  "
+          "result")
     for one in outcomes:
         print(f"{'ok' if one.passed else '!!':3} {one.name:40} {one.states:>10} {one.depth:>6} "
               f"{one.seconds:>7.1f} {one.memory_mb:>7.0f}  {one.result}")
 
 
-def tell(name):
-    item = next((bug for bug in BUGS if bug.name == name), None)
-    if item is None:
-        print(f"model: there is no bug {name!r}; scripts/model --list names them", file=sys.stderr)
-        return 64
-    folder = build(item)
-    _, text = run(folder, "./pan", "-E", "-w24")
-    passed, result, steps = judge(item, folder, text)
-    print(f"{item.name}: {item.what}\n({' '.join(macros_of(item))})")
+def tell(bug):
+    outcome, steps = search(bug)
+    print(f"{bug.name}: {bug.what}\n({' '.join(macros_of(bug))})")
     print("\n".join(f"{at:3}  {step}" for at, step in enumerate(steps, 1)))
-    print(result)
-    return 0 if passed else 1
+    print(outcome.result)
+    return 0 if outcome.passed else 1
+
+
+def named(items, name, kind="configuration or bug"):
+    """The one of this name, or the end of the program."""
+    for item in items:
+        if item.name == name:
+            return item
+    print(f"model: there is no {kind} {name!r}; scripts/model --list names all", file=sys.stderr)
+    sys.exit(64)
 
 
 def choose(arguments):
-    items = [item for item in CONFIGS + BUGS
-             if not isinstance(item, Config) or arguments.large or not item.large]
     if arguments.only:
-        names = arguments.only.split(",")
-        known = {item.name: item for item in CONFIGS + BUGS}
-        for name in names:
-            if name not in known:
-                print(f"model: there is no {name!r}; scripts/model --list names all", file=sys.stderr)
-                sys.exit(64)
-        items = [known[name] for name in names]
-    return items
+        return [named(CONFIGS + BUGS, name) for name in arguments.only.split(",")]
+    return [item for item in CONFIGS + BUGS
+            if isinstance(item, Bug) or arguments.large or not item.large]
 
 
 def print_list():
@@ -246,7 +249,8 @@ def parse():
     parser.add_argument("--list", action="store_true", help="name the configurations and the bugs")
     parser.add_argument("--only", metavar="NAME,...", help="these alone")
     parser.add_argument("--large", action="store_true", help="the larger configurations too")
-    parser.add_argument("--story", metavar="BUG", help="how this bug breaks its promise, step by step")
+    parser.add_argument("--story", metavar="BUG",
+                        help="how this bug breaks its promise, step by step")
     parser.add_argument("--json", metavar="FILE", help="write what the table says to FILE")
     parser.add_argument("--jobs", type=int, default=2, help="searches at once (default 2)")
     parser.error = lambda message: (print(f"model: {message}; see --help", file=sys.stderr),
@@ -264,13 +268,13 @@ def main():
         print(f"model: {' and '.join(missing)} not installed; run: scripts/setup --test")
         return 77
     if arguments.story:
-        return tell(arguments.story)
+        return tell(named(BUGS, arguments.story, "bug"))
     items = choose(arguments)
     with concurrent.futures.ThreadPoolExecutor(max(1, arguments.jobs)) as pool:
         searches = [pool.submit(check, item) for item in items]
-        for count, search in enumerate(concurrent.futures.as_completed(searches), 1):
-            print(f"{count}/{len(items)} {search.result().name}: {search.result().result}", flush=True)
-        outcomes = [search.result() for search in searches]
+        for count, done in enumerate(concurrent.futures.as_completed(searches), 1):
+            print(f"{count}/{len(items)} {done.result().name}: {done.result().result}", flush=True)
+        outcomes = [done.result() for done in searches]
     print_table(outcomes)
     if arguments.json:
         with open(arguments.json, "w", encoding="utf-8") as file:
