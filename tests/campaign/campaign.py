@@ -48,20 +48,24 @@ def command(args, seed):
             "--hours", f"{hours * args.times:g}", "--seed", str(seed)] + ["--storm"] * args.storm
 
 
-def run(args, seed):
-    """The report of one seed; "failed" in it says what is wrong."""
-    words = command(args, seed)
-    done = subprocess.run(words + ["--json"], capture_output=True, text=True)
+def simulate(words, limit_s=None):
+    """What a `sim run` reports; "failed" in it, or alone, says what is wrong."""
+    done = subprocess.run(words + ["--json"], capture_output=True, text=True, timeout=limit_s)
     try:
         item = json.loads(done.stdout)["items"][0]
     except (ValueError, KeyError, IndexError):
         lines = done.stderr.strip().splitlines()
         return {"failed": lines[-1] if lines else f"exit code {done.returncode}"}
-    if item["violations"]:
-        item["failed"] = "; ".join(item["violations"])
-    elif args.twice and (seed - args.first) % args.twice == 0:
-        again = subprocess.run(words + ["--json"], capture_output=True, text=True)
-        if json.loads(again.stdout)["items"][0]["trace_hash"] != item["trace_hash"]:
+    if item["violations"] or done.returncode != 0:
+        item["failed"] = "; ".join(item["violations"]) or f"exit code {done.returncode}"
+    return item
+
+
+def run(args, seed):
+    words = command(args, seed)
+    item = simulate(words)
+    if "failed" not in item and args.twice and (seed - args.first) % args.twice == 0:
+        if simulate(words).get("trace_hash") != item["trace_hash"]:
             item["failed"] = "the same seed gave two traces"
         item["twice"] = True
     return item
@@ -126,9 +130,9 @@ def report(campaign, args, seconds):
         with open(args.json, "w", encoding="utf-8") as file:
             json.dump({"seeds": campaign.seeds, "twice": campaign.twice,
                        "node_hours": round(campaign.node_hours, 1), "events": campaign.events,
-                       "seconds": round(seconds, 1), "healed_ms_median": median, "healed_ms_max": most,
-                       "healed_slowest": slowest, "faults": campaign.faults,
-                       "census": campaign.census, "seldom": seldom,
+                       "seconds": round(seconds, 1), "healed_ms_median": median,
+                       "healed_ms_max": most, "healed_slowest": slowest,
+                       "faults": campaign.faults, "census": campaign.census, "seldom": seldom,
                        "failures": campaign.failures}, file, indent=1)
 
 
@@ -150,7 +154,8 @@ def parse():
     parser.add_argument("--demand", type=int, default=100, metavar="N",
                         help="each row is to be seen so often; default 100")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="at a time")
-    parser.add_argument("--all", action="store_true", help="print each row, not only what is seldom")
+    parser.add_argument("--all", action="store_true",
+                        help="print each row, not only what is seldom")
     parser.add_argument("--json", default="", metavar="FILE", help="write the report there")
     args = parser.parse_args()
     if args.storm:

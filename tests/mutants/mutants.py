@@ -20,6 +20,10 @@ import time
 from typing import NamedTuple
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "tests", "campaign"))
+sys.dont_write_bytecode = True
+from campaign import simulate  # noqa: E402
+
 WORK = os.path.join(ROOT, "build", "mutants")
 FOLDERS = ("agent", "overlay", "election", "discovery", "proto", "tests", "scripts")
 FILES = ("meson.build", "meson_options.txt", "LICENSE", "README.md")
@@ -175,23 +179,15 @@ def build_mutant(sources, mutant):
 def command(program, seed):
     nodes, hours = SIZES[seed % len(SIZES)]
     return [program, "sim", "run", "--nodes", str(nodes), "--group-size", "12", "--hours", hours,
-            "--seed", str(seed), "--json"]
+            "--seed", str(seed)]
 
 
 def run(program, seed):
     """None: nothing was found. Else what was, in words."""
     try:
-        done = subprocess.run(command(program, seed), capture_output=True, text=True, timeout=300)
+        return simulate(command(program, seed), limit_s=300).get("failed")
     except subprocess.TimeoutExpired:
         return "it did not end"
-    if done.returncode == 0:
-        return None
-    try:
-        item = json.loads(done.stdout)["items"][0]
-        return "; ".join(item["violations"]) or "it did not heal"
-    except (ValueError, KeyError, IndexError):
-        lines = done.stderr.strip().splitlines()
-        return lines[-1] if lines else f"exit code {done.returncode}"
 
 
 def hunt(program, seeds):
