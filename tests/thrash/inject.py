@@ -31,6 +31,10 @@ class Inject:
         for name, value in fields.items():
             setattr(self.layout, name, value)
 
+    def fail_nth(self, kind, nth, error):
+        """The nth call of this kind from now on fails, once."""
+        self.set(nth_kind=KINDS.index(kind), error=error, nth=self.calls(kind) + nth)
+
     def calls(self, kind):
         return self.layout.calls[KINDS.index(kind)]
 

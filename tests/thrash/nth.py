@@ -5,14 +5,16 @@ A machine joins a grid of one, starts, runs a job and stops, with inject.c befor
 n-th fsync (write, send, malloc) fails, once. What is judged, at each n: every command ends with a
 documented exit code; who could not join left nothing behind (but an unfinished directory, if its
 process was ended); and when the same machine is started again on a disk that is well, it is who it
-was and knows each job that was acknowledged, and none ran twice. It is over when fewer calls are made than n. A malloc that fails may end the agent (its
-libraries abort, and a crash is what the disk is made for), but may lose nothing.
+was and knows each job that was acknowledged, and none ran twice. It is over when fewer calls are made than
+n. A malloc that fails may end the agent (its libraries abort, and a crash is what the disk is made
+for), but may lose nothing.
 
 Usage: tests/thrash/nth.py [--kinds LIST] [--most N] [--stride N] [--gridpeer PATH] [--keep]
 Example: tests/thrash/nth.py --kinds sync,write
 """
 import argparse
 import contextlib
+import errno
 import json
 import os
 import pathlib
@@ -27,7 +29,8 @@ sys.dont_write_bytecode = True
 from inject import Inject  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-KINDS = ("sync", "write", "send", "malloc")
+# And the error of the call that fails.
+KINDS = {"sync": errno.EIO, "write": errno.EIO, "send": errno.ECONNRESET, "malloc": errno.ENOMEM}
 CODES = {0, 1, 2, 3, 4, 5, 6, 64, 69, 77}  # the documented ones
 LIMIT_S = 30
 LIVES_A_GRID = 40
@@ -113,8 +116,7 @@ class Lives:
         """One life with one fault; gives what was acknowledged: (it is a member, its jobs)."""
         self.inject.set(nth=0)
         base = self.inject.calls(kind)
-        self.inject.set(nth_kind=("sync", "write", "short", "clock", "malloc", "send").index(kind),
-                        error=5 if kind in ("sync", "write") else 104, nth=base + n)
+        self.inject.fail_nth(kind, n, KINDS[kind])
         name = f"b{self.lives}"
         joined = self.tried(kind, "join", "lab", "--token", token, "--name", name, "--listen", LOCAL,
                             "--no-start").returncode == 0
@@ -183,6 +185,8 @@ class Lives:
         n, lives, calls, missed = options.first, 0, 0, 0
         while n <= options.most and missed < 3:
             calls, hit = self.one(kind, n)
+            if calls == 0:
+                raise Wrong(f"no {kind} was seen: {self.library} is not there, or does nothing")
             lives += 1
             if options.verbose:
                 print(f"{kind} {n}: {'; '.join(self.said)}", flush=True)
@@ -202,9 +206,13 @@ def main():
     parser.add_argument("--keep", action="store_true")
     parser.add_argument("--verbose", action="store_true", help="what each command said")
     options = parser.parse_args()
+    options.kinds = options.kinds.split(",")
+    unknown = set(options.kinds) - set(KINDS)
+    if unknown:
+        parser.error(f"no such kind: {' '.join(unknown)}; there are {' '.join(KINDS)}")
     lives, failed = Lives(options), 0
     try:
-        for kind in options.kinds.split(","):
+        for kind in options.kinds:
             began, lives.aborted = time.monotonic(), 0
             try:
                 figures = lives.all_of(kind, options)
