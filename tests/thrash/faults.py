@@ -12,6 +12,8 @@ import signal
 import subprocess
 import time
 
+from grid import SILENCE
+
 DAY_S = 86400
 
 
@@ -107,7 +109,7 @@ def plan(scenario, seed, nodes, seconds, faults):
 # ---- how each is done ---------------------------------------------------------------------------
 
 class Fault:
-    """One blow while it lasts. `begin`, then `end`, then `effect`: how often it was really felt."""
+    """One blow while it lasts: `begin`, then `end`. `felt`: how often it had a real effect."""
     excuses = False  # may its targets be called unavailable?
     restarts = False  # is its agent started again in the end?
 
@@ -125,9 +127,6 @@ class Fault:
 
     def end(self):
         raise NotImplementedError
-
-    def effect(self):
-        return self.felt
 
 
 class Kill(Fault):
@@ -297,7 +296,7 @@ class Descriptors(Fault):
             machine.limit_descriptors(3)
             try:
                 machine.ask("GET", "/v1/status", timeout=0.5)
-            except (OSError, ValueError):
+            except SILENCE:
                 self.felt += 1
 
     def end(self):
@@ -359,7 +358,7 @@ class Nemesis:
     def finish(self, fault, record):
         ending = time.monotonic()
         fault.end()
-        record |= {"effect": fault.effect(), "excused": fault.excused(), "end": time.monotonic()}
+        record |= {"effect": fault.felt, "excused": fault.excused(), "end": time.monotonic()}
         self.done += 1
         if fault.restarts:
             record["excused"] = record["nodes"]
@@ -371,7 +370,7 @@ class Nemesis:
     def look(self, item):
         """Who was started again is excused until it answers."""
         fault, record = item
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(*SILENCE):
             if all(machine.ask("GET", "/v1/status", timeout=0.2)[0] == 200
                    for machine in fault.targets):
                 record["end"] = time.monotonic()
@@ -386,8 +385,11 @@ class Nemesis:
                          for _, _, record in self.active) or "nothing"
 
     def relief(self):
-        """Ends everything at once."""
+        """Ends everything at once. Who does not answer yet is excused up to now."""
         self.blows.clear()
         for _, fault, record in self.active:
             self.finish(fault, record)
         self.active.clear()
+        for _, record in self.recovering:
+            self.write(record | {"end": time.monotonic()})
+        self.recovering.clear()

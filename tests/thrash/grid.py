@@ -4,6 +4,7 @@ Everything bears the run's tag: the namespaces by name, the processes by an envi
 mounts and files by the directory. `sweep` removes what a run left that died without cleaning up.
 """
 import contextlib
+import http.client
 import json
 import os
 import pathlib
@@ -18,7 +19,7 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "bench"))
-from figures import ask  # noqa: E402  (the one client of the API)
+from figures import UnixConnection, ask  # noqa: E402, F401  (the one client of the API)
 from inject import Inject  # noqa: E402
 
 PREFIX = "gridpeer-thrash"
@@ -27,6 +28,9 @@ NETNS = pathlib.Path("/run/netns")
 PORT = 7617
 DISK_BYTES = 32 << 20
 UP_S = 60
+REMOVE_S = 10
+TICK_S = 0.02
+SILENCE = (OSError, ValueError, http.client.HTTPException)  # of an agent that is asked
 
 
 class Trouble(Exception):
@@ -38,6 +42,19 @@ def command(*words, feed=None):
     if out.returncode != 0:
         raise Trouble(f"{' '.join(words)}: exit {out.returncode}: {out.stderr.strip()}")
     return out.stdout
+
+
+def poll(look, limit_s):
+    """Looks again and again, until that gives something or the time is up; the last answer. An
+    agent that does not answer has said nothing."""
+    end = time.monotonic() + limit_s
+    while True:
+        answer = None
+        with contextlib.suppress(*SILENCE):
+            answer = look()
+        if answer or time.monotonic() >= end:
+            return answer
+        time.sleep(TICK_S)
 
 
 # ---- what is left of a run ----------------------------------------------------------------------
@@ -67,14 +84,14 @@ def mounts_of(root):
 
 def remove(root, tag, keep=False):
     """Ends and removes all that belongs to a run; its directory stays if asked (for the logs)."""
-    for _ in range(100):
+    def none_left():
         pids = list(processes_of(root))
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        if not pids:
-            break
-        time.sleep(0.02)
+        return not pids
+
+    poll(none_left, REMOVE_S)
     for path in NETNS.glob(f"{tag}-*") if NETNS.is_dir() else []:
         subprocess.run(["ip", "netns", "del", path.name], capture_output=True)
     for mount in mounts_of(root):
@@ -169,20 +186,11 @@ class Machine:
         return text.rpartition(")")[2].split()[0] == "T"
 
     def limit_descriptors(self, count):
-        """No more descriptors than count (None: as many as before); gives whether it was done."""
-        try:
+        """No more descriptors than count (None: as many as before)."""
+        with contextlib.suppress(ProcessLookupError):
             _, hard = resource.prlimit(self.process.pid, resource.RLIMIT_NOFILE)
             soft = self.grid.descriptors if count is None else count
             resource.prlimit(self.process.pid, resource.RLIMIT_NOFILE, (min(soft, hard), hard))
-        except ProcessLookupError:
-            return False
-        return True
-
-    def descriptors(self):
-        try:
-            return len(os.listdir(f"/proc/{self.process.pid}/fd"))
-        except OSError:
-            return 0
 
     def ask(self, method, path, body=None, timeout=5):
         return ask({"state_dir": self.state_dir}, method, path, body, timeout)
@@ -238,7 +246,6 @@ class Grid:
         self.environment = {"PATH": os.environ.get("PATH", ""), "LANG": "C.UTF-8", MARK: self.root}
         self.descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
         self.machines = [Machine(self, number) for number in range(1, self.size + 1)]
-        self.by_name = {machine.name: machine for machine in self.machines}
         self.cables = None
 
     def own(self, words):
@@ -300,18 +307,16 @@ class Grid:
     def wait(self, machine, query, limit=UP_S):
         """Until that machine sees the grid so; the agent may still be starting."""
         end = time.monotonic() + limit
-        while True:
-            left = end - time.monotonic()
-            if left <= 0:
-                raise Trouble(f"{machine.name} does not see {query} within {limit} s")
-            try:
-                path = f"/v1/wait?{query}&timeout_ms={int(left * 1000) + 1}"
-                if machine.ask("GET", path, timeout=left + 5)[0] == 200:
-                    return
-            except (OSError, ValueError):
-                if not machine.runs():
-                    raise Trouble(f"{machine.name} does not run") from None
-                time.sleep(0.02)
+
+        def sees():
+            if not machine.runs():
+                raise Trouble(f"{machine.name} does not run")
+            left = max(0.0, end - time.monotonic())
+            path = f"/v1/wait?{query}&timeout_ms={int(left * 1000) + 1}"
+            return machine.ask("GET", path, timeout=left + 5)[0] == 200
+
+        if not poll(sees, limit):
+            raise Trouble(f"{machine.name} does not see {query} within {limit} s")
 
     def up(self):
         for machine in self.machines:

@@ -17,7 +17,6 @@ that plays the same plan again); 64 usage; 77 not possible on this machine, with
 Example: scripts/thrash --minutes 10 --nodes 20 --faults kill,freeze,cut
 """
 import argparse
-import contextlib
 import json
 import os
 import pathlib
@@ -36,7 +35,6 @@ import history  # noqa: E402
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 AGREE_S = 60     # after the last fault, until all say the same
 JOBS_END_S = 60  # and until all jobs have ended
-TICK_S = 0.02
 PROGRESS_S = 10
 
 
@@ -93,7 +91,7 @@ def suffer(options, grid, nemesis, write):
             stuck = [record["fault"] for _, record in nemesis.recovering]
             say(options, f"some agents do not come back: {stuck}")
             return
-        time.sleep(TICK_S)
+        time.sleep(grids.TICK_S)  # how finely the plan is kept
 
 
 def all_agree(grid):
@@ -110,29 +108,29 @@ def all_agree(grid):
 
 def heal(grid, write):
     write({"kind": "calm", "at": time.monotonic()})
-    end = time.monotonic() + AGREE_S
-    while time.monotonic() < end:
+
+    def agreed():
         bury(grid, write)
-        with contextlib.suppress(OSError, ValueError):
-            leader = all_agree(grid)
-            if leader is not None:
-                write({"kind": "agreed", "at": time.monotonic(), "leader": leader})
-                return
-        time.sleep(TICK_S)
+        return all_agree(grid)
+
+    leader = grids.poll(agreed, AGREE_S)
+    if leader:
+        write({"kind": "agreed", "at": time.monotonic(), "leader": leader})
 
 
 def jobs_of(machine, limit):
     """Its jobs, when all have ended or the time is up."""
-    end = time.monotonic() + limit
     jobs = None
-    while time.monotonic() < end:
-        with contextlib.suppress(OSError, ValueError):
-            code, answer = machine.ask("GET", "/v1/jobs", timeout=5)
-            if code == 200:
-                jobs = [{"job": item["job"], "state": item["state"]} for item in answer["items"]]
-                if all(job["state"] in history.ENDED for job in jobs):
-                    return jobs
-        time.sleep(TICK_S)
+
+    def all_ended():
+        nonlocal jobs
+        code, answer = machine.ask("GET", "/v1/jobs", timeout=5)
+        if code != 200:
+            return False
+        jobs = [{"job": item["job"], "state": item["state"]} for item in answer["items"]]
+        return all(job["state"] in history.ENDED for job in jobs)
+
+    grids.poll(all_ended, limit)
     return jobs
 
 
@@ -182,15 +180,14 @@ def impossible():
     if os.geteuid() != 0:
         return "it needs root"
     probe = f"gpthrash-probe-{os.getpid()}"
-    for words in (["ip", "netns", "add", probe], ["nft", "list", "tables"],
-                  ["nsenter", "--version"]):
+    for words in (["nft", "list", "tables"], ["nsenter", "--version"],
+                  ["ip", "netns", "add", probe], ["ip", "netns", "del", probe]):
         try:
             out = subprocess.run(words, capture_output=True, text=True)
         except FileNotFoundError:
             return f"the command {words[0]} is missing"
         if out.returncode != 0:
             return f"{' '.join(words)}: {out.stderr.strip()}"
-    subprocess.run(["ip", "netns", "del", probe], capture_output=True)
     if not os.path.exists("/dev/net/tun"):
         return "/dev/net/tun is missing"
     return None
@@ -214,13 +211,15 @@ def parse():
     parser.add_argument("--possible", action="store_true",
                         help="only say whether this machine allows it: exit code 0 or 77")
     parser.add_argument("--quiet", action="store_true", help="no progress")
+    parser.error = lambda message: (print(f"thrash: {message}; see scripts/thrash --help",
+                                          file=sys.stderr), sys.exit(64))
     options = parser.parse_args()
     options.faults = options.faults.split(",")
     unknown = set(options.faults) - set(faults.MIXED)
-    if unknown or not 3 <= options.nodes <= 60:
-        print(f"thrash: {'no such fault: ' + ' '.join(unknown) if unknown else '3 to 60 nodes'}; "
-              "see scripts/thrash --help", file=sys.stderr)
-        sys.exit(64)
+    if unknown:
+        parser.error(f"no such fault: {' '.join(unknown)}")
+    if not 3 <= options.nodes <= 60:
+        parser.error("3 to 60 nodes")
     options.seconds = 60 * (options.minutes if options.hours is None else 60 * options.hours)
     options.seed = int(time.time()) if options.seed is None else options.seed
     return options
