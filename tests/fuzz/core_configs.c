@@ -52,6 +52,14 @@ gp_work_config_t fuzz_work_config(uint64_t boot, uint8_t variant)
     return config;
 }
 
+gp_peer_config_t fuzz_peer_config(uint64_t boot, uint8_t variant)
+{
+    return (gp_peer_config_t){.group = fuzz_group_config(boot, variant),
+                              .election = fuzz_election_config(variant),
+                              .discovery = fuzz_discovery_config(boot, variant),
+                              .work = fuzz_work_config(boot, variant)};
+}
+
 void fuzz_group_state(gp_msg_t *ret_record)
 {
     gp_msg_group_state_t *state = &ret_record->u.group_state;

@@ -9,6 +9,7 @@ gp_group_config_t fuzz_group_config(uint64_t boot, uint8_t variant);
 gp_election_config_t fuzz_election_config(uint8_t variant);
 gp_discovery_config_t fuzz_discovery_config(uint64_t boot, uint8_t variant);
 gp_work_config_t fuzz_work_config(uint64_t boot, uint8_t variant);
+gp_peer_config_t fuzz_peer_config(uint64_t boot, uint8_t variant);
 
 /* The record of a group that knows a few members. */
 void fuzz_group_state(gp_msg_t *ret_record);

@@ -224,10 +224,7 @@ static const gp_effects_t effects = {.now = effect_now,
 static void peer_new(void)
 {
     static gp_peer_config_t config;
-    config = (gp_peer_config_t){.group = fuzz_group_config(1, 0),
-                                .election = fuzz_election_config(0),
-                                .discovery = fuzz_discovery_config(1, 0),
-                                .work = fuzz_work_config(1, 0)};
+    config = fuzz_peer_config(1, 0);
     const gp_runner_config_t runner = {.ops = &gp_peer_ops,
                                        .core_config = &config,
                                        .seed = 1,

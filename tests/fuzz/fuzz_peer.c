@@ -5,10 +5,7 @@
 static const void *configure(uint64_t boot, uint8_t variant)
 {
     static gp_peer_config_t config;
-    config = (gp_peer_config_t){.group = fuzz_group_config(boot, variant),
-                                .election = fuzz_election_config(variant),
-                                .discovery = fuzz_discovery_config(boot, variant),
-                                .work = fuzz_work_config(boot, variant)};
+    config = fuzz_peer_config(boot, variant);
     return &config;
 }
 

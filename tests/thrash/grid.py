@@ -59,13 +59,19 @@ def poll(look, limit_s):
 
 # ---- what is left of a run ----------------------------------------------------------------------
 
-def born(pid):
-    """When that process started, in ticks since boot; None if there is none."""
+def stat_of(pid):
+    """What the kernel says of a process behind its name: the state first; None if there is none."""
     try:
         text = pathlib.Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return None
-    return int(text.rpartition(")")[2].split()[19])
+    return text.rpartition(")")[2].split()
+
+
+def born(pid):
+    """When that process started, in ticks since boot; None if there is none."""
+    stat = stat_of(pid)
+    return None if stat is None else int(stat[19])
 
 
 def processes_of(root):
@@ -179,11 +185,8 @@ class Machine:
 
     def stopped(self):
         """Is its process stopped by a signal?"""
-        try:
-            text = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text()
-        except OSError:
-            return False
-        return text.rpartition(")")[2].split()[0] == "T"
+        stat = stat_of(self.process.pid)
+        return stat is not None and stat[0] == "T"
 
     def limit_descriptors(self, count):
         """No more descriptors than count (None: as many as before)."""
