@@ -4,7 +4,7 @@ A history is a list of records (one JSON object a line). Times are seconds of on
 of the machine that all agents run on; what a client was told in an answer was true at some moment
 between `start` (it asked) and `end` (it was answered).
 
-  run      nodes, faults (kinds that were asked for), agree_s
+  run      nodes, faults (kinds that the plan has), agree_s
   status   node, start, end, leader, term, mandate, uptime_ms      an answer of /v1/status
   entry    node, start, end, seq, hash, what, detail      a line of a log that is new since `start`
   again    node, seq, hash                         a line of a log, read once more in the end

@@ -151,15 +151,13 @@ def account(grid, marks, write):
 
 def run(options, grid):
     log = History(f"{grid.root}/history.jsonl")
-    blows = faults.plan(options.scenario, options.seed, options.nodes, options.seconds,
-                        options.faults)
     log.write({"kind": "run", "seed": options.seed, "scenario": options.scenario,
                "nodes": [machine.name for machine in grid.machines], "agree_s": AGREE_S,
-               "faults": sorted({blow.fault for blow in blows})})
+               "faults": sorted({blow.fault for blow in options.plan})})
     stop = threading.Event()
     marks = f"{grid.root}/marks"
     crowd = clients.start(grid, log.write, stop, marks)
-    nemesis = faults.Nemesis(grid, blows, log.write)
+    nemesis = faults.Nemesis(grid, options.plan, log.write)
     try:
         suffer(options, grid, nemesis, log.write)
         say(options, f"{nemesis.done} faults are over; do all agree again?")
@@ -222,6 +220,10 @@ def parse():
         parser.error("3 to 60 nodes")
     options.seconds = 60 * (options.minutes if options.hours is None else 60 * options.hours)
     options.seed = int(time.time()) if options.seed is None else options.seed
+    options.plan = faults.plan(options.scenario, options.seed, options.nodes, options.seconds,
+                               options.faults)
+    if not options.plan:
+        parser.error(f"{clock(options.seconds)} is too short for any fault")
     return options
 
 
