@@ -21,18 +21,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     error = envelope.is_signed ? gp_envelope_seal(&envelope, &msg, &sealer, frame, sizeof frame, &n)
                                : gp_envelope_link(&msg, frame, sizeof frame, &n);
-    if (error != GP_OK || n != size) {
-        abort();
-    }
+    FUZZ_CHECK(error == GP_OK && n == size);
     if (envelope.is_signed) {
         n -= GP_SIGNATURE_BYTES;
-        if (gp_envelope_verify(&envelope, &gp_signer_standin) !=
-            (memcmp(frame + n, data + n, GP_SIGNATURE_BYTES) == 0)) {
-            abort();
-        }
+        FUZZ_CHECK(gp_envelope_verify(&envelope, &gp_signer_standin) ==
+                   (memcmp(frame + n, data + n, GP_SIGNATURE_BYTES) == 0));
     }
-    if (memcmp(frame, data, n) != 0) {
-        abort();
-    }
+    FUZZ_CHECK(memcmp(frame, data, n) == 0);
     return 0;
 }

@@ -49,10 +49,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (gp_msg_read(kind, gp_slice(data + 2, size - 2), false, &msg) != GP_OK) {
         return 0;
     }
-    if (gp_msg_pack(&msg, packed, sizeof packed, &n) != GP_OK || n != size - 2 ||
-        memcmp(packed, data + 2, n) != 0) {
-        abort();
-    }
+    FUZZ_CHECK(gp_msg_pack(&msg, packed, sizeof packed, &n) == GP_OK);
+    FUZZ_CHECK(n == size - 2 && memcmp(packed, data + 2, n) == 0);
     check_print();
     return 0;
 }

@@ -18,11 +18,9 @@ static void check_error(size_t size)
         return;
     }
     bool column = error.column >= 1 && error.column <= size + 1;
-    bool text =
-        error.text_n > 0 && error.text_n < sizeof error.text && error.text[error.text_n] == '\0';
-    if ((!column && error.error != GP_E_QUERY_LIMIT) || !text) {
-        abort();
-    }
+    FUZZ_CHECK(column || error.error == GP_E_QUERY_LIMIT);
+    FUZZ_CHECK(error.text_n > 0 && error.text_n < sizeof error.text);
+    FUZZ_CHECK(error.text[error.text_n] == '\0');
 }
 
 static void check_query(const gp_records_t *records)
@@ -39,9 +37,8 @@ static void check_query(const gp_records_t *records)
         FUZZ_CHECK(gp_query_compile(text, &alone, &error) == GP_OK);
         FUZZ_CHECK(gp_query_eval(&alone, records, all) == v.yes);
     }
-    if (gp_query_eval(&query, records, UINT64_MAX) != yes || gp_query_attrs(&query, attrs, 8) > 8) {
-        abort();
-    }
+    FUZZ_CHECK(gp_query_eval(&query, records, UINT64_MAX) == yes);
+    FUZZ_CHECK(gp_query_attrs(&query, attrs, 8) <= 8);
 }
 
 /* The bytes as attributes: number, kind of value, length, text. */
@@ -70,9 +67,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     size_t split = size > 1 ? 1 + (size_t)data[0] * (size - 1) / 255 : 1;
-    if (gp_records_size(LANES, 512) > sizeof memory) {
-        abort();
-    }
+    FUZZ_CHECK(gp_records_size(LANES, 512) <= sizeof memory);
     gp_records_t *records = gp_records_init(memory, LANES, 512);
     fill(records, 0, data + split, size - split);
     fill(records, 1, data + 1, split - 1);
@@ -83,9 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (gp_rank_compile(gp_slice(data + 1, split - 1), &rank, &error) == GP_OK) {
         int order = gp_rank_compare(&rank, records, 0, records, 1);
         int back = gp_rank_compare(&rank, records, 1, records, 0);
-        if ((order < 0) != (back > 0) || (order == 0) != (back == 0)) {
-            abort();
-        }
+        FUZZ_CHECK((order < 0) == (back > 0) && (order == 0) == (back == 0));
     }
     check_error(split - 1);
     return 0;

@@ -22,10 +22,9 @@ static void try_text(const uint8_t *data, size_t size)
     text[size] = '\0';
     if (gp_token_parse(text, NOW, buffer, &token, &secret) == GP_OK) {
         gp_id_t id = gp_secret_id(secret);
-        if (!gp_id_equal(&id, &token.key) || token.seed_count == 0 ||
-            token.seed_count > GP_TOKEN_SEEDS_MAX || token.invitation.n > GP_TOKEN_MAX) {
-            abort();
-        }
+        FUZZ_CHECK(gp_id_equal(&id, &token.key));
+        FUZZ_CHECK(token.seed_count > 0 && token.seed_count <= GP_TOKEN_SEEDS_MAX);
+        FUZZ_CHECK(token.invitation.n <= GP_TOKEN_MAX);
         gp_secret_free(secret);
     }
 }
@@ -38,10 +37,8 @@ static void try_base64(const uint8_t *data, size_t size)
     size_t n = 0;
 
     if (gp_base64_parse(gp_slice(data, size), bytes, sizeof bytes, &n) == GP_OK) {
-        if (gp_base64_text(gp_slice(bytes, n), text, sizeof text) != size ||
-            memcmp(text, data, size) != 0) {
-            abort();
-        }
+        FUZZ_CHECK(gp_base64_text(gp_slice(bytes, n), text, sizeof text) == size);
+        FUZZ_CHECK(memcmp(text, data, size) == 0);
     }
 }
 
@@ -50,9 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static bool ready;
     gp_token_t token;
 
-    if (!ready && gp_keys_init() != GP_OK) {
-        abort();
-    }
+    FUZZ_CHECK(ready || gp_keys_init() == GP_OK);
     ready = true;
     if (size < 1) {
         return 0;
