@@ -76,15 +76,22 @@ static void check_lease(gp_sim_node_t *node, const gp_msg_leader_t *leader)
     group->lease_until = gp_sim_true(node, leader->lease_until);
 }
 
-/* The word "silent" is not for a machine of which a message was just taken. */
+/*
+ * The word "silent" is not for a machine of which a message was just taken. What waited for a slow
+ * disk is told late, and may have been taken back.
+ */
 static void check_verdict(gp_sim_node_t *node, const gp_msg_member_t *notice)
 {
     gp_world_t *world = node->world;
     const gp_record_member_t *entry = &notice->entries[0];
-    const void *election = gp_peer_election(gp_runner_core(node->runner));
+    const void *peer = gp_runner_core(node->runner);
+    const void *election = gp_peer_election(peer);
+    const gp_group_member_t *member = gp_group_member(gp_peer_group(peer), &entry->id);
     uint32_t other = gp_world_node(world, &entry->id);
-    bool verdict = entry->state == GP_MEMBER_UNAVAILABLE && entry->cause == GP_CAUSE_SILENT &&
-                   notice->before != GP_MEMBER_UNAVAILABLE && !notice->forgotten &&
+    bool stands = member != NULL && member->state == GP_MEMBER_UNAVAILABLE;
+    bool verdict = stands && entry->state == GP_MEMBER_UNAVAILABLE &&
+                   entry->cause == GP_CAUSE_SILENT && notice->before != GP_MEMBER_UNAVAILABLE &&
+                   !notice->forgotten &&
                    gp_election_lease_until(election) > gp_sim_local(node, world->now);
     if (!verdict || other == UINT32_MAX || !gp_id_equal(&world->nodes[other].id, &entry->id)) {
         return;
