@@ -51,6 +51,7 @@ static bool scope_fits(gp_action_type_t type, gp_scope_t scope)
 {
     switch (type) {
     case GP_ACTION_STORE:
+    case GP_ACTION_KEEP:
         return scope == GP_SCOPE_STORED;
     case GP_ACTION_SEND:
         return scope == GP_SCOPE_SIGNED || scope == GP_SCOPE_LINK;

@@ -6,8 +6,9 @@
  * drive the very same cores. A step cannot fail: bad input becomes a notice, a bug an assert.
  *
  * Order of actions: STORE is a barrier for its room. Actions of the same room that come after it,
- * in this batch or a later one, take effect only once the record is durable. The shell answers
- * each STORE with one STORED event.
+ * in this batch or a later one, take effect only once the record is durable. KEEP is none: what is
+ * lost with such a record costs time, and no promise rests on it. The shell answers each STORE and
+ * each KEEP with one STORED event; a room has one KEEP open at a time.
  *
  * Memory: a message inside an event is borrowed until step returns. A message inside an action
  * lives in the out's arena; slices inside it point into the arena or into the core's own memory,
@@ -26,7 +27,7 @@ typedef enum gp_event_type {
     GP_EVENT_MSG,      /* a checked message from `peer` (signature or session verified) */
     GP_EVENT_LINK,     /* the transport says that the link to `peer` is up (ok) or down: a hint */
     GP_EVENT_DIALED,   /* answer to DIAL: `token` is a gp_dial_t */
-    GP_EVENT_STORED,   /* the STORE with `token` is durable (ok), or failed */
+    GP_EVENT_STORED,   /* the STORE or KEEP with `token` is durable (ok), or failed */
     GP_EVENT_COMMAND   /* from the operator, the shell or another core: msg has scope LOCAL */
 } gp_event_type_t;
 
@@ -50,6 +51,7 @@ typedef struct gp_event {
 
 typedef enum gp_action_type {
     GP_ACTION_STORE = 1, /* keep msg (scope STORED) as the room's record of that kind; a barrier */
+    GP_ACTION_KEEP,      /* the same, and no barrier */
     GP_ACTION_SEND,      /* send msg to `peer`; signed if its scope says so */
     GP_ACTION_CAST,      /* sign msg once, send it to every peer in the core's CAST list (below) */
     GP_ACTION_LINK,      /* hold (token 1) or drop (token 0) a lasting link to `peer` */

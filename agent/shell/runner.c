@@ -21,6 +21,12 @@ typedef struct queue {
     held_t **last;
 } queue_t;
 
+/* A KEEP that the disk has not answered; ticket 0: none. */
+typedef struct kept {
+    uint64_t token;
+    uint64_t ticket;
+} kept_t;
+
 struct gp_bench {
     bool busy;
     gp_msg_t in;
@@ -36,6 +42,7 @@ struct gp_runner {
     gp_gate_t gate;
     gp_gate_sender_t senders[GP_GATE_SENDERS];
     queue_t held[GP_ROOM_COUNT];
+    kept_t kept[GP_ROOM_COUNT];
     uint64_t tickets;
     uint64_t batch;
     void *core;
@@ -168,6 +175,7 @@ static void carry_out(gp_runner_t *runner, const gp_action_t *action)
         effects->notice(context, action->room, action->token, action->msg);
         break;
     case GP_ACTION_STORE:
+    case GP_ACTION_KEEP:
         assert(false && "a store is not carried out here");
     }
 }
@@ -244,7 +252,8 @@ static void release(gp_runner_t *runner, gp_room_t room, const held_t *held)
         release_notice(runner, room, held, bytes);
         break;
     case GP_ACTION_STORE:
-        assert(false && "a barrier is not released as an effect");
+    case GP_ACTION_KEEP:
+        assert(false && "what the disk gets is not released as an effect");
     }
 }
 
@@ -254,14 +263,20 @@ static void store(gp_runner_t *runner, const gp_action_t *action)
     size_t n = 0;
     gp_error_t error = gp_msg_pack(action->msg, bench->frame, GP_MESSAGE_MAX, &n);
     assert(error == GP_OK && "a core made a record that does not fit");
-    hold(runner, action, ++runner->tickets);
+    uint64_t ticket = ++runner->tickets;
+    if (action->type == GP_ACTION_STORE) {
+        hold(runner, action, ticket);
+    } else {
+        assert(runner->kept[action->room].ticket == 0 && "the last record is not kept yet");
+        runner->kept[action->room] = (kept_t){.token = action->token, .ticket = ticket};
+    }
     runner->config.effects->store(runner->config.context, action->msg, gp_slice(bench->frame, n),
-                                  runner->tickets);
+                                  ticket);
 }
 
 static void act(gp_runner_t *runner, const gp_action_t *action)
 {
-    if (action->type == GP_ACTION_STORE) {
+    if (action->type == GP_ACTION_STORE || action->type == GP_ACTION_KEEP) {
         store(runner, action);
     } else if (runner->held[action->room].first != NULL) {
         hold(runner, action, 0);
@@ -368,13 +383,18 @@ void gp_runner_dialed(gp_runner_t *runner, const gp_id_t *peer, gp_room_t room, 
 
 void gp_runner_stored(gp_runner_t *runner, gp_room_t room, uint64_t ticket, bool ok)
 {
-    queue_t *queue = &runner->held[room];
-    assert(queue->first != NULL && queue->first->type == GP_ACTION_STORE);
-    assert(queue->first->ticket == ticket && "a store was answered out of order");
-    held_t *barrier = take_first(queue);
-    uint64_t token = barrier->token;
-    fall(runner, room, barrier, ok);
-    free(barrier);
+    uint64_t token = runner->kept[room].token;
+    if (runner->kept[room].ticket == ticket) {
+        runner->kept[room] = (kept_t){.ticket = 0};
+    } else {
+        queue_t *queue = &runner->held[room];
+        assert(queue->first != NULL && queue->first->type == GP_ACTION_STORE);
+        assert(queue->first->ticket == ticket && "a store was answered out of order");
+        held_t *barrier = take_first(queue);
+        token = barrier->token;
+        fall(runner, room, barrier, ok);
+        free(barrier);
+    }
     step(runner, &(gp_event_t){.type = GP_EVENT_STORED, .room = room, .token = token, .ok = ok});
 }
 

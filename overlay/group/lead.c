@@ -320,7 +320,7 @@ void gp_group_on_leave_command(gp_group_t *g, const gp_event_t *event, gp_out_t 
     }
     g->leaving = true;
     g->store_dirty = true;
-    g->store_at = g->now; /* when it starts again, it must know whom to look for */
+    g->store_at = g->now;
     g->leave_forever = event->msg->u.group_leave.forever;
     g->flags |= GP_FLAG_LEAVING;
     g->leave_until = g->now + g->config.leave_limit;

@@ -306,7 +306,11 @@ static void report_links(gp_group_t *g, gp_out_t *out)
 
 /* ---- disk ------------------------------------------------------------------------------------ */
 
-/* Last of the batch: it holds up what this room does next. */
+/*
+ * What it loses with the record it seeks and hears again: a slow disk is no reason for silence.
+ * Only who leaves waits for it, last of the batch: when it starts again, it must know whom to look
+ * for.
+ */
 static void report_store(gp_group_t *g, gp_out_t *out)
 {
     if (!g->store_dirty || g->store_open) {
@@ -324,7 +328,8 @@ static void report_store(gp_group_t *g, gp_out_t *out)
     g->store_dirty = false;
     g->store_open = true;
     g->store_at = 0;
-    gp_msg_t *msg = gp_out_add(out, GP_ACTION_STORE, &g->self, GP_MSG_GROUP_STATE);
+    gp_msg_t *msg = gp_out_add(out, g->leaving ? GP_ACTION_STORE : GP_ACTION_KEEP, &g->self,
+                               GP_MSG_GROUP_STATE);
     gp_out_last(out)->token = g->view_number;
     gp_msg_group_state_t *state = &msg->u.group_state;
     state->group = g->config.group;

@@ -130,6 +130,7 @@ static void look_at(const gp_action_t *action)
 {
     switch (action->type) {
     case GP_ACTION_STORE:
+    case GP_ACTION_KEEP:
         fuzz_disk_store(action);
         break;
     case GP_ACTION_SEND:

@@ -1,4 +1,4 @@
-/* What the world says of itself: why a group does not agree. */
+/* What the world says of itself, and what it shows of a machine whose disk hangs. */
 #include <stdio.h>
 
 #include "agent/lab/world.h"
@@ -47,8 +47,87 @@ static void test_each_machine_is_explained(void **state)
     gp_world_free(world);
 }
 
+#define NODES 7
+
+/* Words of others against the machine whose disk hangs. */
+typedef struct slander {
+    gp_id_t victim;
+    uint32_t node;
+    uint32_t words;
+    uint32_t stores; /* changes of members that it had to keep meanwhile */
+} slander_t;
+
+static void listen(void *context, uint32_t node, gp_usec_t at, uint64_t token,
+                   const gp_msg_t *notice)
+{
+    slander_t *slander = context;
+    (void)at;
+    (void)token;
+    if (notice->kind == GP_MSG_MEMBER) {
+        const gp_record_member_t *entry = &notice->u.member.entries[0];
+        bool about = gp_id_equal(&entry->id, &slander->victim);
+        slander->words +=
+            about && node != slander->node &&
+            (entry->state == GP_MEMBER_SUSPECT || entry->state == GP_MEMBER_UNAVAILABLE);
+        slander->stores += !about && node == slander->node;
+    }
+}
+
+/* All but the last run. */
+static gp_world_t *settled_world(uint64_t seed)
+{
+    gp_world_config_t config;
+    gp_world_defaults(&config);
+    config.nodes = NODES;
+    config.group_size = NODES;
+    config.seed = seed;
+    gp_world_t *world = gp_world_new(&config);
+    assert_non_null(world);
+    for (uint32_t i = 0; i < NODES - 1; i++) {
+        gp_world_start(world, i);
+    }
+    assert_true(gp_world_run(world, 10 * GP_SECOND));
+    return world;
+}
+
+static gp_id_t id_of(const gp_world_t *world, uint32_t node)
+{
+    const void *group = gp_peer_group(gp_world_peer(world, node));
+    for (uint32_t i = 0; i < gp_group_count(group); i++) {
+        const gp_id_t id = gp_group_member_at(group, i)->id;
+        if (gp_world_node(world, &id) == node) {
+            return id;
+        }
+    }
+    fail_msg("it does not know itself");
+    return (gp_id_t){0};
+}
+
+/* It hears and answers: only its record of the members is late. */
+static void test_a_slow_disk_is_no_silence(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        gp_world_t *world = settled_world(seed);
+        gp_id_t leader = gp_election_leader(gp_peer_election(gp_world_peer(world, 0)));
+        uint32_t first = gp_world_node(world, &leader);
+        slander_t slander = {.node = (first + 1) % (NODES - 1)};
+        slander.victim = id_of(world, slander.node);
+        gp_world_watch(world, listen, &slander);
+        gp_world_disk(world, slander.node, false, 5 * GP_SECOND);
+        gp_world_start(world, NODES - 1); /* one more to keep */
+        assert_true(gp_world_run(world, 14 * GP_SECOND));
+        if (slander.words > 0 || slander.stores == 0) {
+            fail_msg("seed %u: %u words against n%u, %u changes", (unsigned)seed, slander.words,
+                     slander.node + 1, slander.stores);
+        }
+        gp_world_free(world);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_each_machine_is_explained)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_each_machine_is_explained),
+                                       cmocka_unit_test(test_a_slow_disk_is_no_silence)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

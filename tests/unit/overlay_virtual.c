@@ -243,9 +243,12 @@ static void act(virtual_world_t *w, uint32_t node, const gp_out_t *out)
             dial(w, node, to);
             break;
         case GP_ACTION_STORE:
+        case GP_ACTION_KEEP:
             assert(i + 1 == out->count);
             w->nodes[node].stores++;
-            w->nodes[node].barrier = w->now + 20 * GP_MSEC;
+            if (a->type == GP_ACTION_STORE) {
+                w->nodes[node].barrier = w->now + 20 * GP_MSEC;
+            }
             push(w, (virtual_event_t){.key.at = w->now + 20 * GP_MSEC,
                                       .what = STORED,
                                       .to = node,
