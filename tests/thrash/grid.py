@@ -19,7 +19,7 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "bench"))
-from figures import UnixConnection, ask  # noqa: E402, F401  (the one client of the API)
+from agents import UnixConnection, ask  # noqa: E402, F401  (the one client of the API)
 from inject import Inject  # noqa: E402
 
 PREFIX = "gridpeer-thrash"
