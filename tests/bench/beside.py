@@ -3,6 +3,7 @@
 
 Usage: scripts/bench [--quick] [--sizes 5,20,60,200] [--plots DIR] [--readme]
        scripts/bench --from DIR/run.json [--plots DIR] [--readme]
+       scripts/bench --figures ...        (gridpeer alone: see scripts/bench --figures --help)
 
 Examples:
   scripts/bench                      # all of it, about 25 minutes, into build/bench
@@ -12,9 +13,9 @@ Examples:
 
 Prints tables; DIR gets run.json with every value, a page and the plots (SVG). The peers are Debian
 packages (apt-get install serf etcd-server etcd-client redis-server redis-sentinel) and the scripts
-that measure them lie in a folder of their own (--peers, default ../shared/peers beside the checkout);
-what is missing is left out, and named. Every part runs in a network namespace of its own. Let nothing else
-run meanwhile. Exit code: 0; 1 if a part failed.
+that measure them lie in a folder of their own (--peers, default ../shared/peers beside the
+checkout); what is missing is left out, and named. Every part runs in a network namespace of its
+own. Let nothing else run meanwhile. Exit code: 0; 1 if a part failed.
 """
 import argparse
 import datetime

@@ -105,10 +105,55 @@ class Plots(unittest.TestCase):
             self.assertTrue((pathlib.Path(folder) / "README.md").exists())
 
 
+class Options:
+    """What a user asked for."""
+    quick, sizes, rounds, gridpeer = False, [5, 20, 60, 200], 5, "gridpeer"
+    peers, peers_told = pathlib.Path("/nonexistent"), "/nonexistent"
+
+
 class Beside(unittest.TestCase):
+    def parts(self, plan, *arguments):
+        """A new run and what it would take the answers of, by the name of the part."""
+        run = beside.Run(Options)
+        plan(run, *arguments)
+        return run, {name: (argv, take) for name, argv, take in run.parts}
+
+    def test_what_serf_answers(self):
+        run, parts = self.parts(beside.plan_serf, 5)
+        argv, take = parts["serf, 5 machines: idle, kill"]
+        self.assertEqual(argv[argv.index("--kills") + 1], 3)  # of five, and two must be left
+        times = {"min": 5.0, "median": 6.0, "max": 7.0}
+        take({"all_see_all_s": {"since_first_start": 0.3, "since_last_start": 0.2},
+              "idle": {"cpu_percent": {"min": 0.1, "median": 0.2, "max": 0.3},
+                       "rss_kib": {"min": 1024, "median": 2048, "max": 4096},
+                       "pss_kib": {"min": 1024, "median": 1024, "max": 1024},
+                       "sent_bytes_per_s": 267},
+              "kill_to_s": {"all": times}, "kills": 3, "kills_seen_by_all": 3})
+        _, take = parts["serf, 5 machines: start"]
+        take({"all_see_all_s": {"since_first_start": 0.5, "since_last_start": 0.4}})
+        figures = run.run["figures"]
+        self.assertEqual(figures["kill"]["serf"]["5"]["median"], 6000)
+        self.assertEqual(figures["converge"]["serf"]["5"]["median"], 400)
+        self.assertEqual(figures["converge_last"]["serf"]["5"]["max"], 400)
+        self.assertEqual(figures["rss"]["serf"]["5"]["median"], 2)
+        self.assertEqual(figures["sent"]["serf"]["5"]["median"], 267)
+        self.assertEqual(run.run["left_out"], [])
+
+    def test_what_not_all_saw_is_told(self):
+        run, parts = self.parts(beside.plan_serf, 20)
+        _, take = parts["serf, 20 machines: freeze"]
+        take({"all_see_all_s": None, "kill_to_s": {"all": None}, "kills": 5,
+              "kills_seen_by_all": 0})
+        self.assertEqual(run.run["figures"], {})
+        self.assertEqual([item["what"] for item in run.run["left_out"]],
+                         ["serf, 20 machines, a start", "serf, 20 machines, freeze"])
+
+    def test_a_missing_peer_is_left_out_with_its_reason(self):
+        run, parts = self.parts(beside.plan_failover, [])
+        self.assertEqual(list(parts), ["gridpeer: failover"])
+        self.assertEqual(beside.command_of(Options), "scripts/bench")
+
     def test_idle_windows_are_whole_exchanges_of_the_peer(self):
-        class Options:
-            quick = False
         self.assertEqual(beside.times_of_idle(Options, 5), (30, 60))
         self.assertEqual(beside.times_of_idle(Options, 32), (30, 60))
         self.assertEqual(beside.times_of_idle(Options, 60), (60, 60))
