@@ -169,13 +169,14 @@ def one(value, unit):
 
 
 def times_of_idle(options, size):
-    """How long agents rest, and how long they are then looked at. serf exchanges its whole state
-    every 30 s, and above 32 machines less often (memberlist, pushPullScale): both are whole numbers
-    of that interval, so that no group is looked at between two exchanges only."""
+    """How long agents rest, and how long they are then looked at, in seconds. serf exchanges its
+    whole state every 30 s, first within 30 s of such an interval, and above 32 machines less often
+    (memberlist, pushPullScale): the look is a whole number of intervals, so that every group is seen
+    with as many exchanges as it has for ever."""
     if options.quick:
         return 5, 10
     interval = 30 * (1 if size <= 32 else math.ceil(math.log2(size / 32)) + 1)
-    return interval, max(60, interval)
+    return 30, max(60, interval)
 
 
 def plan_ours(run, size):

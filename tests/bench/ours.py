@@ -150,7 +150,7 @@ def main():
     what.add_argument("--size", type=int, help="agents, 5 or more")
     what.add_argument("--failover", action="store_true")
     parser.add_argument("--rounds", type=int, default=10)
-    parser.add_argument("--settle", type=float, default=60, help="seconds of rest before idle")
+    parser.add_argument("--settle", type=float, default=30, help="seconds of rest before idle")
     parser.add_argument("--idle", type=float, default=60, help="seconds of idle measurement")
     parser.add_argument("--find", type=float, default=5, help="seconds of finds, per client count")
     options = parser.parse_args()

@@ -156,8 +156,8 @@ class Beside(unittest.TestCase):
     def test_idle_windows_are_whole_exchanges_of_the_peer(self):
         self.assertEqual(beside.times_of_idle(Options, 5), (30, 60))
         self.assertEqual(beside.times_of_idle(Options, 32), (30, 60))
-        self.assertEqual(beside.times_of_idle(Options, 60), (60, 60))
-        self.assertEqual(beside.times_of_idle(Options, 200), (120, 120))
+        self.assertEqual(beside.times_of_idle(Options, 60), (30, 60))
+        self.assertEqual(beside.times_of_idle(Options, 200), (30, 120))
 
     def test_a_peers_answer_in_our_unit(self):
         self.assertEqual(beside.scaled({"min": 1, "median": 1.5, "max": 2.0}, "ms", 1000, 3),
