@@ -170,9 +170,9 @@ def one(value, unit):
 
 def times_of_idle(options, size):
     """How long agents rest, and how long they are then looked at, in seconds. serf exchanges its
-    whole state every 30 s, first within 30 s of such an interval, and above 32 machines less often
-    (memberlist, pushPullScale): the look is a whole number of intervals, so that every group is seen
-    with as many exchanges as it has for ever."""
+    whole state every 30 s, and above 32 machines less often (memberlist, pushPullScale; the first
+    time up to 30 s late): the look is a whole number of intervals, so that it holds as many of them
+    as any other."""
     if options.quick:
         return 5, 10
     interval = 30 * (1 if size <= 32 else math.ceil(math.log2(size / 32)) + 1)
@@ -195,8 +195,7 @@ def plan_ours(run, size):
     settle, idle = times_of_idle(options, size)
     run.part(f"gridpeer, {size} machines",
              [HERE / "ours.py", "--gridpeer", options.gridpeer, "--size", size, "--rounds",
-              options.rounds, "--settle", settle, "--idle", idle,
-              "--find", 2 if options.quick else 5], take)
+              options.rounds, "--settle", settle, "--idle", idle], take)
 
 
 def plan_serf(run, size):

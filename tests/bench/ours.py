@@ -24,6 +24,7 @@ sys.dont_write_bytecode = True
 from agents import (FULL, ROOT, Grid, Refused, bring_up, cpu_ns, detection,  # noqa: E402
                     failover, handover, memory_kib, sent_bytes, summary, wait_seconds)
 
+REFILL_S = 4  # a receiver lets 8,000 messages of one sender in at once, and 2,000 a second (gate.h)
 QUESTION = json.dumps({"query": "cpu >= 1", "limit": 1, "timeout_ms": 20000}).encode()
 REQUEST = (b"POST /v1/find HTTP/1.1\r\nHost: gridpeer\r\nContent-Type: application/json\r\n"
            b"Content-Length: %d\r\n\r\n" % len(QUESTION)) + QUESTION
@@ -101,6 +102,7 @@ def ask_without_end(path, seconds, pipe):
 
 def finds(grid, clients, seconds):
     """So many clients of one agent, not the super-peer: latency of a find, finds a second."""
+    wait_seconds(REFILL_S)
     leader = grid.leader("n1")
     agent = next(item for name, item in grid.agents.items() if name != leader)
     pipes, workers = [], []
@@ -152,7 +154,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--settle", type=float, default=30, help="seconds of rest before idle")
     parser.add_argument("--idle", type=float, default=60, help="seconds of idle measurement")
-    parser.add_argument("--find", type=float, default=5, help="seconds of finds, per client count")
+    parser.add_argument("--find", type=float, default=2, help="seconds of finds, per client count")
     options = parser.parse_args()
     if options.size is not None and options.size < 5:
         parser.error("--size: 5 at least, so that a majority of the voters outlives a death")
