@@ -235,12 +235,12 @@ def line_plots(run):
                  [*pair("sent", "gridpeer, mean of all", "serf, mean of all"),
                   series("gridpeer, does not lead", 0, get("sent_members", "gridpeer"), True)]),
         "find": (("How long a find takes", ours_only, "time", "ms",
-                  "Clients of one agent that is not the super-peer, over its API's socket, for 2 s."),
+                  "Clients of one agent, not the super-peer, over its API's socket, for 2 s."),
                  [series("1 client", 0, get("find_1", "gridpeer"), high="p99"),
                   series("8 clients at once", 3, get("find_8", "gridpeer"), True, high="p99")]),
         "find_rate": (("Finds a second", "One window each.", "rate", "finds/s",
-                       "Clients of one agent that is not the super-peer, over its API's socket, for "
-                       "2 s; for longer, a super-peer lets in 2,000 messages a second of one "
+                       "Clients of one agent, not the super-peer, over its API's socket, for 2 s; "
+                       "for longer, a super-peer lets in 2,000 messages a second of one "
                        "machine. All agents and clients share the machine's cores."),
                       [series("1 client", 0, get("find_rate_1", "gridpeer")),
                        series("8 clients at once", 3, get("find_rate_8", "gridpeer"), True)]),
