@@ -123,17 +123,43 @@ static void bounce_some(gp_nemesis_t *nemesis, uint32_t group)
     }
 }
 
+/* Would most voters still live without one of them? */
+static bool can_spare_a_voter(const gp_nemesis_t *nemesis, uint32_t group)
+{
+    const uint32_t first = group * nemesis->group_size;
+    gp_record_voter_t voters[GP_VOTERS_MAX];
+    for (uint32_t i = first; i < first + size_of(nemesis, group); i++) {
+        const void *peer = gp_world_peer(nemesis->world, i);
+        if (peer == NULL) {
+            continue;
+        }
+        const gp_id_t leader = gp_election_leader(gp_peer_election(peer));
+        if (gp_world_node(nemesis->world, &leader) != i) {
+            continue;
+        }
+        uint32_t living = 0;
+        uint32_t count = gp_election_voters(gp_peer_election(peer), voters);
+        for (uint32_t k = 0; k < count; k++) {
+            const gp_group_member_t *m = gp_group_member(gp_peer_group(peer), &voters[k].id);
+            living += m != NULL && m->state == GP_MEMBER_ALIVE;
+        }
+        return living >= count / 2 + 2;
+    }
+    return false;
+}
+
 /*
  * A disk that is lost is a voter that is lost, and so may be whoever leaves for good. More than a
  * minority at once is beyond what any quorum survives, so a group gets time to replace one before
- * the next goes.
+ * the next goes; where all but two voters have gone, neither can be spared (seed 1950).
  */
 static bool may_lose_one(const gp_nemesis_t *nemesis, uint32_t group)
 {
     char why[128];
     return size_of(nemesis, group) >= 5 &&
            gp_world_now(nemesis->world) >= nemesis->last_wipe[group] + 120 * GP_SECOND &&
-           gp_world_agrees(nemesis->world, group, why, sizeof why);
+           gp_world_agrees(nemesis->world, group, why, sizeof why) &&
+           can_spare_a_voter(nemesis, group);
 }
 
 static void wipe_one(gp_nemesis_t *nemesis, uint32_t group)
