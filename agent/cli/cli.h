@@ -97,10 +97,10 @@ typedef struct gp_cli_sim_run {
     bool storm;           /* partitions, freezes and clock rates alone, one after the other */
     bool ed25519;         /* real signatures instead of the cheap stand-in */
     uint64_t seed;
-    const char *story;   /* file for what happened, as sentences, or NULL */
-    const char *record;  /* file for a recording of one machine, or NULL */
+    const char *story;    /* file for what happened, as sentences, or NULL */
+    const char *record;   /* file for a recording of one machine, or NULL */
     uint32_t record_node; /* of which: 0 is n1 */
-    uint64_t timeout_ms; /* of this machine's time; 0: no limit */
+    uint64_t timeout_ms;  /* of this machine's time; 0: no limit */
 } gp_cli_sim_run_t;
 
 /* A line of a replayed story; texts are valid during the call. */
@@ -128,6 +128,7 @@ typedef struct gp_cli_played {
     uint64_t kept;     /* later events, only told as they were written down */
     bool lost;         /* events between both were overwritten */
     bool ended;        /* in good order */
+    bool stopped;      /* the recording, before a run that ended in good order */
     bool torn;
 } gp_cli_played_t;
 

@@ -112,9 +112,11 @@ static void tell(void *context, const gp_cli_told_t *told)
 
 static const char *end_of(const gp_cli_played_t *played)
 {
-    return played->ended  ? "the run ended in good order"
-           : played->torn ? "the run did not end in good order, and its last record is torn"
-                          : "the run did not end in good order, or still goes on";
+    return played->ended     ? "the run ended in good order"
+           : played->stopped ? "the recording stopped before the run did, which went on "
+                               "unrecorded (why: gridpeer log)"
+           : played->torn    ? "the run did not end in good order, and its last record is torn"
+                             : "the run did not end in good order, or still goes on";
 }
 
 static void notes(gp_cli_t *cli, const gp_cli_played_t *played)
@@ -139,10 +141,11 @@ static int print_document(replay_t *replay, const gp_cli_played_t *played)
     gp_document_time(played->began_ms, at);
     json_t *document = gp_cli_document("replay", NULL);
     (void)json_object_set(document, "items", replay->items);
-    json_t *facts = json_pack(
-        "{s:s,s:s,s:s,s:I,s:I,s:b,s:b,s:b}", "node", played->node, "version", played->version,
-        "began", at, "replayed", (json_int_t)played->replayed, "kept", (json_int_t)played->kept,
-        "overwritten", played->lost, "ended", played->ended, "torn", played->torn);
+    json_t *facts =
+        json_pack("{s:s,s:s,s:s,s:I,s:I,s:b,s:b,s:b,s:b}", "node", played->node, "version",
+                  played->version, "began", at, "replayed", (json_int_t)played->replayed, "kept",
+                  (json_int_t)played->kept, "overwritten", played->lost, "ended", played->ended,
+                  "stopped", played->stopped, "torn", played->torn);
     (void)json_object_update(document, facts);
     json_decref(facts);
     return gp_cli_print(replay->cli, document, NULL, 0);

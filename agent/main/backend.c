@@ -519,6 +519,7 @@ static gp_error_t backend_replay(const gp_cli_replay_t *request, gp_cli_played_t
                                     .kept = played.kept,
                                     .lost = played.lost,
                                     .ended = played.ended,
+                                    .stopped = played.stopped,
                                     .torn = played.torn};
     snprintf(ret_played->node, sizeof ret_played->node, "%s", played.node);
     snprintf(ret_played->version, sizeof ret_played->version, "%s", played.version);

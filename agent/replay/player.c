@@ -22,6 +22,7 @@ typedef struct player {
     gp_start_t start;
     void *core; /* NULL: the recording has not begun */
     bool tail;
+    bool complete; /* END was read: nothing of the run is missing behind it */
     gp_peers_t peers;
     uint64_t number;     /* of the last event that was stepped */
     char described[200]; /* that event, in words */
@@ -314,6 +315,7 @@ static gp_error_t play_record(player_t *player, const gp_ring_record_t *record)
     case GP_RECORDED_NOTICE:
         return play_notice(player, &get, record);
     case GP_RECORDED_END:
+        player->complete = true;
         return check_hash(player, &get, record);
     default:
         return damaged(player, record);
@@ -332,7 +334,9 @@ static gp_error_t play_all(player_t *player)
         }
     }
     player->played->torn = player->file.torn;
-    player->played->ended = player->file.closed;
+    /* The file is closed in good order even if the disk failed before and no END is in it. */
+    player->played->ended = player->file.closed && player->complete;
+    player->played->stopped = player->file.closed && !player->complete && error == GP_OK;
     if (error == GP_OK && player->core == NULL) {
         error = gp_fail(player->fail, GP_E_REPLAY_DAMAGED, "%s holds nothing", player->play->path);
     }

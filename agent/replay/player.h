@@ -35,7 +35,8 @@ typedef struct gp_played {
     uint64_t kept;     /* later ones, which are only listed */
     uint64_t told;     /* lines */
     bool lost;         /* between both others were overwritten */
-    bool ended;        /* the run ended in good order */
+    bool ended;        /* the run ended in good order, and the recording with it */
+    bool stopped;      /* the recording stopped before a run that ended in good order */
     bool torn;         /* the last record was being written */
 } gp_played_t;
 

@@ -60,7 +60,10 @@ extern const gp_tap_t gp_recorder_tap;
 /* What config points to is kept. NULL: out of memory. No file is made before the tap's begin. */
 gp_recorder_t *gp_recorder_new(const gp_recorder_config_t *config);
 
-/* The run ended in good order. NULL is fine. */
+/*
+ * The run ended in good order, which the file says even if the recording stopped before: but then
+ * it has no END. NULL is fine.
+ */
 void gp_recorder_free(gp_recorder_t *recorder);
 
 /* The hash of a step's actions, behind that of those before; `scratch` and `bytes` are written to.

@@ -40,6 +40,20 @@ static void a_document_has_the_same_facts(void **state)
     json_decref(document);
 }
 
+static void a_recording_that_stopped_is_no_end_of_the_run(void **state)
+{
+    stage_t *stage = *state;
+    stage->recording_stopped = true;
+    assert_int_equal(stage_run(stage, "replay f"), 0);
+    assert_has(stage->err, "the recording stopped before the run did");
+    assert_null(strstr(stage->err, "good order"));
+    assert_int_equal(stage_run(stage, "replay f --json"), 0);
+    json_t *document = stage_document(stage);
+    assert_true(json_is_true(json_object_get(document, "stopped")));
+    assert_true(json_is_false(json_object_get(document, "ended")));
+    json_decref(document);
+}
+
 static void expect(stage_t *stage, const char *text, int code, const char *said)
 {
     char path[80], line[128];
@@ -103,6 +117,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         LIVE(a_story_is_told_line_by_line),
         LIVE(a_document_has_the_same_facts),
+        LIVE(a_recording_that_stopped_is_no_end_of_the_run),
         LIVE(an_expected_story_is_a_test),
         LIVE(what_went_wrong_has_its_code),
         LIVE(one_file_is_named),

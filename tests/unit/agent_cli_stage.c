@@ -320,7 +320,8 @@ static gp_error_t fake_replay(const gp_cli_replay_t *request, gp_cli_played_t *r
                                     .began_ms = 1767225600000,
                                     .replayed = 7,
                                     .kept = 3,
-                                    .lost = true};
+                                    .lost = true,
+                                    .stopped = playing->recording_stopped};
     return backend_end(fault);
 }
 

@@ -34,6 +34,7 @@ typedef struct stage {
     char backend[1024];
     char sim_dir[256]; /* of the last sim command */
     gp_error_t backend_error;
+    bool recording_stopped;       /* before the run that is replayed */
     gp_error_t setup_error;       /* before a machine is set up: taken, or no place to listen */
     const char *backend_document; /* JSON */
     bool no_start;                /* start_agent starts nothing */

@@ -34,7 +34,7 @@ static void test_the_story_is_that_which_was_heard(void **state)
         }
         assert_in_range(played.replayed, 50, 100000);
         assert_true(played.ended);
-        assert_false(played.torn || played.lost || played.kept > 0);
+        assert_false(played.stopped || played.torn || played.lost || played.kept > 0);
         assert_string_equal(played.version, "0.0.1");
         assert_string_equal(played.node, node == 0 ? "n1" : "n4");
         film_end(&film);

@@ -84,20 +84,25 @@ static int ring_fd(const film_t *film)
     return -1;
 }
 
-static void test_a_disk_that_fails_ends_the_recording_only(void **state)
+/* A disk that fails once, or to the end, when not even CLOSED can be written. */
+static void fail_disk(bool once)
 {
-    (void)state;
     film_t film;
     film_begin(&film, 1, 1, GP_RING_BYTES_MIN);
     film_start(&film);
     film_pass(&film, 3 * GP_SECOND);
     int readable = open(test_path(film.dir, "r"), O_RDONLY);
     int fd = ring_fd(&film);
+    int writable = dup(fd);
     assert_int_equal(dup2(readable, fd), fd);
     (void)close(readable);
     uint32_t before = film.heard.count;
     gp_world_crash(film.world, 0, false);
     film_pass(&film, 5 * GP_SECOND);
+    if (once) {
+        assert_int_equal(dup2(writable, fd), fd);
+    }
+    (void)close(writable);
     film_cut(&film);
     assert_int_equal(film.troubles, 1);
     assert_in_range(film.heard.count, before + 1, FILM_LINES);
@@ -105,8 +110,23 @@ static void test_a_disk_that_fails_ends_the_recording_only(void **state)
     gp_played_t played = show(&film, &story);
     assert_int_equal(story.count, before); /* up to there it is whole */
     assert_false(played.ended);
+    assert_int_equal(played.stopped, once);
+    /* The next start keeps what is of a crash: this is none, if that could be written. */
+    assert_int_equal(gp_ring_ended_well(film.folder, "r"), once);
     film_story_free(&story);
     film_end(&film);
+}
+
+static void test_a_disk_that_fails_ends_the_recording_only(void **state)
+{
+    (void)state;
+    fail_disk(false);
+}
+
+static void test_a_recording_that_stopped_does_not_tell_how_the_run_ended(void **state)
+{
+    (void)state;
+    fail_disk(true);
 }
 
 int main(void)
@@ -116,6 +136,7 @@ int main(void)
         cmocka_unit_test(test_machines_keep_their_places),
         cmocka_unit_test(test_without_a_place_it_says_so_and_is_quiet),
         cmocka_unit_test(test_a_disk_that_fails_ends_the_recording_only),
+        cmocka_unit_test(test_a_recording_that_stopped_does_not_tell_how_the_run_ended),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
