@@ -346,7 +346,11 @@ static gp_error_t open_checked(gp_state_dir_t *dir, gp_fail_t *fail)
     return GP_OK;
 }
 
-/* What must be there, what may be there, and how each is guarded. */
+/*
+ * What must be there, what may be there, and how each is guarded. Recordings are not among it: no
+ * key is in them, nobody else gets through the directory, and one that was made readable to send it
+ * to somebody must not keep the agent from starting.
+ */
 static gp_error_t files_check(gp_folder_t folder, gp_fail_t *fail)
 {
     static const struct {
@@ -359,7 +363,6 @@ static gp_error_t files_check(gp_folder_t folder, gp_fail_t *fail)
         {GP_FILE_CONFIG, GP_GUARD_PUBLIC, false},  {GP_FILE_DB, GP_GUARD_SECRET, true},
         {GP_FILE_DB_WAL, GP_GUARD_SECRET, false},  {GP_FILE_MARK, GP_GUARD_SECRET, true},
         {GP_FILE_LOCK, GP_GUARD_PUBLIC, false},    {GP_FILE_SIM, GP_GUARD_PUBLIC, false},
-        {GP_FILE_REPLAY, GP_GUARD_SECRET, false},  {GP_FILE_CRASHED, GP_GUARD_SECRET, false},
     };
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         if (!files[i].required && !gp_file_exists(folder, files[i].name)) {

@@ -1,6 +1,7 @@
 /* The state directory: where it is, whose it is, who is in it; made and removed whole. */
 #include "agent/store/state_dir.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -235,6 +236,30 @@ static void test_open_refuses_modes_links_and_owners(void **state)
     }
 }
 
+/* Recordings are for sending to somebody; the directory is what keeps others from reading them. */
+static void test_a_recording_may_be_readable(void **state)
+{
+    static const char *const names[] = {"n1/" GP_FILE_REPLAY, "n1/" GP_FILE_CRASHED};
+    gp_fail_t fail;
+    gp_state_dir_t dir;
+    (void)state;
+    machine_make("n1");
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const char *path = test_path(root, names[i]);
+        struct stat status;
+        int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+        assert_true(fd >= 0);
+        (void)close(fd);
+        assert_int_equal(chmod(path, 0644), 0);
+        assert_error(gp_state_open(root, "n1", &dir, &fail), GP_OK, &fail);
+        gp_state_close(&dir);
+        assert_int_equal(stat(path, &status), 0);
+        assert_int_equal(status.st_mode & 07777, 0644); /* it is as its owner wants it */
+    }
+    assert_int_equal(chmod(test_path(root, "n1"), 0755), 0);
+    assert_error(gp_state_open(root, "n1", &dir, &fail), GP_E_STATE_MODE, &fail);
+}
+
 static void test_pick(void **state)
 {
     gp_fail_t fail;
@@ -327,6 +352,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_commit_loses_against_another_of_the_same_name, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_open_locks, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_recording_may_be_readable, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_open_refuses_modes_links_and_owners, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_pick, set_up, tear_down),
