@@ -507,9 +507,9 @@ static gp_error_t open_hands(agent_t *agent, gp_fail_t *fail)
     launcher.node = agent->dir.name;
     launcher.callback = agent_launched;
     launcher.context = agent;
-    gp_error_t error = gp_launcher_new(agent->base, &launcher, &agent->launcher);
+    gp_error_t error = gp_launcher_new(agent->base, &launcher, &agent->launcher, fail);
     if (error != GP_OK) {
-        return gp_fail(fail, error, "cannot prepare for running programs");
+        return error;
     }
     gp_host_config_t host = {.root = "",
                              .work_dir = agent->dir.path,

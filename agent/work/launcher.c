@@ -658,37 +658,57 @@ bool gp_launcher_notice(gp_launcher_t *launcher, const gp_msg_t *msg)
 
 /* ---- the launcher ---------------------------------------------------------------------------- */
 
-static gp_error_t prepare_dir(gp_launcher_t *launcher)
+static gp_error_t prepare_dir(gp_launcher_t *launcher, gp_fail_t *fail)
 {
+    const char *dir = launcher->config.dir;
+    char quoted[2 * LAUNCHER_PATH_MAX];
     struct stat st;
 
-    if (mkdir(launcher->config.dir, S_IRWXU) != 0 && errno != EEXIST) {
-        return GP_E_STATE_IO;
+    if (mkdir(dir, S_IRWXU) != 0 && errno != EEXIST) {
+        return gp_fail_errno(fail, errno, "cannot make %s", dir);
     }
-    if (realpath(launcher->config.dir, launcher->place.dir) == NULL ||
-        stat(launcher->place.dir, &st) != 0) {
-        return GP_E_STATE_IO;
+    if (realpath(dir, launcher->place.dir) == NULL || stat(launcher->place.dir, &st) != 0) {
+        return gp_fail_errno(fail, errno, "cannot look at %s", dir);
     }
-    if (!S_ISDIR(st.st_mode) || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-        return GP_E_STATE_MODE;
+    if (!S_ISDIR(st.st_mode)) {
+        return gp_fail(fail, GP_E_STATE_MODE, "%s is no directory", dir);
+    }
+    if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+        return gp_fail(fail, GP_E_STATE_MODE, "%s has mode %04o: chmod go-w %s", dir,
+                       (unsigned)(st.st_mode & 07777), gp_text_quote(dir, quoted, sizeof quoted));
     }
     return GP_OK;
 }
 
-static gp_error_t prepare(gp_launcher_t *launcher)
+static gp_error_t prepare_keeper(gp_launcher_t *launcher, gp_fail_t *fail)
+{
+    char *path = launcher->place.keeper;
+    int error = 0;
+
+    if (launcher->config.keeper != NULL) {
+        (void)gp_text_copy(path, LAUNCHER_PATH_MAX, gp_text(launcher->config.keeper));
+        error = access(path, X_OK) == 0 ? 0 : errno;
+    } else {
+        error = gp_launcher_find_keeper(path, LAUNCHER_PATH_MAX);
+    }
+    return error == 0
+               ? GP_OK
+               : gp_fail(fail, GP_E_SYSTEM, "%s, which runs the programs, cannot be used: %s", path,
+                         strerrordesc_np(error));
+}
+
+static gp_error_t prepare(gp_launcher_t *launcher, gp_fail_t *fail)
 {
     const gp_launcher_config_t *config = &launcher->config;
     const struct passwd *entry = getpwuid(geteuid());
-    gp_error_t error = prepare_dir(launcher);
+    gp_error_t error = prepare_dir(launcher, fail);
+    int number;
 
+    if (error == GP_OK) {
+        error = prepare_keeper(launcher, fail);
+    }
     if (error != GP_OK) {
         return error;
-    }
-    if (config->keeper != NULL) {
-        (void)gp_text_copy(launcher->place.keeper, sizeof launcher->place.keeper,
-                           gp_text(config->keeper));
-    } else if (!gp_launcher_find_keeper(launcher->place.keeper, sizeof launcher->place.keeper)) {
-        return GP_E_SYSTEM;
     }
     (void)gp_text_copy(launcher->node, sizeof launcher->node, gp_text(config->node));
     (void)gp_text_copy(launcher->user, sizeof launcher->user,
@@ -699,11 +719,15 @@ static gp_error_t prepare(gp_launcher_t *launcher)
     if (config->memory_cgroup) {
         launcher_cgroup(launcher->place.dir, true, launcher->place.v1);
     }
-    return launcher_clean(&launcher->place) ? GP_OK : GP_E_SYSTEM;
+    number = launcher_clean(&launcher->place);
+    return number == 0
+               ? GP_OK
+               : gp_fail(fail, GP_E_SYSTEM, "%s cannot end what an earlier agent left in %s: %s",
+                         launcher->place.keeper, launcher->place.dir, strerrordesc_np(number));
 }
 
 gp_error_t gp_launcher_new(struct event_base *base, const gp_launcher_config_t *config,
-                           gp_launcher_t **ret_launcher)
+                           gp_launcher_t **ret_launcher, gp_fail_t *fail)
 {
     gp_launcher_t *launcher;
     gp_error_t error;
@@ -711,11 +735,11 @@ gp_error_t gp_launcher_new(struct event_base *base, const gp_launcher_config_t *
     assert(config->dir != NULL && config->node != NULL && config->callback != NULL);
     launcher = calloc(1, sizeof *launcher);
     if (launcher == NULL) {
-        return GP_E_MEMORY;
+        return gp_fail(fail, GP_E_MEMORY, "cannot prepare for running programs");
     }
     launcher->base = base;
     launcher->config = *config;
-    error = prepare(launcher);
+    error = prepare(launcher, fail);
     /* The strings are the caller's: only the copies are used from here on. */
     launcher->config.dir = NULL;
     launcher->config.keeper = NULL;

@@ -21,6 +21,7 @@
 #ifndef GP_AGENT_WORK_LAUNCHER_H
 #define GP_AGENT_WORK_LAUNCHER_H
 
+#include "agent/store/fail.h"
 #include "proto/message.h"
 
 struct event_base;
@@ -58,13 +59,13 @@ void gp_launcher_config_default(gp_launcher_config_t *ret_config);
 
 /*
  * Makes a launcher, after ending whatever an earlier agent with the same directory left behind
- * (bounded: at most some 8 s, if that hangs in the kernel). The strings are copied. Errors:
- * GP_E_SYSTEM (no keeper), GP_E_STATE_IO, GP_E_STATE_MODE (others may write the directory),
- * GP_E_MEMORY.
+ * (bounded: at most some 8 s, if that hangs in the kernel). The strings are copied. Errors, with
+ * the path and what the system said of it in *fail: GP_E_SYSTEM (no keeper), GP_E_STATE_MODE
+ * (others may write the directory), for the directory as gp_fail_errno says; GP_E_MEMORY.
  */
 GP_MUST_CHECK gp_error_t gp_launcher_new(struct event_base *base,
                                          const gp_launcher_config_t *config,
-                                         gp_launcher_t **ret_launcher);
+                                         gp_launcher_t **ret_launcher, gp_fail_t *fail);
 
 /*
  * Ends all attempts at once, without reports, and frees the launcher. NULL is fine. For a stop in
@@ -103,7 +104,10 @@ const char *gp_launcher_cgroup(const gp_launcher_t *launcher, bool v1);
 /* Attempts with a living keeper. */
 uint32_t gp_launcher_count(const gp_launcher_t *launcher);
 
-/* Looks for gridpeer-keeper beside this program and in its libexec. False: not found. */
-bool gp_launcher_find_keeper(char *path, size_t size);
+/*
+ * Looks for gridpeer-keeper beside this program and in its libexec. An errno: then `path` is the
+ * one that cannot be used, or where an installation has it.
+ */
+int gp_launcher_find_keeper(char *path, size_t size);
 
 #endif

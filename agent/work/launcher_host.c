@@ -114,26 +114,37 @@ void launcher_cgroup(const char *dir, bool v1, char ret_path[LAUNCHER_PATH_MAX])
 
 /* ---- the keeper ------------------------------------------------------------------------------ */
 
-bool gp_launcher_find_keeper(char *path, size_t size)
+int gp_launcher_find_keeper(char *path, size_t size)
 {
     static const char *const places[] = {"", "/../libexec/gridpeer", "/../work", "/../../work"};
     char self[PATH_MAX];
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
     const char *dir;
+    size_t told = 1; /* where an installation has it */
+    int error = ENOENT;
 
     if (n <= 0) {
-        return false;
+        (void)snprintf(path, size, "/proc/self/exe");
+        return n < 0 ? errno : ENOENT;
     }
     self[n] = '\0';
     dir = dirname(self);
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
         int m = snprintf(path, size, "%s%s/" KEEPER_NAME, dir, places[i]);
 
-        if (m > 0 && (size_t)m < size && access(path, X_OK) == 0) {
-            return true;
+        if (m < 0 || (size_t)m >= size) {
+            return ENAMETOOLONG;
+        }
+        if (access(path, X_OK) == 0) {
+            return 0;
+        }
+        if (errno == EACCES && error != EACCES) { /* it is there, and of no use */
+            error = EACCES;
+            told = i;
         }
     }
-    return false;
+    (void)snprintf(path, size, "%s%s/" KEEPER_NAME, dir, places[told]);
+    return error;
 }
 
 /* ---- words ----------------------------------------------------------------------------------- */

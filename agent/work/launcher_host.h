@@ -73,8 +73,11 @@ int launcher_spawn(const char *keeper, const launcher_spawning_t *how, pid_t *re
 /* Starts `clean` for one attempt (name), or for all that an earlier agent left (NULL): an errno. */
 int launcher_spawn_cleaner(const launcher_place_t *place, const char *name, pid_t *ret_pid);
 
-/* Cleans all that an earlier agent left, and waits for that, bounded. False: it did not work. */
-bool launcher_clean(const launcher_place_t *place);
+/*
+ * Cleans all that an earlier agent left, and waits for that, bounded. An errno: ETIMEDOUT if it
+ * hangs, ECANCELED if the cleaner was killed.
+ */
+int launcher_clean(const launcher_place_t *place);
 
 /* Waits for a child, bounded, and reaps it. False: it lives on. */
 bool launcher_wait(pid_t pid, int pidfd, int limit_ms, int *ret_status);

@@ -116,24 +116,30 @@ bool launcher_wait(pid_t pid, int pidfd, int limit_ms, int *ret_status)
     return waitpid(pid, ret_status, WNOHANG) == pid;
 }
 
-bool launcher_clean(const launcher_place_t *place)
+int launcher_clean(const launcher_place_t *place)
 {
     pid_t pid;
     int status = 0;
     int pidfd;
-    bool done;
+    int error = launcher_spawn_cleaner(place, NULL, &pid);
 
-    if (launcher_spawn_cleaner(place, NULL, &pid) != 0) {
-        return false;
+    if (error != 0) {
+        return error;
     }
     pidfd = pidfd_open(pid, 0);
-    done = pidfd >= 0 && launcher_wait(pid, pidfd, CLEAN_LIMIT_MS, &status);
-    if (!done) {
+    if (pidfd < 0) {
+        error = errno;
+    } else if (!launcher_wait(pid, pidfd, CLEAN_LIMIT_MS, &status)) {
+        error = ETIMEDOUT;
+    } else if (!WIFEXITED(status)) {
+        error = ECANCELED;
+    }
+    if (error == ETIMEDOUT || pidfd < 0) {
         kill(pid, SIGKILL);
         waitpid(pid, NULL, 0);
     }
     if (pidfd >= 0) {
         close(pidfd);
     }
-    return done && WIFEXITED(status);
+    return error;
 }

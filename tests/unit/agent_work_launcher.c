@@ -353,9 +353,10 @@ static void cpu_and_memory_of_the_tree_are_counted(void **state)
     assert_true(run->wall_us > 10000);
 }
 
-static void others_may_not_write_the_directory(void **state)
+static void what_the_launcher_lacks_is_named(void **state)
 {
     rig_t *rig = *state;
+    gp_fail_t fail;
     gp_launcher_config_t config;
     gp_launcher_t *launcher = NULL;
     char dir[160];
@@ -368,14 +369,23 @@ static void others_may_not_write_the_directory(void **state)
     config.keeper = getenv("GRIDPEER_KEEPER");
     config.node = "n1";
     config.callback = rig_on_message;
-    assert_int_equal(gp_launcher_new(rig->base, &config, &launcher), GP_E_STATE_MODE);
+    assert_int_equal(gp_launcher_new(rig->base, &config, &launcher, &fail), GP_E_STATE_MODE);
+    assert_non_null(strstr(fail.text, dir));
+    assert_non_null(strstr(fail.text, "chmod go-w"));
     assert_int_equal(rmdir(dir), 0);
     config.dir = "/no/such/place/work";
-    assert_int_equal(gp_launcher_new(rig->base, &config, &launcher), GP_E_STATE_IO);
+    assert_int_equal(gp_launcher_new(rig->base, &config, &launcher, &fail), GP_E_STATE_IO);
+    assert_string_equal(fail.text, "cannot make /no/such/place/work: No such file or directory");
     snprintf(dir, sizeof dir, "%s/more", rig->dir);
     config.dir = dir;
     config.keeper = "/no/such/keeper";
-    assert_int_equal(gp_launcher_new(rig->base, &config, &launcher), GP_E_SYSTEM);
+    assert_int_equal(gp_launcher_new(rig->base, &config, &launcher, &fail), GP_E_SYSTEM);
+    assert_string_equal(fail.text, "/no/such/keeper, which runs the programs, cannot be used: No "
+                                   "such file or directory");
+    config.keeper = "/dev/null"; /* there, and no program */
+    assert_int_equal(gp_launcher_new(rig->base, &config, &launcher, &fail), GP_E_SYSTEM);
+    assert_non_null(strstr(fail.text, "/dev/null"));
+    assert_non_null(strstr(fail.text, "Permission denied"));
     assert_int_equal(rmdir(dir), 0);
     assert_null(launcher);
 }
@@ -404,7 +414,7 @@ int main(void)
         RIGGED(a_stopped_program_does_not_wait_for_a_reader),
         RIGGED(many_run_at_once),
         RIGGED(cpu_and_memory_of_the_tree_are_counted),
-        RIGGED(others_may_not_write_the_directory),
+        RIGGED(what_the_launcher_lacks_is_named),
     };
     int failed;
 

@@ -101,7 +101,7 @@ void rig_open_launcher(rig_t *rig)
     config.drain_ms = 200;
     config.callback = rig_on_message;
     config.context = rig;
-    assert_int_equal(gp_launcher_new(rig->base, &config, &rig->launcher), GP_OK);
+    assert_int_equal(gp_launcher_new(rig->base, &config, &rig->launcher, NULL), GP_OK);
 }
 
 int rig_setup(void **state)
