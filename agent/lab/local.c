@@ -278,6 +278,7 @@ static void *join_some(void *context)
             error = start(up->local, &(gp_local_agent_t){.name = name}, &up->processes[i], &fail);
         }
         if (error != GP_OK) {
+            (void)gp_process_named(name, error, &fail);
             note_failure(joining, error, &fail);
             atomic_store(&joining->next, up->count);
         }

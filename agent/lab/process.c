@@ -1,5 +1,6 @@
 #include "agent/lab/process.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -43,6 +44,34 @@ gp_error_t gp_until_check(const gp_until_t *until, const char *what, gp_fail_t *
         return gp_fail(fail, GP_E_INTERRUPTED, "%s", what);
     }
     return gp_until_left(until, 1) == 0 ? gp_fail(fail, GP_E_TIMED_OUT, "%s", what) : GP_OK;
+}
+
+/* ---- which one ------------------------------------------------------------------------------- */
+
+static bool is_of_word(char c)
+{
+    return isalnum((unsigned char)c) || c == '-' || c == '_';
+}
+
+/* Is the name a word of the text? That of n1 is none of "n10". */
+static bool says(const char *text, const char *name)
+{
+    size_t n = strlen(name);
+    const char *at = strstr(text, name);
+    while (at != NULL && ((at > text && is_of_word(at[-1])) || is_of_word(at[n]))) {
+        at = strstr(at + 1, name);
+    }
+    return at != NULL;
+}
+
+gp_error_t gp_process_named(const char *name, gp_error_t error, gp_fail_t *fail)
+{
+    char text[GP_FAIL_TEXT_MAX];
+    if (says(fail->text, name)) {
+        return error;
+    }
+    memcpy(text, fail->text, sizeof text);
+    return gp_fail(fail, error, "%s%s%s", name, text[0] != '\0' ? ": " : "", text);
 }
 
 /* ---- starting -------------------------------------------------------------------------------- */
@@ -184,7 +213,8 @@ static gp_error_t verdict_read(const gp_process_t *process, gp_fail_t *fail)
     }
     long code = strtol(told, &detail, 10);
     if (*detail == ' ' && strcmp(gp_error_name((gp_error_t)code), "E_UNKNOWN") != 0) {
-        return gp_fail(fail, (gp_error_t)code, "%s", detail + 1);
+        (void)gp_fail(fail, (gp_error_t)code, "%s", detail + 1);
+        return gp_process_named(process->name, (gp_error_t)code, fail);
     }
     last_words(process, why, sizeof why);
     return gp_fail(fail, GP_E_NO_AGENT, "%s did not come up: %s", process->name, why);

@@ -24,6 +24,12 @@ uint64_t gp_until_left(const gp_until_t *until, uint64_t most);
 /* GP_OK, or GP_E_INTERRUPTED or GP_E_TIMED_OUT: what was waited for is `what`. */
 GP_MUST_CHECK gp_error_t gp_until_check(const gp_until_t *until, const char *what, gp_fail_t *fail);
 
+/*
+ * Puts the machine's name in front of what *fail says, unless it is said there already: whoever
+ * starts many asks which one it was. Returns error.
+ */
+gp_error_t gp_process_named(const char *name, gp_error_t error, gp_fail_t *fail);
+
 typedef struct gp_process_params {
     const char *program;
     const char *dir;
@@ -47,7 +53,7 @@ GP_MUST_CHECK gp_error_t gp_process_start(const gp_process_params_t *params,
 /*
  * Waits until it serves. GP_E_INTERRUPTED, GP_E_TIMED_OUT: it may still come up; GP_E_NO_AGENT: it
  * ended without a word, and why is the last error in its log; any other: the error that the agent
- * told. Nothing to do for none.
+ * told. Each names the machine. Nothing to do for none.
  */
 GP_MUST_CHECK gp_error_t gp_process_wait(gp_process_t *process, const gp_until_t *until,
                                          gp_fail_t *fail);
