@@ -55,10 +55,15 @@ static gp_error_t open_answer(const gp_join_t *join, const gp_seed_t *seed, gp_s
     return gp_msg_read(envelope.kind, envelope.body, true, ret_msg);
 }
 
+/* What is known beyond the error's own text; NULL: nothing. */
 static const char *why(gp_error_t error, gp_dial_t dial)
 {
     if (error == GP_E_JOIN_REFUSED) {
         return "who listens there is not the machine of the token, or does not know the token";
+    }
+    /* Of any other error the connection is not the cause, whatever became of it. */
+    if (error != GP_E_JOIN_UNREACHABLE && error != GP_E_TIMED_OUT) {
+        return NULL;
     }
     switch (dial) {
     case GP_DIAL_REFUSED:
@@ -70,7 +75,7 @@ static const char *why(gp_error_t error, gp_dial_t dial)
     case GP_DIAL_OPEN:
         break;
     }
-    return "the connection was open already";
+    return NULL;
 }
 
 /* What is the same for each machine that is asked. */
@@ -97,7 +102,9 @@ static gp_error_t exchange(const asking_t *asking, const gp_seed_t *seed,
                        asking->limit_ms);
     }
     if (error != GP_OK) {
-        return gp_fail(fail, error, "%s: %s", seed->address, why(error, dial));
+        const char *reason = why(error, dial);
+        return gp_fail(fail, error, "%s%s%s", seed->address, reason != NULL ? ": " : "",
+                       reason != NULL ? reason : "");
     }
     error = open_answer(join, seed, gp_slice(ret_reply->bytes, n), &ret_reply->msg);
     return error == GP_OK ? GP_OK : gp_fail(fail, error, "the answer of %s", seed->address);
