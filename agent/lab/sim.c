@@ -4,6 +4,9 @@
 
 #include "agent/lab/nemesis.h"
 
+/* After healing: longer than a lease of work, at whose end a program without a home is stopped. */
+#define QUIET_US (20 * GP_SECOND)
+
 typedef struct run {
     const gp_sim_params_t *params;
     gp_sim_result_t *result;
@@ -128,11 +131,12 @@ static bool heal(run_t *run)
     }
     /* What agrees must go on agreeing, and what was asked for must get an answer. */
     gp_usec_t end = run->params->length_us;
-    gp_usec_t quiet = gp_world_now(run->world) + 20 * GP_SECOND;
+    gp_usec_t quiet = gp_world_now(run->world) + QUIET_US;
     if (!go_on(run, end > quiet ? end : quiet)) {
         return false;
     }
     run->result->live = run->result->live && all_agree(run);
+    gp_world_check_output(run->world, QUIET_US - 2 * GP_SECOND);
     return true;
 }
 

@@ -91,6 +91,12 @@ gp_usec_t gp_world_now(const gp_world_t *world);
 uint64_t gp_world_trace_hash(const gp_world_t *world);
 const gp_world_stats_t *gp_world_stats(const gp_world_t *world);
 
+/*
+ * All was calm for `us`: then a program that has more to write, and was neither stopped nor let
+ * write any of it in that time, is a violation.
+ */
+void gp_world_check_output(gp_world_t *world, gp_usec_t us);
+
 /* The first violation, in words; "" while there is none. */
 const char *gp_world_violation(const gp_world_t *world);
 

@@ -98,7 +98,20 @@ static void effect_store(void *context, const gp_msg_t *msg, gp_slice_t bytes, u
     }
 }
 
-/* ---- launcher: programs run for a second, write one line and end well ------------------------ */
+/*
+ * ---- launcher: programs write from their first second on, end well, and run until they could ----
+ *
+ * Most write one line. Which ones write more than is ever on its way, so that they have to wait for
+ * their user, comes from the seed and the job: no draw of the world's is taken for it.
+ */
+
+static const char line[] = "done\n";
+#define LINE_BYTES     (sizeof line - 1)
+#define MUCH_BYTES     (10000 * LINE_BYTES) /* three windows */
+#define FIRST_BYTES    12001 /* at first, so that the rest does not begin where a ring does */
+#define MUCH_OF        4     /* one program of so many */
+#define SLOW_USER_US   (700 * GP_MSEC)
+#define TAKEN_AT_LEAST (GP_OUTPUT_CHUNK_MAX / 4) /* bytes that a user waits for */
 
 static gp_msg_t *draft(gp_world_t *world, gp_msg_kind_t kind)
 {
@@ -107,27 +120,33 @@ static gp_msg_t *draft(gp_world_t *world, gp_msg_kind_t kind)
     return &world->msg;
 }
 
-static const char line[] = "done\n";
+static uint64_t luck_of(const gp_world_t *world, const gp_id_t *home, uint64_t job)
+{
+    return gp_hash(home->b, sizeof home->b, gp_hash(&job, sizeof job, world->config.seed));
+}
 
-/* How much it has written by then. */
-static uint64_t written(const gp_sim_node_t *node, const gp_msg_job_stop_t *order, gp_usec_t by)
+static gp_sim_program_t *program_of(gp_sim_node_t *node, const gp_id_t *home, uint64_t job,
+                                    uint32_t incarnation)
 {
     for (uint32_t i = 0; i < GP_SIM_PROGRAMS; i++) {
-        const gp_sim_program_t *program = &node->programs[i];
-        if (program->job == order->job && program->incarnation == order->incarnation &&
-            gp_id_equal(&program->home, &order->home)) {
-            return program->writes_at <= by ? sizeof line - 1 : 0;
+        gp_sim_program_t *program = &node->programs[i];
+        if (program->job == job && program->incarnation == incarnation &&
+            gp_id_equal(&program->home, home)) {
+            return program;
         }
     }
-    return 0;
+    return NULL;
 }
 
 static void launch(gp_sim_node_t *node, const gp_msg_job_start_t *start)
 {
+    bool much = luck_of(node->world, &start->home, start->job) % MUCH_OF == 0;
     node->programs[node->program_count++ % GP_SIM_PROGRAMS] =
         (gp_sim_program_t){.home = start->home,
                            .job = start->job,
                            .incarnation = start->incarnation,
+                           .life = node->life,
+                           .total = much ? MUCH_BYTES : LINE_BYTES,
                            .writes_at = node->world->now + GP_SECOND};
     gp_msg_t *msg = draft(node->world, GP_MSG_WORK_STARTED);
     gp_msg_work_started_t *started = &msg->u.work_started;
@@ -136,37 +155,115 @@ static void launch(gp_sim_node_t *node, const gp_msg_job_start_t *start)
     started->incarnation = start->incarnation;
     started->started = true;
     gp_sim_command(node, GP_MSEC, 0, msg);
-
-    msg = draft(node->world, GP_MSG_WORK_OUTPUT);
-    gp_msg_work_output_t *output = &msg->u.work_output;
-    output->home = start->home;
-    output->job = start->job;
-    output->incarnation = start->incarnation;
-    output->stream = 1;
-    output->bytes = gp_text(line);
-    gp_sim_command(node, GP_SECOND, 0, msg);
-
-    msg = draft(node->world, GP_MSG_WORK_ENDED);
-    gp_msg_work_ended_t *ended = &msg->u.work_ended;
-    ended->home = start->home;
-    ended->job = start->job;
-    ended->incarnation = start->incarnation;
-    ended->reason = GP_REASON_EXIT;
-    ended->output = sizeof line - 1;
-    ended->wall_us = GP_SECOND;
-    gp_sim_command(node, GP_SECOND + GP_MSEC, 0, msg);
 }
 
-static void stop(gp_sim_node_t *node, const gp_msg_job_stop_t *stop_order)
+/* The program's text from its byte `from` on: the line again and again. */
+static gp_slice_t text_at(uint64_t from, size_t n)
 {
+    static uint8_t page[GP_OUTPUT_CHUNK_MAX + LINE_BYTES];
+    assert(n <= GP_OUTPUT_CHUNK_MAX);
+    for (size_t i = 0; page[sizeof page - 1] == 0 && i < sizeof page; i += LINE_BYTES) {
+        size_t left = sizeof page - i;
+        memcpy(page + i, line, left < LINE_BYTES ? left : LINE_BYTES);
+    }
+    return gp_slice(page + from % LINE_BYTES, n);
+}
+
+/* It may write on: it does so at once, mostly as much as it may, and ends behind its last byte. */
+static void write_on(gp_sim_node_t *node, const gp_msg_job_read_t *order)
+{
+    gp_world_t *world = node->world;
+    gp_sim_program_t *program = program_of(node, &order->home, order->job, order->incarnation);
+    uint64_t to = order->until;
+    if (program != NULL && to > program->total) {
+        to = program->total;
+    }
+    if (program != NULL && program->wrote == 0 && to > FIRST_BYTES) {
+        to = FIRST_BYTES;
+    }
+    if (program == NULL || program->stopped || to <= program->wrote) {
+        return;
+    }
+    gp_usec_t in_us = program->writes_at > world->now ? program->writes_at - world->now : GP_MSEC;
+    gp_msg_t *msg = draft(world, GP_MSG_WORK_OUTPUT);
+    gp_msg_work_output_t *output = &msg->u.work_output;
+    output->home = program->home;
+    output->job = program->job;
+    output->incarnation = program->incarnation;
+    output->stream = program->wrote % 2 == 0 ? 1 : 2;
+    output->offset = program->wrote;
+    output->bytes = text_at(program->wrote, (size_t)(to - program->wrote));
+    gp_sim_command(node, in_us, 0, msg);
+    program->before = program->wrote;
+    program->wrote = to;
+    program->writes_at = world->now + in_us;
+    if (to < program->total) {
+        return;
+    }
+    msg = draft(world, GP_MSG_WORK_ENDED);
+    gp_msg_work_ended_t *ended = &msg->u.work_ended;
+    ended->home = program->home;
+    ended->job = program->job;
+    ended->incarnation = program->incarnation;
+    ended->reason = GP_REASON_EXIT;
+    ended->output = program->total;
+    ended->wall_us = GP_SECOND;
+    gp_sim_command(node, in_us + GP_MSEC, 0, msg);
+}
+
+static void stop(gp_sim_node_t *node, const gp_msg_job_stop_t *order)
+{
+    gp_sim_program_t *program = program_of(node, &order->home, order->job, order->incarnation);
     gp_msg_t *msg = draft(node->world, GP_MSG_WORK_ENDED);
     gp_msg_work_ended_t *ended = &msg->u.work_ended;
-    ended->home = stop_order->home;
-    ended->job = stop_order->job;
-    ended->incarnation = stop_order->incarnation;
-    ended->reason = stop_order->reason;
-    ended->output = written(node, stop_order, node->world->now + GP_MSEC);
+    ended->home = order->home;
+    ended->job = order->job;
+    ended->incarnation = order->incarnation;
+    ended->reason = order->reason;
+    if (program != NULL) {
+        program->stopped = true;
+        ended->output =
+            program->writes_at <= node->world->now + GP_MSEC ? program->wrote : program->before;
+    }
     gp_sim_command(node, GP_MSEC, 0, msg);
+}
+
+/* The user takes it, some of them late: until then the program may write no more than a window. */
+static void take(gp_sim_node_t *node, const gp_msg_job_output_t *output)
+{
+    gp_world_t *world = node->world;
+    gp_slice_t expected = text_at(output->offset, output->bytes.n);
+    uint64_t job = output->job;
+    uint64_t end = output->offset + output->bytes.n;
+    if (memcmp(output->bytes.p, expected.p, expected.n) != 0) {
+        gp_oracle_violation(world, "output came that no program wrote", node);
+    }
+    if (end < TAKEN_AT_LEAST) {
+        return;
+    }
+    bool slow = (luck_of(world, &node->id, job) / MUCH_OF) % 2 == 0;
+    gp_msg_t *msg = draft(world, GP_MSG_WORK_CONSUMED);
+    msg->u.work_consumed.job = job;
+    msg->u.work_consumed.offset = end;
+    gp_sim_command(node, slow ? SLOW_USER_US : GP_MSEC, 0, msg);
+}
+
+static bool is_stuck(const gp_sim_node_t *node, const gp_sim_program_t *program, gp_usec_t us)
+{
+    return node->running && program->life == node->life && !program->stopped &&
+           program->wrote < program->total && program->writes_at + us < node->world->now;
+}
+
+void gp_world_check_output(gp_world_t *world, gp_usec_t us)
+{
+    for (uint32_t i = 0; i < world->config.nodes; i++) {
+        for (uint32_t k = 0; k < GP_SIM_PROGRAMS; k++) {
+            if (is_stuck(&world->nodes[i], &world->nodes[i].programs[k], us)) {
+                gp_oracle_violation(world, "a program waits for its user for ever",
+                                    &world->nodes[i]);
+            }
+        }
+    }
 }
 
 static void effect_notice(void *context, gp_room_t room, uint64_t token, const gp_msg_t *msg)
@@ -178,6 +275,10 @@ static void effect_notice(void *context, gp_room_t room, uint64_t token, const g
         launch(node, &msg->u.job_start);
     } else if (msg->kind == GP_MSG_JOB_STOP) {
         stop(node, &msg->u.job_stop);
+    } else if (msg->kind == GP_MSG_JOB_READ) {
+        write_on(node, &msg->u.job_read);
+    } else if (msg->kind == GP_MSG_JOB_OUTPUT) {
+        take(node, &msg->u.job_output);
     }
 }
 

@@ -88,7 +88,12 @@ typedef struct gp_sim_program {
     gp_id_t home;
     uint64_t job;
     uint32_t incarnation;
-    gp_usec_t writes_at; /* its line; true time */
+    uint32_t life;       /* of the agent that runs it, and ends with it */
+    uint64_t total;      /* bytes that it writes if nobody stops it */
+    uint64_t wrote;      /* of them, with what it writes at writes_at */
+    uint64_t before;     /* and without */
+    gp_usec_t writes_at; /* true time; at first the earliest that it can be */
+    bool stopped;
 } gp_sim_program_t;
 
 typedef struct gp_sim_node {

@@ -110,6 +110,12 @@ MUTANTS = (
            "        if (watched(job)) {\n"
            "            (void)peer;\n"
            "            gp_home_claim_next(work, job, now);"),
+    Mutant("output_from_the_wrong_place", "agent/work/output_core.c",
+           "uint32_t at = (uint32_t)(attempt->output_sent % work->config.output_window);",
+           "uint32_t at = (uint32_t)(attempt->output_start % work->config.output_window);"),
+    Mutant("no_credit_for_what_was_taken", "agent/work/watch_core.c",
+           ": offset > job->consumed ? offset",
+           ": offset < job->consumed ? offset"),
 )
 
 

@@ -125,9 +125,118 @@ static void test_a_slow_disk_is_no_silence(void **state)
     }
 }
 
+/* ---- output of programs ---------------------------------------------------------------------- */
+
+#define JOBS     40
+#define SLOW_US  (500 * GP_MSEC)
+#define JOB_MASK 0xfffff /* above: the life of the home that gave the number */
+
+typedef struct taken {
+    uint64_t bytes[JOBS + 1]; /* by job of the one home */
+    gp_usec_t last[JOBS + 1];
+    bool done[JOBS + 1];
+    uint64_t waited; /* the first job whose user was slow; 0: none */
+    gp_usec_t waited_until;
+} taken_t;
+
+static void take_notice(void *context, uint32_t node, gp_usec_t at, uint64_t token,
+                        const gp_msg_t *notice)
+{
+    taken_t *taken = context;
+    (void)node;
+    (void)token;
+    if (notice->kind == GP_MSG_JOB_OUTPUT) {
+        const gp_msg_job_output_t *output = &notice->u.job_output;
+        uint64_t job = output->job & JOB_MASK;
+        assert_in_range(job, 1, JOBS);
+        assert_int_equal(output->offset, taken->bytes[job]); /* no gap, nothing twice */
+        if (output->offset > 0 && at - taken->last[job] > SLOW_US && taken->waited == 0) {
+            taken->waited = job;
+            taken->waited_until = at;
+        }
+        taken->bytes[job] += output->bytes.n;
+        taken->last[job] = at;
+    } else if (notice->kind == GP_MSG_JOB && notice->u.job.state == GP_JOB_DONE) {
+        taken->done[notice->u.job.job & JOB_MASK] = true;
+    }
+}
+
+static gp_world_t *small_world(taken_t *taken)
+{
+    gp_world_config_t config;
+    gp_world_defaults(&config);
+    config.nodes = 3;
+    config.group_size = 3;
+    config.seed = 7;
+    gp_world_t *world = gp_world_new(&config);
+    assert_non_null(world);
+    gp_world_watch(world, take_notice, taken);
+    for (uint32_t i = 0; i < 3; i++) {
+        gp_world_start(world, i);
+    }
+    assert_true(gp_world_run(world, 5 * GP_SECOND));
+    return world;
+}
+
+static void test_programs_write_more_than_is_ever_on_its_way(void **state)
+{
+    static taken_t taken;
+    (void)state;
+    gp_world_t *world = small_world(&taken);
+    uint32_t little = 0, much = 0;
+    for (uint32_t i = 0; i < JOBS; i++) {
+        gp_world_job(world, 0, "cpu >= 1");
+        assert_true(gp_world_run(world, gp_world_now(world) + 5 * GP_SECOND));
+    }
+    for (uint32_t job = 1; job <= JOBS; job++) {
+        assert_true(taken.done[job]);
+        little += taken.bytes[job] == 5 ? 1 : 0;
+        much += taken.bytes[job] == 50000 ? 1 : 0;
+    }
+    assert_int_equal(little + much, JOBS);
+    assert_in_range(little, 1, JOBS - 1);
+    assert_true(taken.waited != 0); /* a user was slow */
+    gp_world_check_output(world, 0);
+    assert_string_equal(gp_world_violation(world), "");
+    gp_world_free(world);
+}
+
+static void test_a_program_that_waits_for_ever_is_told(void **state)
+{
+    static taken_t taken;
+    (void)state;
+    gp_world_t *world = small_world(&taken);
+    for (uint32_t i = 0; i < JOBS && taken.waited == 0; i++) {
+        gp_world_job(world, 0, "cpu >= 1");
+        assert_true(gp_world_run(world, gp_world_now(world) + 5 * GP_SECOND));
+    }
+    /* The same again, up to shortly before that user takes what came. */
+    uint64_t job = taken.waited;
+    gp_usec_t until = taken.waited_until - 100 * GP_MSEC;
+    assert_true(job != 0);
+    gp_world_free(world);
+    memset(&taken, 0, sizeof taken);
+    world = small_world(&taken);
+    for (uint32_t i = 0; i < job; i++) {
+        assert_true(taken.bytes[job] == 0);
+        gp_world_job(world, 0, "cpu >= 1");
+        gp_usec_t end = gp_world_now(world) + 5 * GP_SECOND;
+        assert_true(gp_world_run(world, i + 1 < job ? end : until));
+    }
+    gp_world_check_output(world, 10 * GP_SECOND);
+    assert_string_equal(gp_world_violation(world), "");
+    gp_world_check_output(world, 100 * GP_MSEC);
+    assert_non_null(strstr(gp_world_violation(world), "waits for its user"));
+    gp_world_free(world);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_each_machine_is_explained),
-                                       cmocka_unit_test(test_a_slow_disk_is_no_silence)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_each_machine_is_explained),
+        cmocka_unit_test(test_a_slow_disk_is_no_silence),
+        cmocka_unit_test(test_programs_write_more_than_is_ever_on_its_way),
+        cmocka_unit_test(test_a_program_that_waits_for_ever_is_told),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
