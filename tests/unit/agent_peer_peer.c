@@ -17,6 +17,8 @@ typedef struct rig {
     gp_peer_config_t config;
     gp_usec_t now;
     gp_out_t out;
+    size_t bytes_most; /* that any step took */
+    uint32_t actions_most;
     gp_action_t actions[GP_ACTIONS_MAX];
     _Alignas(16) uint8_t arena[GP_ARENA_BYTES];
     gp_msg_t msg; /* the next event's, to be filled in */
@@ -85,6 +87,8 @@ static void step(rig_t *rig, gp_event_t event)
     gp_out_reset(&rig->out);
     gp_peer_ops.step(rig->peer, &event, &rig->out);
     gp_peer_ops.check(rig->peer);
+    rig->bytes_most = rig->out.used > rig->bytes_most ? rig->out.used : rig->bytes_most;
+    rig->actions_most = rig->out.count > rig->actions_most ? rig->out.count : rig->actions_most;
 }
 
 static gp_msg_t *draft(rig_t *rig, gp_msg_kind_t kind)
@@ -415,6 +419,114 @@ static void much_output_and_changed_members_fit_one_step(void **state)
                      16 * GP_OUTPUT_WINDOW / GP_OUTPUT_CHUNK_MAX);
 }
 
+/* ---- the worst step -------------------------------------------------------------------------- */
+
+/* All other members, with everything as long as it may be. */
+static void load_members(rig_t *rig)
+{
+    static uint8_t cert[GP_CERT_MAX];
+    static char names[MANY][GP_NAME_MAX + 1];
+    static char address[GP_ADDRESS_MAX + 1];
+    gp_msg_group_state_t *record = &draft(rig, GP_MSG_GROUP_STATE)->u.group_state;
+
+    memset(cert, 0x7f, sizeof cert);
+    memset(address, '1', GP_ADDRESS_MAX);
+    memcpy(address, "tcp://[", 7);
+    record->group = GROUP;
+    record->entries_count = MANY;
+    for (uint8_t i = 0; i < MANY; i++) {
+        memset(names[i], 'n', GP_NAME_MAX);
+        names[i][0] = (char)('a' + i / 26);
+        names[i][1] = (char)('a' + i % 26);
+        record->entries[i] =
+            (gp_record_member_t){.id = i < 2 ? rig->ids[i + 1] : (gp_id_t){.b = {i, 1}},
+                                 .incarnation = 1,
+                                 .state = GP_MEMBER_ALIVE,
+                                 .cause = GP_CAUSE_JOINED,
+                                 .name = gp_text(names[i]),
+                                 .address = gp_text(address),
+                                 .cert = gp_slice(cert, sizeof cert)};
+    }
+    step(rig, (gp_event_t){.type = GP_EVENT_LOAD, .room = GP_ROOM_GROUP, .msg = &rig->msg});
+}
+
+/* A job of this home, with a condition of full length. */
+static void submit(rig_t *rig, uint64_t token)
+{
+    static char where[GP_QUERY_MAX];
+    gp_msg_work_run_t *run = &draft(rig, GP_MSG_WORK_RUN)->u.work_run;
+
+    memset(where, ' ', sizeof where);
+    memcpy(where, "cpu >= 1", 8);
+    run->where = gp_slice(where, sizeof where);
+    run->args_count = 1;
+    run->args[0].text = gp_text("true");
+    command(rig, token);
+    step(rig, (gp_event_t){.type = GP_EVENT_STORED,
+                           .room = GP_ROOM_WORK,
+                           .token = stored_token(rig),
+                           .ok = true});
+    (void)settle(rig, GP_MSG_JOB_FIND);
+}
+
+static void all_members_are_heard(rig_t *rig)
+{
+    for (int i = 0; i < MANY; i++) {
+        gp_id_t id = i < 2 ? rig->ids[i + 1] : (gp_id_t){.b = {(uint8_t)i, 1}};
+        gp_msg_probe_ack_t *ack = &draft(rig, GP_MSG_PROBE_ACK)->u.probe_ack;
+
+        ack->group = GROUP;
+        ack->incarnation = UINT64_C(1) << 16;
+        receive(rig, &id);
+    }
+}
+
+/*
+ * 64 members with all texts and certificates of full length, as many questions as can be open, jobs
+ * that ask, and programs whose output nobody takes; then the machine is suspended, so that all is
+ * late at once. What it takes is what peer_step says, and what it says of the worst is reckoned
+ * here.
+ */
+static void the_worst_step_fits_the_sheet(void **state)
+{
+    rig_t *rig = *state;
+
+    renew(rig, (gp_slice_t){0});
+    load_members(rig);
+    for (uint64_t token = 1; token <= GP_FINDS_MAX; token++) {
+        ask(rig, token, 30000);
+    }
+    step(rig, (gp_event_t){.type = GP_EVENT_START});
+    assert_int_equal(count(rig, GP_MSG_MEMBER), GP_MEMBERS_MAX);
+    size_t members = rig->out.used;
+    assert_in_range(members, MANY * (GP_CERT_MAX + GP_NAME_MAX + GP_ADDRESS_MAX), 81920);
+    for (uint64_t job = 1; job <= 16; job++) {
+        run_full(rig, &rig->ids[1], job);
+    }
+    for (uint64_t token = 100; token < 160; token++) {
+        submit(rig, token);
+    }
+    rig->now += GP_MSEC;
+    all_members_are_heard(rig);
+    rig->now += 60 * GP_SECOND;
+    step(rig, (gp_event_t){.type = GP_EVENT_WAKE});
+    assert_int_equal(count(rig, GP_MSG_MEMBER), MANY);
+    assert_true(count(rig, GP_MSG_OUTPUT) > 0);
+    (void)settle(rig, GP_MSG_OUTPUT);
+    assert_in_range(rig->bytes_most, members, GP_ARENA_BYTES / 4);
+    assert_in_range(rig->actions_most, GP_MEMBERS_MAX, GP_ACTIONS_MAX / 4);
+
+    size_t answer = gp_msg_size(GP_MSG_ANSWER) + gp_msg_size(GP_MSG_WORK_ANSWER) + GP_MESSAGE_MAX;
+    size_t reckoned = GP_ARENA_SOFT + GP_MESSAGE_MAX /* what can wait, and the last of it */
+                      + 2 * members                  /* each member changed twice */
+                      + 2 * members + GP_MESSAGE_MAX /* a new leader's view, roster, records */
+                      + GP_JOBS_MAX * gp_msg_size(GP_MSG_ATTEMPT_STATE) /* all removed */
+                      + 3 * answer;
+    assert_true(reckoned <= GP_ARENA_BYTES);
+    static_assert(GP_ACTIONS_SOFT + 2 * GP_MEMBERS_MAX + GP_JOBS_MAX + 64 <= GP_ACTIONS_MAX,
+                  "the same of actions: what can wait, members, records, and what comes once");
+}
+
 #define RIGGED(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -427,6 +539,7 @@ int main(void)
         RIGGED(many_members_and_many_answers_fit_one_step),
         RIGGED(many_jobs_that_ask_in_vain_fit_one_step),
         RIGGED(much_output_and_changed_members_fit_one_step),
+        RIGGED(the_worst_step_fits_the_sheet),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
