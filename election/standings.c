@@ -160,16 +160,14 @@ static void watch_leader(gp_election_t *el, gp_out_t *out)
     }
 }
 
-/* Times that depend on who is there: a majority may be in reach again, this voter may stand again.
- */
+/* A majority may be in reach again. */
 static void rearm(gp_election_t *el, uint32_t newly_reached)
 {
     if (el->role != GP_ELECTION_FOLLOWER || !gp_election_can_stand(el)) {
         return;
     }
-    if (el->campaign_at == GP_NEVER) {
-        gp_election_arm(el, el->now);
-    } else if (newly_reached > 0 && el->lost_at != GP_NEVER && el->attempts > 1) {
+    assert(el->campaign_at != GP_NEVER);
+    if (newly_reached > 0 && el->lost_at != GP_NEVER && el->attempts > 1) {
         el->attempts = 1;
         gp_election_retry(el);
     }
