@@ -167,6 +167,81 @@ static void test_a_store_and_its_record(void **state)
     solo_free(solo);
 }
 
+/* A STORED for which nobody waits, of a store that was never asked for. */
+static void test_an_answer_of_the_disk_without_a_question(void **state)
+{
+    (void)state;
+    solo_t *solo = new_voter();
+    assert_int_equal(solo->core->storing_serial, 0);
+    uint64_t durable = solo->core->durable_serial;
+    gp_event_t event = {.type = GP_EVENT_STORED, .ok = false};
+    solo_event(solo, &event);
+    assert_int_equal(solo->core->durable_serial, durable);
+    solo_vote_ask(solo, 2, 3, false, 0); /* nor was it a failure of the disk */
+    solo_stored(solo, true);
+    assert_int_equal(solo_answer(solo, 2), GP_VOTE_YES);
+    solo_free(solo);
+}
+
+static void test_a_value_survives_a_restart(void **state)
+{
+    (void)state;
+    static const uint8_t value[] = {7, 0, 9};
+    gp_election_config_t config = lab_config();
+    gp_msg_election_state_t disk = solo_state(3, 2);
+    disk.value = gp_slice(value, sizeof value);
+    solo_t *solo = solo_new(&config, 3, &disk);
+    solo_wake(solo, 1531 * GP_MSEC);
+    solo_vote_ask(solo, 2, 3, false, 0);
+    gp_slice_t kept = solo_find(solo, GP_MSG_ELECTION_STATE)->msg->u.election_state.value;
+    assert_true(gp_slice_equal(kept, disk.value));
+    solo_free(solo);
+}
+
+/* It led when it wrote, and somebody else leads when the disk says that it failed. */
+static void test_a_former_leaders_store_fails(void **state)
+{
+    (void)state;
+    gp_election_config_t config = lab_config();
+    solo_t *solo = solo_leader(&config, 3);
+    gp_election_roster_t roster = solo->core->roster;
+    gp_out_reset(&solo->out);
+    gp_election_write(solo->core, &roster, &solo->out);
+    solo_wake(solo, GP_MSEC);
+    assert_int_not_equal(solo->core->storing_serial, 0);
+    solo_msg(solo, 2, solo_mandate(2, 3, 3));
+    assert_false(gp_election_leads(solo->core));
+    solo_stored(solo, false);
+    assert_null(solo_find(solo, GP_MSG_STEP_DOWN)); /* it has said so already */
+    gp_id_t leader = gp_election_leader(solo->core);
+    gp_id_t two = lab_id(2);
+    assert_true(gp_id_equal(&leader, &two));
+    solo_free(solo);
+}
+
+/* Its own vote for its renewal waits for the disk too. */
+static void test_the_own_vote_is_not_denied_aloud(void **state)
+{
+    (void)state;
+    gp_election_config_t config = lab_config();
+    config.vote_valid_ms = 4 * config.lease_ms;
+    solo_t *solo = solo_leader(&config, 3);
+    for (uint32_t i = 0; i < 8 && !solo->core->renewing; i++) {
+        solo_wake(solo, 400 * GP_MSEC);
+        solo_lease_acks(solo, 2);
+    }
+    assert_true(solo->core->renewing);
+    gp_election_roster_t roster = solo->core->roster;
+    gp_out_reset(&solo->out);
+    gp_election_write(solo->core, &roster, &solo->out);
+    solo_wake(solo, 400 * GP_MSEC); /* asks for its own vote again, which waits */
+    assert_int_equal(solo->core->pending_count, 2);
+    solo_stored(solo, false);
+    assert_int_equal(solo_find(solo, GP_MSG_STEP_DOWN)->msg->u.step_down.why, GP_STEP_DOWN_DISK);
+    assert_null(solo_find(solo, GP_MSG_VOTE));
+    solo_free(solo);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -178,6 +253,10 @@ int main(void)
         cmocka_unit_test(test_a_crowd_does_not_push_out_the_own_promise),
         cmocka_unit_test(test_other_groups_and_foreign_tokens_change_nothing),
         cmocka_unit_test(test_a_store_and_its_record),
+        cmocka_unit_test(test_an_answer_of_the_disk_without_a_question),
+        cmocka_unit_test(test_a_value_survives_a_restart),
+        cmocka_unit_test(test_a_former_leaders_store_fails),
+        cmocka_unit_test(test_the_own_vote_is_not_denied_aloud),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

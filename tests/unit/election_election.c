@@ -46,6 +46,187 @@ static void test_config_is_checked(void **state)
     config = gp_election_defaults();
     config.vote_valid_ms = 100;
     assert_int_equal(gp_election_ops.size(&config), 0);
+    static const struct {
+        size_t offset;
+        uint32_t value;
+    } bad[] = {
+        {offsetof(gp_election_config_t, lease_ms), 0},
+        {offsetof(gp_election_config_t, lease_ms), 60001},
+        {offsetof(gp_election_config_t, lease_beat_ms), 0},
+        {offsetof(gp_election_config_t, vote_wait_ms), 0},
+        {offsetof(gp_election_config_t, vote_wait_ms), 60001},
+        {offsetof(gp_election_config_t, rank_wait_ms), 0},
+        {offsetof(gp_election_config_t, rank_wait_ms), 10001},
+        {offsetof(gp_election_config_t, jitter_ms), 60001},
+        {offsetof(gp_election_config_t, caretaker_after_ms), 0},
+        {offsetof(gp_election_config_t, store_retry_ms), 0},
+        {offsetof(gp_election_config_t, vote_valid_ms), 3600001},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        config = gp_election_defaults();
+        memcpy((uint8_t *)&config + bad[i].offset, &bad[i].value, sizeof bad[i].value);
+        assert_int_equal(gp_election_ops.size(&config), 0);
+    }
+}
+
+/* Before its start it does nothing, and of the disk it takes only its own record. */
+static void test_nothing_happens_before_the_start(void **state)
+{
+    (void)state;
+    gp_election_config_t config = lab_config();
+    gp_election_t *core = test_calloc(1, gp_election_ops.size(&config));
+    gp_election_ops.init(core, &config, lab_id(2), 1);
+    static gp_action_t actions[4];
+    static _Alignas(16) uint8_t arena[4096];
+    gp_out_t out = {.actions = actions,
+                    .capacity = 4,
+                    .arena = arena,
+                    .size = sizeof arena,
+                    .room = GP_ROOM_ELECTION};
+    gp_msg_t *msg = solo_new_msg(GP_MSG_LEASE);
+    msg->u.lease.term = 3;
+    gp_event_t event = {.type = GP_EVENT_MSG, .peer = lab_id(1), .msg = msg, .now = GP_SECOND};
+    gp_election_ops.step(core, &event, &out);
+    assert_int_equal(out.count, 0);
+    gp_msg_t other = {.kind = GP_MSG_GROUP_STATE};
+    event = (gp_event_t){.type = GP_EVENT_LOAD, .msg = &other, .now = GP_SECOND};
+    gp_election_ops.step(core, &event, &out);
+    gp_election_ops.check(core);
+    assert_int_equal(out.count, 0);
+    assert_int_equal(gp_election_own_term(core), 0);
+    assert_true(gp_election_ops.wake(core) == GP_NEVER);
+    test_free(core);
+}
+
+static void test_other_rooms_commands_change_nothing(void **state)
+{
+    (void)state;
+    gp_election_config_t config = lab_config();
+    solo_t *solo = solo_leader(&config, 3);
+    assert_true(gp_election_committed(solo->core));
+    solo_command(solo, solo_new_msg(GP_MSG_GROUP_LEAVE));
+    assert_int_equal(solo->out.count, 0);
+    assert_true(gp_election_leads(solo->core));
+    solo_wake(solo, 2 * GP_SECOND); /* without an answer it steps down */
+    assert_false(gp_election_leads(solo->core));
+    assert_false(gp_election_committed(solo->core));
+    solo_free(solo);
+}
+
+/* ---- other groups ------------------------------------------------------------------------------
+ */
+
+/* Core 2 of voters 1..3 in term 2, follows leader 1. */
+static solo_t *new_follower(void)
+{
+    gp_election_config_t config = lab_config();
+    gp_msg_election_state_t disk = solo_state(3, 2);
+    solo_t *solo = solo_new(&config, 2, &disk);
+    solo_wake(solo, 1531 * GP_MSEC);
+    solo_standings(solo, 3, NULL);
+    solo_msg(solo, 1, solo_mandate(1, 2, 3));
+    return solo;
+}
+
+/* A message of voter 1, leader of term 2, or for LEASE_ACK and REGISTER_ACK of a voter to it. */
+static gp_msg_t *new_message(gp_msg_kind_t kind)
+{
+    static const uint8_t frame[200] = "signed bytes";
+    gp_msg_t *msg = solo_new_msg(kind);
+    msg->signed_bytes = gp_slice(frame, sizeof frame);
+    switch (kind) {
+    case GP_MSG_LEASE:
+        msg->u.lease.term = 2;
+        break;
+    case GP_MSG_LEASE_ACK:
+        msg->u.lease_ack.term = 2;
+        msg->u.lease_ack.sequence = 2;
+        break;
+    case GP_MSG_PREVOTE:
+        msg->u.prevote.own_term = 5;
+        break;
+    case GP_MSG_VOTE:
+        msg->u.vote.candidate = lab_id(2);
+        msg->u.vote.own_term = 5;
+        break;
+    case GP_MSG_MANDATE:
+        *msg = *solo_mandate(1, 3, 3);
+        break;
+    case GP_MSG_REGISTER:
+        msg->u.register_.term = 2;
+        msg->u.register_.version = 9;
+        msg->u.register_.voters_count = 1;
+        msg->u.register_.voters[0].id = lab_id(1);
+        break;
+    case GP_MSG_REGISTER_ACK:
+        msg->u.register_ack.term = 2;
+        msg->u.register_ack.version = 5;
+        msg->u.register_ack.stored = true;
+        break;
+    case GP_MSG_HANDOVER:
+        msg->u.handover.term = 2;
+        break;
+    case GP_MSG_RENEW_ASK:
+        msg->u.renew_ask.term = 2;
+        break;
+    default: /* any will be answered */
+        break;
+    }
+    return msg;
+}
+
+static void test_other_groups_are_not_listened_to(void **state)
+{
+    (void)state;
+    static const gp_msg_kind_t kinds[] = {
+        GP_MSG_LEASE,     GP_MSG_LEASE_ACK, GP_MSG_PREVOTE_ASK, GP_MSG_PREVOTE,  GP_MSG_VOTE_ASK,
+        GP_MSG_VOTE,      GP_MSG_MANDATE,   GP_MSG_MANDATE_ASK, GP_MSG_REGISTER, GP_MSG_HANDOVER,
+        GP_MSG_RENEW_ASK, GP_MSG_CARETAKER, GP_MSG_REGISTER_ACK};
+    static gp_election_t before;
+    gp_election_config_t config = lab_config();
+    assert_int_equal(gp_election_ops.size(&config), sizeof before);
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        bool to_leader = kinds[i] == GP_MSG_LEASE_ACK || kinds[i] == GP_MSG_REGISTER_ACK;
+        solo_t *solo = to_leader ? solo_leader(&config, 3) : new_follower();
+        if (to_leader) { /* something new to acknowledge */
+            gp_election_roster_t roster = solo->core->roster;
+            gp_out_reset(&solo->out);
+            gp_election_write(solo->core, &roster, &solo->out);
+            solo_wake(solo, 400 * GP_MSEC);
+        }
+        uint32_t from = to_leader ? 3 : 1;
+        gp_msg_t *msg = new_message(kinds[i]);
+        msg->u.lease.group = LAB_GROUP + 1; /* the first field of every kind of this room */
+        before = *solo->core;
+        solo_msg(solo, from, msg);
+        assert_int_equal(solo->out.count, 0);
+        assert_memory_equal(solo->core, &before, sizeof before);
+        msg->u.lease.group = LAB_GROUP; /* of its own group it means something */
+        solo_msg(solo, from, msg);
+        assert_true(solo->out.count > 0 || memcmp(solo->core, &before, sizeof before) != 0);
+        solo_free(solo);
+    }
+}
+
+static void test_a_new_score_of_a_voter_is_told(void **state)
+{
+    (void)state;
+    solo_t *solo = new_follower();
+    gp_msg_t *msg = solo_new_msg(GP_MSG_REGISTER);
+    gp_msg_election_state_t disk = solo_state(3, 2);
+    msg->u.register_.term = 2;
+    msg->u.register_.version = 4;
+    msg->u.register_.voters_count = 3;
+    memcpy(msg->u.register_.voters, disk.voters, sizeof disk.voters);
+    solo_msg(solo, 1, msg);
+    assert_null(solo_find(solo, GP_MSG_LEADER)); /* nothing but the version is new */
+    msg->u.register_.version = 5;
+    msg->u.register_.voters[2].score = 700;
+    solo_msg(solo, 1, msg);
+    const gp_action_t *told = solo_find(solo, GP_MSG_LEADER);
+    assert_non_null(told);
+    assert_int_equal(told->msg->u.leader.voters[2].score, 700);
+    solo_free(solo);
 }
 
 /* ---- the nemesis ----------------------------------------------------------------------------- */
@@ -340,6 +521,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_config_is_checked),
+        cmocka_unit_test(test_nothing_happens_before_the_start),
+        cmocka_unit_test(test_other_rooms_commands_change_nothing),
+        cmocka_unit_test(test_other_groups_are_not_listened_to),
+        cmocka_unit_test(test_a_new_score_of_a_voter_is_told),
         cmocka_unit_test(test_grows_to_one_three_and_five_voters),
         cmocka_unit_test(test_no_input_reaches_an_assert),
         cmocka_unit_test(test_nemesis),

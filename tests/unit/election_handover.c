@@ -244,6 +244,54 @@ static void test_only_the_leader_of_the_term_hands_over(void **state)
     solo_free(solo);
 }
 
+/* A release that comes while it asks already: the successor's turn. */
+static void test_a_handover_ends_an_own_campaign(void **state)
+{
+    (void)state;
+    gp_election_config_t config = lab_config();
+    gp_msg_election_state_t disk = solo_state(3, 2);
+    solo_t *solo = solo_new(&config, 3, &disk);
+    solo_wake(solo, 1531 * GP_MSEC);
+    solo_msg(solo, 1, solo_mandate(1, 2, 3));
+    for (uint32_t i = 0; i < 100 && solo->core->role == GP_ELECTION_FOLLOWER; i++) {
+        solo_wake(solo, 50 * GP_MSEC);
+    }
+    assert_int_equal(solo->core->role, GP_ELECTION_ASKING);
+    static const uint8_t frame[240] = "a signed handover";
+    gp_msg_t *msg = solo_new_msg(GP_MSG_HANDOVER);
+    msg->signed_bytes = gp_slice(frame, sizeof frame);
+    msg->u.handover.term = 2;
+    msg->u.handover.version = 3;
+    msg->u.handover.successor = lab_id(2);
+    solo_msg(solo, 1, msg);
+    assert_int_equal(solo->core->role, GP_ELECTION_FOLLOWER);
+    assert_int_equal(gp_election_own_term(solo->core), 2);
+    gp_usec_t wait = solo->core->campaign_at - solo->now;
+    assert_true(wait >= config.vote_wait_ms * GP_MSEC);
+    solo_free(solo);
+}
+
+/* Its register may be of an earlier term, although of a higher version. */
+static void test_a_successor_must_have_the_register_of_the_term(void **state)
+{
+    (void)state;
+    gp_election_config_t config = lab_config();
+    gp_msg_election_state_t disk = solo_state(3, 2);
+    solo_t *solo = solo_new(&config, 2, &disk);
+    solo_msg(solo, 1, solo_mandate(1, 3, 3));
+    static const uint8_t frame[240] = "a signed handover";
+    gp_msg_t *msg = solo_new_msg(GP_MSG_HANDOVER);
+    msg->signed_bytes = gp_slice(frame, sizeof frame);
+    msg->u.handover.term = 3;
+    msg->u.handover.version = 3;
+    msg->u.handover.successor = lab_id(2);
+    solo_msg(solo, 1, msg);
+    assert_int_equal(solo->core->role, GP_ELECTION_FOLLOWER);
+    assert_int_equal(gp_election_own_term(solo->core), 3);
+    assert_int_equal(gp_election_right(solo->core), GP_RIGHT_NONE); /* its leader is gone, though */
+    solo_free(solo);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -256,6 +304,8 @@ int main(void)
         cmocka_unit_test(test_a_clearly_better_one_leads_after_a_while),
         cmocka_unit_test(test_a_better_one_must_stay_so),
         cmocka_unit_test(test_only_the_leader_of_the_term_hands_over),
+        cmocka_unit_test(test_a_handover_ends_an_own_campaign),
+        cmocka_unit_test(test_a_successor_must_have_the_register_of_the_term),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -185,6 +185,66 @@ static void test_members_that_do_not_vote_hear_the_term_now_and_then(void **stat
     solo_free(solo);
 }
 
+/* An answer to the first beat that comes only when that lease would be over. */
+static void test_an_answer_too_late_for_its_lease_earns_none(void **state)
+{
+    (void)state;
+    gp_election_config_t config = lab_config();
+    gp_msg_election_state_t disk = solo_state(3, 1);
+    solo_t *solo = solo_new(&config, 1, &disk);
+    solo_standings(solo, 3, NULL);
+    solo_wake(solo, 2 * GP_SECOND);
+    gp_msg_t *msg = solo_new_msg(GP_MSG_PREVOTE);
+    msg->u.prevote.term = 2;
+    msg->u.prevote.granted = true;
+    solo_msg(solo, 2, msg);
+    solo_stored(solo, true);
+    solo_vote(solo, 1, 2);
+    solo_vote(solo, 2, 2);
+    assert_true(gp_election_leads(solo->core));
+    uint32_t first = solo->core->sequence;
+    solo->now = solo->core->won_at + 1480 * GP_MSEC; /* 1470 ms are a lease, 1500 its patience */
+    msg = solo_new_msg(GP_MSG_LEASE_ACK);
+    msg->u.lease_ack.term = 2;
+    msg->u.lease_ack.sequence = first;
+    solo_msg(solo, 2, msg);
+    assert_true(gp_election_leads(solo->core));
+    assert_int_equal(gp_election_right(solo->core), GP_RIGHT_NONE);
+    assert_int_equal(gp_election_lease_until(solo->core), 0);
+    solo_free(solo);
+}
+
+/* A voter that mixes up the beats of two terms must not lengthen the lease of the second. */
+static void test_beats_of_an_earlier_term_do_not_count(void **state)
+{
+    (void)state;
+    gp_election_config_t config = lab_config();
+    solo_t *solo = solo_leader(&config, 3);
+    uint32_t before = solo->core->sequence;
+    solo_wake(solo, 1600 * GP_MSEC); /* no answers: it steps down, and stands again */
+    assert_false(gp_election_leads(solo->core));
+    for (uint32_t i = 0; i < 100 && solo->core->role == GP_ELECTION_FOLLOWER; i++) {
+        solo_wake(solo, 50 * GP_MSEC);
+    }
+    gp_msg_t *msg = solo_new_msg(GP_MSG_PREVOTE);
+    msg->u.prevote.term = 3;
+    msg->u.prevote.granted = true;
+    solo_msg(solo, 2, msg);
+    solo_stored(solo, true);
+    solo_vote(solo, 1, 3);
+    solo_vote(solo, 2, 3);
+    assert_true(gp_election_leads(solo->core));
+    msg = solo_new_msg(GP_MSG_LEASE_ACK);
+    msg->u.lease_ack.term = 3;
+    msg->u.lease_ack.sequence = before;
+    solo_msg(solo, 2, msg);
+    gp_id_t two = lab_id(2);
+    int index = gp_election_voter_index(&solo->core->roster, &two);
+    assert_int_equal(solo->core->progress[index].granted_at, 0);
+    assert_int_equal(gp_election_lease_until(solo->core), 0);
+    solo_free(solo);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -196,6 +256,8 @@ int main(void)
         cmocka_unit_test(test_an_older_leader_is_refused_and_told),
         cmocka_unit_test(test_a_lease_of_an_unknown_leader_asks_for_its_mandate),
         cmocka_unit_test(test_members_that_do_not_vote_hear_the_term_now_and_then),
+        cmocka_unit_test(test_an_answer_too_late_for_its_lease_earns_none),
+        cmocka_unit_test(test_beats_of_an_earlier_term_do_not_count),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -309,6 +309,57 @@ static void test_a_release_that_does_not_fit(void **state)
     assert_int_equal(gp_release_check(ask, &ids[0], &other, &gp_signer_ed25519), GP_E_MESSAGE_GRID);
 }
 
+static void test_a_vote_must_be_signed(void **state)
+{
+    (void)state;
+    gp_msg_t *mandate = good_mandate(3);
+    assert_int_equal(check(mandate), GP_OK);
+    size_t n = 0;
+    gp_msg_t *lease = new_vote(mandate);
+    lease->kind = GP_MSG_LEASE; /* a kind that goes unsigned */
+    lease->u.lease = (gp_msg_lease_t){.group = GROUP, .term = 3};
+    assert_int_equal(gp_envelope_link(lease, frames[1], sizeof frames[1], &n), GP_OK);
+    mandate->u.mandate.votes[1].bytes = gp_slice(frames[1], n);
+    assert_int_equal(check(mandate), GP_E_MANDATE);
+    assert_int_equal(gp_mandate_until(mandate), 0);
+}
+
+/* The reader allows no such list; whoever fills the fields otherwise must not be believed either.
+ */
+static void test_more_voters_than_there_may_be(void **state)
+{
+    (void)state;
+    gp_msg_t *mandate = good_mandate(VOTERS);
+    assert_int_equal(check(mandate), GP_OK);
+    gp_wall_ms_t until = gp_mandate_until(mandate);
+    assert_int_not_equal(until, 0);
+    mandate->u.mandate.voters_count = GP_VOTERS_MAX + 1;
+    mandate->u.mandate.votes_count = GP_VOTERS_MAX + 1;
+    assert_int_equal(check(mandate), GP_E_MANDATE);
+    mandate->u.mandate.voters_count = GP_VOTERS_MAX;
+    assert_int_equal(gp_mandate_until(mandate), until);
+}
+
+/* In whatever order the votes stand, and however long each is valid. */
+static void test_until_counts_the_latest_votes(void **state)
+{
+    (void)state;
+    static const uint32_t orders[][3] = {{10, 20, 30}, {30, 20, 10}, {20, 30, 10}, {30, 10, 20}};
+    for (size_t i = 0; i < sizeof orders / sizeof orders[0]; i++) {
+        gp_msg_t *mandate = new_mandate();
+        for (uint32_t at = 0; at < 3; at++) {
+            gp_msg_t *vote = new_vote(mandate);
+            vote->u.vote.valid_ms = 1000 * (orders[i][at] - at); /* sent at seconds each */
+            put(mandate, at, at, vote);
+        }
+        assert_int_equal(gp_mandate_until(mandate), 1000000 + 10000);
+        gp_msg_t *vote = new_vote(mandate);
+        vote->u.vote.valid_ms = 1000 * (25 - 3);
+        put(mandate, 3, 3, vote);
+        assert_int_equal(gp_mandate_until(mandate), 1000000 + 20000); /* three of five */
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -320,6 +371,9 @@ int main(void)
         cmocka_unit_test(test_until_too_few_votes_are_valid),
         cmocka_unit_test(test_a_release_by_its_leader),
         cmocka_unit_test(test_a_release_that_does_not_fit),
+        cmocka_unit_test(test_a_vote_must_be_signed),
+        cmocka_unit_test(test_more_voters_than_there_may_be),
+        cmocka_unit_test(test_until_counts_the_latest_votes),
     };
     return cmocka_run_group_tests(tests, open_keys, close_keys);
 }

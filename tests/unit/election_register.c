@@ -175,6 +175,22 @@ static void test_new_voters_know_the_lease(void **state)
     }
 }
 
+static void test_a_value_has_a_limit(void **state)
+{
+    (void)state;
+    solo_t *solo = new_follower();
+    static const uint8_t value[GP_REGISTER_MAX + 1];
+    gp_msg_t *msg = new_register(4);
+    msg->u.register_.value = gp_slice(value, sizeof value);
+    solo_msg(solo, 1, msg);
+    assert_int_equal(solo->out.count, 0);
+    assert_int_equal(gp_election_version(solo->core), 3);
+    msg->u.register_.value.n--;
+    solo_msg(solo, 1, msg);
+    assert_int_equal(gp_election_version(solo->core), 4);
+    solo_free(solo);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -184,6 +200,7 @@ int main(void)
         cmocka_unit_test(test_a_new_leader_commits_in_its_own_term_first),
         cmocka_unit_test(test_failed_acks_do_not_commit),
         cmocka_unit_test(test_new_voters_know_the_lease),
+        cmocka_unit_test(test_a_value_has_a_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

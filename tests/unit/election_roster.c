@@ -183,6 +183,91 @@ static void test_a_voter_that_the_group_forgot_is_replaced(void **state)
     lab_free(lab);
 }
 
+static void two_and_three_leave(gp_msg_election_standings_t *standings)
+{
+    standings->members[1].flags = GP_FLAG_LEAVING;
+    standings->members[2].flags = GP_FLAG_LEAVING;
+}
+
+static bool votes(const solo_t *solo, uint32_t number)
+{
+    gp_id_t id = lab_id(number);
+    return gp_election_voter_index(&solo->core->roster, &id) >= 0;
+}
+
+static void test_two_that_leave_go_one_after_the_other(void **state)
+{
+    (void)state;
+    gp_election_config_t config = lab_config();
+    solo_t *solo = solo_leader(&config, 5);
+    solo_standings(solo, 5, two_and_three_leave);
+    assert_int_equal(solo->core->roster.count, 4);
+    assert_false(votes(solo, 2)); /* the first of them */
+    assert_true(votes(solo, 3));
+    solo_stored(solo, true);
+    for (uint32_t i = 3; i <= 5; i++) {
+        solo_lease_acks(solo, i);
+    }
+    assert_int_equal(solo->core->roster.count, 3);
+    assert_false(votes(solo, 3));
+    solo_free(solo);
+}
+
+static void without_the_first(gp_msg_election_standings_t *standings)
+{
+    standings->members_count--;
+    memmove(standings->members, standings->members + 1,
+            standings->members_count * sizeof standings->members[0]);
+}
+
+/* Who goes does not count among those to come, nor if its own membership core lists it no more. */
+static void test_who_goes_is_not_counted(void **state)
+{
+    (void)state;
+    gp_election_config_t config = lab_config();
+    solo_t *solo = solo_leader(&config, 3);
+    solo_standings(solo, 3, without_the_first);
+    assert_int_equal(solo->core->roster.count, 3); /* listed or not, it votes */
+    solo_command(solo, solo_new_msg(GP_MSG_ELECTION_RELINQUISH));
+    assert_int_equal(solo->core->roster.count, 2); /* two others: one voter is the aim */
+    assert_false(votes(solo, 1));
+    solo_free(solo);
+}
+
+static void four_is_better(gp_msg_election_standings_t *standings)
+{
+    standings->members[3].score = 1000;
+    standings->members[0].score = 500;
+}
+
+/* The one that is to lead, and to vote first, is forgotten by the group while it learns. */
+static void test_a_successor_that_the_group_forgets_while_it_learns(void **state)
+{
+    (void)state;
+    gp_election_config_t config = lab_config();
+    config.promote_after_ms = 100;
+    solo_t *solo = solo_leader(&config, 3);
+    solo_standings(solo, 4, four_is_better);
+    gp_id_t four = lab_id(4);
+    for (uint32_t i = 0; i < 5 && !gp_id_equal(&solo->core->learner, &four); i++) {
+        solo_wake(solo, 400 * GP_MSEC);
+        solo_lease_acks(solo, 2);
+    }
+    assert_true(gp_id_equal(&solo->core->learner, &four));
+    assert_int_equal(solo->core->move, GP_ELECTION_MOVE_BETTER);
+    solo_standings(solo, 3, NULL);
+    gp_usec_t until = solo->core->learner_since + gp_election_us(config.lease_ms);
+    while (solo->now < until) {
+        solo_wake(solo, 400 * GP_MSEC);
+        solo_lease_acks(solo, 2);
+    }
+    assert_false(gp_id_equal(&solo->core->learner, &four) &&
+                 solo->core->learner_since + gp_election_us(config.lease_ms) <= solo->now);
+    assert_false(votes(solo, 4));
+    assert_true(gp_election_leads(solo->core));
+    solo_free(solo);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -195,6 +280,9 @@ int main(void)
         cmocka_unit_test(test_relayed_and_leaving_machines_do_not_vote),
         cmocka_unit_test(test_who_does_not_take_the_register_does_not_become_a_voter),
         cmocka_unit_test(test_a_voter_that_the_group_forgot_is_replaced),
+        cmocka_unit_test(test_two_that_leave_go_one_after_the_other),
+        cmocka_unit_test(test_who_goes_is_not_counted),
+        cmocka_unit_test(test_a_successor_that_the_group_forgets_while_it_learns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -483,6 +483,100 @@ static void test_a_voter_that_hears_no_leader_disturbs_nobody(void **state)
     lab_free(lab);
 }
 
+/* Where a lease was granted to one leader and the mandate of the next is known already. */
+static solo_t *new_follower_of_two(void)
+{
+    solo_t *solo = new_follower();
+    solo_msg(solo, 3, solo_mandate(3, 3, 3));
+    solo_stored(solo, true);
+    gp_id_t one = lab_id(1);
+    gp_id_t three = lab_id(3);
+    assert_true(gp_id_equal(&solo->core->lease_holder, &one));
+    assert_true(gp_id_equal(&solo->core->leader, &three));
+    return solo;
+}
+
+static void test_a_release_by_the_leader_before_waives_nothing(void **state)
+{
+    (void)state;
+    solo_t *solo = new_follower_of_two();
+    solo_vote_ask(solo, 3, 4, false, 2); /* by 1, of term 2; 3 leads in term 3 */
+    assert_int_equal(solo_answer(solo, 3), GP_VOTE_LEASED);
+    solo_free(solo);
+}
+
+static void test_evidence_about_the_next_leader_waives_no_grant_to_the_last(void **state)
+{
+    (void)state;
+    solo_t *solo = new_follower_of_two();
+    take_evidence(solo, 3, 5);
+    assert_int_equal(gp_election_right(solo->core), GP_RIGHT_NONE);
+    solo_vote_ask(solo, 3, 4, true, 0);
+    assert_int_equal(solo_answer(solo, 3), GP_VOTE_LEASED);
+    solo_free(solo);
+}
+
+/* Of two voters there is no second observer: the own evidence is enough. */
+static void test_of_two_voters_one_observer_is_enough(void **state)
+{
+    (void)state;
+    gp_election_config_t config = lab_config();
+    gp_msg_election_state_t disk = solo_state(2, 2);
+    solo_t *solo = solo_new(&config, 2, &disk);
+    solo_wake(solo, 1540 * GP_MSEC);
+    solo_standings(solo, 3, NULL);
+    solo_msg(solo, 1, solo_mandate(1, 2, 2));
+    solo_lease(solo, 1, 2);
+    solo->core->roster.voters[0].id = lab_id(3); /* who asks; the leader votes no more */
+    solo_prevote_ask(solo, 3, 3, false);
+    assert_int_equal(solo_answer(solo, 3), GP_VOTE_LEASED);
+    take_evidence(solo, 1, 5);
+    solo_prevote_ask(solo, 3, 3, false);
+    assert_int_equal(solo_answer(solo, 3), GP_VOTE_YES);
+    solo_free(solo);
+}
+
+static void test_denials_of_strangers_end_no_candidacy(void **state)
+{
+    (void)state;
+    gp_election_config_t config = lab_config();
+    gp_msg_election_state_t disk = solo_state(3, 1);
+    solo_t *solo = solo_new(&config, 1, &disk);
+    solo_wake(solo, 1530 * GP_MSEC);
+    gp_msg_t *msg = solo_new_msg(GP_MSG_PREVOTE);
+    msg->u.prevote.term = 2;
+    msg->u.prevote.granted = true;
+    solo_msg(solo, 2, msg);
+    solo_stored(solo, true);
+    msg = solo_new_msg(GP_MSG_VOTE);
+    msg->u.vote.term = 2;
+    msg->u.vote.candidate = lab_id(1);
+    msg->u.vote.reason = GP_VOTE_TAKEN;
+    msg->u.vote.own_term = 2;
+    solo_msg(solo, 8, msg);
+    solo_msg(solo, 9, msg);
+    assert_int_equal(solo->core->role, GP_ELECTION_CANDIDATE);
+    solo_msg(solo, 2, msg);
+    solo_msg(solo, 3, msg);
+    assert_int_equal(solo->core->role, GP_ELECTION_FOLLOWER);
+    solo_free(solo);
+}
+
+static void test_the_last_term_is_the_last(void **state)
+{
+    (void)state;
+    gp_election_config_t config = lab_config();
+    gp_msg_election_state_t disk = solo_state(3, GP_TERM_MAX);
+    solo_t *solo = solo_new(&config, 1, &disk);
+    solo_standings(solo, 3, NULL);
+    for (uint32_t i = 0; i < 20; i++) {
+        solo_wake(solo, GP_SECOND);
+        assert_null(solo_find(solo, GP_MSG_PREVOTE_ASK));
+    }
+    assert_int_equal(gp_election_own_term(solo->core), GP_TERM_MAX);
+    solo_free(solo);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -506,6 +600,11 @@ int main(void)
         cmocka_unit_test(test_silence_costs_one_lease),
         cmocka_unit_test(test_a_voter_that_was_cut_off_disturbs_nobody),
         cmocka_unit_test(test_a_voter_that_hears_no_leader_disturbs_nobody),
+        cmocka_unit_test(test_a_release_by_the_leader_before_waives_nothing),
+        cmocka_unit_test(test_evidence_about_the_next_leader_waives_no_grant_to_the_last),
+        cmocka_unit_test(test_of_two_voters_one_observer_is_enough),
+        cmocka_unit_test(test_denials_of_strangers_end_no_candidacy),
+        cmocka_unit_test(test_the_last_term_is_the_last),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

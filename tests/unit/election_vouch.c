@@ -284,6 +284,48 @@ static void test_made_up_mandates_do_not_hide_the_true_one(void **state)
     solo_free(solo);
 }
 
+/* Unless the leader has given it up to the asker, in writing. */
+static void test_a_release_is_believed_by_who_does_not_vote(void **state)
+{
+    (void)state;
+    gp_election_config_t config = lab_config();
+    solo_t *solo = solo_new(&config, 8, NULL);
+    solo_standings(solo, 8, NULL);
+    solo_msg(solo, 1, solo_mandate(1, 2, 3));
+    solo_stored(solo, true);
+    gp_msg_t *msg = vote_ask(3);
+    msg->u.vote_ask.releases_count = 1;
+    msg->u.vote_ask.releases[0] =
+        (gp_record_release_t){.by = lab_id(1), .term = 2, .bytes = gp_slice(frame, sizeof frame)};
+    solo_msg(solo, 2, msg);
+    solo_stored(solo, true);
+    assert_int_equal(solo_find(solo, GP_MSG_VOTE)->msg->u.vote.reason, GP_VOTE_YES);
+    solo_free(solo);
+}
+
+/* What spoke for a mandate is forgotten after a lease, also by a leader, which asks nobody again.
+ */
+static void test_a_leaders_doubt_ends(void **state)
+{
+    (void)state;
+    gp_election_config_t config = lab_config();
+    solo_t *solo = solo_leader(&config, 3);
+    solo_msg(solo, 2, lone_mandate(7, 3)); /* one known voter follows it */
+    solo_msg(solo, LIAR, lone_mandate(LIAR, 4));
+    gp_id_t seven = lab_id(7);
+    gp_id_t liar = lab_id(LIAR);
+    assert_true(gp_id_equal(&solo->core->doubt.leader, &seven));
+    for (uint32_t i = 0; i < 4; i++) {
+        solo_wake(solo, 400 * GP_MSEC);
+        solo_lease_acks(solo, 3);
+    }
+    assert_true(gp_election_leads(solo->core));
+    solo_msg(solo, LIAR, lone_mandate(LIAR, 4));
+    assert_true(gp_id_equal(&solo->core->doubt.leader, &liar));
+    assert_true(gp_election_leads(solo->core));
+    solo_free(solo);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -300,6 +342,8 @@ int main(void)
         cmocka_unit_test(test_an_ask_for_votes_deposes_nobody_at_who_does_not_vote),
         cmocka_unit_test(test_made_up_mandates_do_not_hide_the_true_one),
         cmocka_unit_test(test_who_knows_nothing_takes_the_first),
+        cmocka_unit_test(test_a_release_is_believed_by_who_does_not_vote),
+        cmocka_unit_test(test_a_leaders_doubt_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
