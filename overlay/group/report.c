@@ -255,7 +255,8 @@ static bool contains(const gp_id_t *ids, uint32_t count, const gp_id_t *id)
 static void look_at_once(gp_group_t *g, const gp_id_t *id, gp_out_t *out)
 {
     gp_group_entry_t *m = gp_group_find(g, id);
-    if (g->fell_at != 0 && g->now - g->fell_at < g->config.beat_period && m != NULL) {
+    assert(m != NULL);
+    if (g->fell_at != 0 && g->now - g->fell_at < g->config.beat_period) {
         gp_group_dial(g, m, out);
     }
 }
