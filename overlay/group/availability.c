@@ -25,7 +25,7 @@ static const uint64_t window_keep[GP_GROUP_WINDOWS] = {4294443008, 4294892398, 4
 static uint64_t fixed_multiply(uint64_t a, uint64_t b)
 {
     assert(a <= ONE && b <= ONE);
-    return a == ONE ? b : b == ONE ? a : (a * b) >> 32;
+    return a == ONE ? b : (a * b) >> 32; /* of two ones the product would not fit */
 }
 
 static uint64_t fixed_power(uint64_t base, uint64_t exponent)

@@ -99,6 +99,19 @@ static void test_bounds(void **state)
     assert_true(gp_availability_score(&a, 0) >= 980); /* what is not known costs nothing */
 }
 
+static void test_nothing_is_below_nothing(void **state)
+{
+    (void)state;
+    gp_availability_t a;
+    gp_availability_start(&a, 1);
+    gp_availability_advance(&a, false, 1 + 900 * DAY);
+    for (int i = 0; i < 500; i++) {
+        gp_availability_sample(&a, 0, 0);
+        gp_availability_fall(&a);
+    }
+    assert_int_equal(gp_availability_score(&a, 0), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -107,6 +120,7 @@ int main(void)
         cmocka_unit_test(test_falls_cost_and_are_forgiven),
         cmocka_unit_test(test_it_is_calm),
         cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_nothing_is_below_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

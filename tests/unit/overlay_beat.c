@@ -276,6 +276,106 @@ static void test_heard_for_other_rooms(void **state)
     solo_free(s);
 }
 
+/* Only who is in the view is said to live, whatever it says itself. */
+static void test_hearsay_does_not_become_a_member_by_speaking(void **state)
+{
+    (void)state;
+    solo_t *s = solo_leading(5);
+    solo_hearsay(s, 30);
+    solo_link(s, 30, false);
+    assert_non_null(solo_plain(s, GP_ACTION_DIAL, 30));
+    solo_dialed(s, 30, GP_DIAL_REFUSED);
+    s->now += s->config.redial_after;
+    solo_event(s, (gp_event_t){.type = GP_EVENT_WAKE});
+    solo_dialed(s, 30, GP_DIAL_REFUSED);
+    assert_true(gp_group_evidence_own(s->core, solo_entry(s, 30)));
+    s->now += s->config.beat_timeout;
+    gp_msg_t msg = {.kind = GP_MSG_PROBE};
+    msg.u.probe.group = SOLO_GROUP;
+    solo_message(s, 30, &msg);
+    const gp_action_t *asked = solo_action(s, GP_MSG_PROBE, 30, 0); /* is it another life? */
+    assert_non_null(asked);
+    msg = (gp_msg_t){.kind = GP_MSG_PROBE_ACK};
+    msg.u.probe_ack.group = SOLO_GROUP;
+    msg.u.probe_ack.incarnation = solo_incarnation(30);
+    msg.u.probe_ack.sequence = solo_entry(s, 30)->sent_sequence;
+    solo_message(s, 30, &msg);
+    const gp_group_entry_t *m = solo_entry(s, 30);
+    assert_int_equal(m->evidence_at, 0);
+    assert_int_equal(m->sent_at, 0); /* it was the answer */
+    assert_false(m->in_view);
+    assert_int_equal(m->ruled_state, GP_MEMBER_NONE);
+    assert_int_equal(m->shown.incarnation, 0);
+    assert_null(solo_action(s, GP_MSG_VIEW, SOLO_ANY, 0));
+    solo_free(s);
+}
+
+/* Only an answer to a question that was asked after the refusals. */
+static void test_an_answer_to_an_older_question_does_not_revive(void **state)
+{
+    (void)state;
+    solo_t *s = solo_leading(1);
+    solo_lease(s);
+    assert_true(solo_run_to(s, 2 * GP_SECOND, GP_MSG_BEAT));
+    uint32_t before = solo_entry(s, 1)->sent_sequence;
+    solo_lease(s);
+    solo_link(s, 1, false);
+    solo_dialed(s, 1, GP_DIAL_REFUSED);
+    s->now += s->config.redial_after;
+    solo_event(s, (gp_event_t){.type = GP_EVENT_WAKE});
+    solo_dialed(s, 1, GP_DIAL_REFUSED);
+    assert_int_equal(solo_entry(s, 1)->ruled_state, GP_MEMBER_UNAVAILABLE);
+    assert_int_equal(solo_entry(s, 1)->sent_sequence, before);
+    solo_answer(s, 1);
+    assert_int_equal(solo_entry(s, 1)->ruled_state, GP_MEMBER_UNAVAILABLE);
+    assert_int_not_equal(solo_entry(s, 1)->evidence_at, 0);
+    solo_free(s);
+}
+
+static void test_a_round_trip_of_hours_is_the_longest(void **state)
+{
+    (void)state;
+    solo_t *s = solo_leading(3);
+    s->now += 3 * 3600 * GP_SECOND;
+    solo_event(s, (gp_event_t){.type = GP_EVENT_WAKE});
+    gp_group_entry_t *m = solo_entry(s, 2);
+    m->sent_at = s->now - UINT32_MAX - GP_SECOND;
+    m->shown.rtt_us = 0;
+    solo_answer(s, 2);
+    assert_int_equal(solo_entry(s, 2)->shown.rtt_us, UINT32_MAX);
+    solo_free(s);
+}
+
+/* In the view that introduced it, its address was missed. */
+static void test_who_has_no_address_is_not_asked(void **state)
+{
+    (void)state;
+    solo_t *s = solo_following(5);
+    gp_msg_t msg = {.kind = GP_MSG_VIEW};
+    msg.u.view = (gp_msg_view_t){.group = SOLO_GROUP, .term = 1, .number = 8};
+    msg.u.view.entries[msg.u.view.entries_count++] = solo_record(30, GP_MEMBER_ALIVE);
+    msg.u.view.entries[0].address.n = 0;
+    solo_message(s, 1, &msg);
+    solo_link(s, 30, false);
+    assert_null(solo_plain(s, GP_ACTION_DIAL, 30));
+    solo_leader(s, SOLO_ANY, SOLO_ANY, 1, GP_RIGHT_NONE);
+    uint32_t asked[2] = {0};
+    gp_usec_t end = s->now + 20 * GP_SECOND;
+    while (s->now < end) {
+        gp_usec_t wake = gp_group_ops.wake(s->core);
+        s->now = wake > s->now ? wake : s->now;
+        solo_event(s, (gp_event_t){.type = GP_EVENT_WAKE});
+        for (uint32_t i = 0; i < 2; i++) {
+            uint32_t number = i == 0 ? 3 : 30;
+            asked[i] += solo_action(s, GP_MSG_PROBE, number, 0) != NULL;
+            asked[i] += solo_action(s, GP_MSG_SEEK, number, 0) != NULL;
+        }
+    }
+    assert_true(asked[0] >= 20);
+    assert_int_equal(asked[1], 0);
+    solo_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -289,6 +389,10 @@ int main(void)
         cmocka_unit_test(test_ring),
         cmocka_unit_test(test_without_a_leader_all_are_asked),
         cmocka_unit_test(test_heard_for_other_rooms),
+        cmocka_unit_test(test_hearsay_does_not_become_a_member_by_speaking),
+        cmocka_unit_test(test_an_answer_to_an_older_question_does_not_revive),
+        cmocka_unit_test(test_a_round_trip_of_hours_is_the_longest),
+        cmocka_unit_test(test_who_has_no_address_is_not_asked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

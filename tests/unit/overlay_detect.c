@@ -438,6 +438,129 @@ static void test_confirmers_are_chosen_by_hash(void **state)
     solo_free(s);
 }
 
+static void test_times_beyond_their_fields(void **state)
+{
+    (void)state;
+    solo_t *s = suspecting(8, 4);
+    s->now += UINT64_C(50) * 24 * 3600 * GP_SECOND; /* 2^32 ms are 49.7 days */
+    solo_event(s, (gp_event_t){.type = GP_EVENT_WAKE});
+    const gp_action_t *a = solo_action(s, GP_MSG_SUSPICION, SOLO_ANY, 0);
+    assert_int_equal(a->msg->u.suspicion.phase, 5);
+    assert_int_equal(a->msg->u.suspicion.after_ms, UINT32_MAX);
+    a = solo_action(s, GP_MSG_LATE, SOLO_ANY, 0);
+    assert_int_equal(a->msg->u.late.late_ms, UINT32_MAX);
+    solo_free(s);
+}
+
+static void test_a_confirmer_that_is_late_waits_on(void **state)
+{
+    (void)state;
+    solo_t *s = solo_following(5);
+    gp_msg_t msg = ask(4, solo_incarnation(4));
+    solo_message(s, 1, &msg);
+    gp_usec_t due = solo_entry(s, 4)->ask_due;
+    s->core->wake_at = due;
+    s->now = due + 100 * GP_MSEC;
+    solo_event(s, (gp_event_t){.type = GP_EVENT_WAKE});
+    assert_null(solo_action(s, GP_MSG_CONFIRM, SOLO_ANY, 0));
+    assert_true(solo_entry(s, 4)->ask_due > s->now);
+    solo_answer(s, 4);
+    assert_int_equal(confirmed(s), GP_CAUSE_ANSWERS);
+    solo_free(s);
+}
+
+/* It knows a life that ended here; the question is about a later one. */
+static void test_evidence_of_an_earlier_life_confirms_nothing(void **state)
+{
+    (void)state;
+    solo_t *s = solo_following(5);
+    assert_true(gp_group_evidence_add(s->core, solo_entry(s, 4), solo_entry(s, 0)->slot,
+                                      solo_incarnation(4)));
+    gp_msg_t msg = ask(4, UINT64_C(2) << 16);
+    solo_message(s, 1, &msg);
+    assert_null(solo_action(s, GP_MSG_CONFIRM, SOLO_ANY, 0));
+    assert_non_null(solo_action(s, GP_MSG_PROBE, 4, 0));
+    msg = ask(4, solo_incarnation(4));
+    solo_message(s, 1, &msg);
+    assert_int_equal(confirmed(s), GP_CAUSE_REFUSED);
+    solo_free(s);
+}
+
+static void test_strangers_are_not_listened_to(void **state)
+{
+    (void)state;
+    solo_t *s = solo_leading(5);
+    solo_hearsay(s, 30);
+    gp_msg_t msg = {.kind = GP_MSG_SUSPECT};
+    msg.u.suspect = (gp_msg_suspect_t){
+        .group = SOLO_GROUP, .target = solo_id(3), .incarnation = solo_incarnation(3)};
+    solo_entry(s, 3)->due_at = 0;
+    solo_message(s, 60, &msg);
+    assert_null(solo_action(s, GP_MSG_PROBE, 3, 0));
+    solo_message(s, 30, &msg); /* known, but no member */
+    assert_null(solo_action(s, GP_MSG_PROBE, 3, 0));
+    solo_message(s, 2, &msg);
+    assert_non_null(solo_action(s, GP_MSG_PROBE, 3, 0));
+    msg = ask(3, solo_incarnation(3));
+    solo_message(s, 60, &msg);
+    assert_int_equal(solo_entry(s, 3)->ask_due, 0);
+    confirm(s, 60, 3, GP_CAUSE_REFUSED);
+    assert_int_equal(solo_entry(s, 3)->evidence_at, 0);
+    confirm(s, 2, 3, GP_CAUSE_REFUSED);
+    assert_int_not_equal(solo_entry(s, 3)->evidence_at, 0);
+    solo_free(s);
+}
+
+static void test_who_goes_denies_nothing(void **state)
+{
+    (void)state;
+    solo_t *s = solo_following(5);
+    gp_msg_t msg = {.kind = GP_MSG_GROUP_LEAVE};
+    solo_command(s, &msg);
+    msg = (gp_msg_t){.kind = GP_MSG_SUSPECT};
+    msg.u.suspect = (gp_msg_suspect_t){
+        .group = SOLO_GROUP, .target = solo_id(0), .incarnation = gp_group_incarnation(s->core)};
+    solo_message(s, 2, &msg);
+    assert_null(solo_action(s, GP_MSG_REFUTE, SOLO_ANY, 0));
+    solo_free(s);
+}
+
+/* The last word comes in the very moment in which the window ends. */
+static void test_a_word_at_the_end_of_the_window_counts(void **state)
+{
+    (void)state;
+    solo_t *s = suspecting(8, 4);
+    s->now += GP_MSEC;
+    solo_lease(s);
+    for (uint32_t i = 1; i <= 8; i++) {
+        solo_entry(s, i)->due_at = 0;
+    }
+    s->now = solo_entry(s, 4)->window_at;
+    s->core->wake_at = s->now;
+    confirm(s, asked(s, 4, 0), 4, GP_CAUSE_SILENT);
+    assert_int_equal(solo_entry(s, 4)->ruled_state, GP_MEMBER_UNAVAILABLE);
+    const gp_action_t *a = solo_action(s, GP_MSG_SUSPICION, 4, 0);
+    assert_int_equal(a->msg->u.suspicion.phase, 3);
+    assert_null(solo_action(s, GP_MSG_SUSPICION, 4, 1)); /* one verdict */
+    solo_free(s);
+}
+
+static void test_a_suspect_that_leaves(void **state)
+{
+    (void)state;
+    solo_t *s = suspecting(8, 4);
+    gp_msg_t msg = {.kind = GP_MSG_LEAVE};
+    msg.u.leave.group = SOLO_GROUP;
+    msg.u.leave.incarnation = solo_incarnation(4);
+    solo_message(s, 4, &msg);
+    const gp_action_t *a = solo_action(s, GP_MSG_SUSPICION, 4, 0);
+    assert_int_equal(a->msg->u.suspicion.phase, 2);
+    assert_int_equal(a->msg->u.suspicion.cause, GP_CAUSE_STOPPED);
+    assert_false(solo_entry(s, 4)->suspected);
+    assert_int_equal(solo_entry(s, 4)->ruled_state, GP_MEMBER_LEFT);
+    solo_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -460,6 +583,13 @@ int main(void)
         cmocka_unit_test(test_being_suspected),
         cmocka_unit_test(test_confirming),
         cmocka_unit_test(test_confirmers_are_chosen_by_hash),
+        cmocka_unit_test(test_times_beyond_their_fields),
+        cmocka_unit_test(test_a_confirmer_that_is_late_waits_on),
+        cmocka_unit_test(test_evidence_of_an_earlier_life_confirms_nothing),
+        cmocka_unit_test(test_strangers_are_not_listened_to),
+        cmocka_unit_test(test_who_goes_denies_nothing),
+        cmocka_unit_test(test_a_word_at_the_end_of_the_window_counts),
+        cmocka_unit_test(test_a_suspect_that_leaves),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -357,6 +357,88 @@ static void test_hearsay_about_the_leader_makes_one_look(void **state)
     solo_free(s);
 }
 
+static void test_an_answer_that_nobody_waits_for_is_no_refusal(void **state)
+{
+    (void)state;
+    solo_t *s = solo_following(5);
+    solo_link(s, 4, false);
+    solo_dialed(s, 4, GP_DIAL_REFUSED);
+    assert_int_equal(solo_entry(s, 4)->dial, GP_GROUP_DIAL_PAUSE);
+    solo_dialed(s, 4, GP_DIAL_REFUSED); /* the same answer again */
+    assert_int_equal(s->out.count, 0);
+    assert_int_equal(solo_entry(s, 4)->dial, GP_GROUP_DIAL_PAUSE);
+    solo_link(s, 0, false); /* and nobody dials itself */
+    assert_null(solo_plain(s, GP_ACTION_DIAL, 0));
+    solo_free(s);
+}
+
+/* Two observers of two lives are not two of one. */
+static void test_observers_of_different_lives_do_not_add_up(void **state)
+{
+    (void)state;
+    solo_t *s = solo_leading(5);
+    gp_msg_t msg = evidence(4, solo_incarnation(4));
+    solo_message(s, 2, &msg);
+    gp_msg_t leave = {.kind = GP_MSG_LEAVE};
+    leave.u.leave.group = SOLO_GROUP;
+    leave.u.leave.incarnation = UINT64_C(2) << 16; /* it had started again, and goes */
+    solo_message(s, 4, &leave);
+    msg = evidence(4, UINT64_C(2) << 16);
+    solo_message(s, 3, &msg);
+    assert_int_equal(solo_entry(s, 4)->evidence_by, UINT64_C(1) << solo_entry(s, 3)->slot);
+    assert_int_equal(solo_entry(s, 4)->ruled_state, GP_MEMBER_LEFT);
+    solo_free(s);
+}
+
+static void test_hearsay_is_neither_judged_nor_a_witness(void **state)
+{
+    (void)state;
+    solo_t *s = solo_leading(5);
+    solo_hearsay(s, 30);
+    gp_msg_t msg = evidence(30, 0);
+    solo_message(s, 2, &msg);
+    solo_message(s, 3, &msg);
+    assert_int_equal(solo_entry(s, 30)->ruled_state, GP_MEMBER_NONE);
+    assert_null(solo_plain(s, GP_ACTION_DIAL, 30));
+    assert_null(solo_action(s, GP_MSG_PROBE, 30, 0));
+    msg = evidence(4, solo_incarnation(4));
+    solo_message(s, 30, &msg);
+    assert_int_equal(solo_entry(s, 4)->evidence_at, 0);
+    solo_free(s);
+}
+
+/* Who joined and was not heard since: a caretaker says why it does not know either. */
+static void test_a_caretaker_says_why_it_does_not_know(void **state)
+{
+    (void)state;
+    solo_t *s = solo_following(5);
+    gp_msg_t view = {.kind = GP_MSG_VIEW};
+    view.u.view = (gp_msg_view_t){.group = SOLO_GROUP, .term = 1, .number = 8};
+    view.u.view.entries[view.u.view.entries_count++] = solo_record(4, GP_MEMBER_UNKNOWN);
+    solo_message(s, 1, &view);
+    solo_leader(s, 0, SOLO_ANY, 1, GP_RIGHT_CARETAKER);
+    assert_int_equal(solo_entry(s, 4)->ruled_state, GP_MEMBER_UNKNOWN);
+    assert_int_equal(solo_entry(s, 4)->ruled_cause, GP_CAUSE_JOINED); /* no verdict to take back */
+    gp_msg_t msg = evidence(4, solo_incarnation(4));
+    solo_message(s, 2, &msg);
+    solo_message(s, 3, &msg);
+    assert_int_equal(solo_entry(s, 4)->ruled_state, GP_MEMBER_UNKNOWN);
+    assert_int_equal(solo_entry(s, 4)->ruled_cause, GP_CAUSE_NO_QUORUM);
+    solo_free(s);
+}
+
+static void test_a_leader_does_not_ask_itself(void **state)
+{
+    (void)state;
+    solo_t *s = solo_leading(5);
+    solo_leader(s, 0, 0, 1, GP_RIGHT_QUORUM); /* said to be its own deputy */
+    gp_msg_t msg = evidence(4, solo_incarnation(4));
+    solo_message(s, 2, &msg);
+    assert_true(solo_run_to(s, 10 * GP_MSEC, GP_MSG_CONFIRM_ASK));
+    assert_null(solo_action(s, GP_MSG_CONFIRM_ASK, 0, 0));
+    solo_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -378,6 +460,11 @@ int main(void)
         cmocka_unit_test(test_the_leader_is_gone),
         cmocka_unit_test(test_evidence_is_told_the_next_leader),
         cmocka_unit_test(test_hearsay_about_the_leader_makes_one_look),
+        cmocka_unit_test(test_an_answer_that_nobody_waits_for_is_no_refusal),
+        cmocka_unit_test(test_observers_of_different_lives_do_not_add_up),
+        cmocka_unit_test(test_hearsay_is_neither_judged_nor_a_witness),
+        cmocka_unit_test(test_a_caretaker_says_why_it_does_not_know),
+        cmocka_unit_test(test_a_leader_does_not_ask_itself),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

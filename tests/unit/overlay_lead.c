@@ -410,6 +410,167 @@ static void test_a_member_leaves(void **state)
     solo_free(s);
 }
 
+static gp_msg_t left_view(uint32_t times)
+{
+    gp_msg_t view = {.kind = GP_MSG_VIEW};
+    view.u.view = (gp_msg_view_t){.group = SOLO_GROUP, .term = 1, .number = 8};
+    for (uint32_t i = 0; i < times; i++) {
+        view.u.view.entries[view.u.view.entries_count++] = solo_record(0, GP_MEMBER_LEFT);
+    }
+    return view;
+}
+
+static void test_who_has_left_is_told_so_once(void **state)
+{
+    (void)state;
+    solo_t *s = solo_following(4);
+    gp_msg_t msg = leave_command(false);
+    solo_command(s, &msg);
+    gp_msg_t view = left_view(2);
+    solo_message(s, 1, &view);
+    assert_non_null(solo_action(s, GP_MSG_LEFT, SOLO_ANY, 0));
+    assert_null(solo_action(s, GP_MSG_LEFT, SOLO_ANY, 1));
+    solo_leader(s, 2, 3, 2, GP_RIGHT_QUORUM); /* another leader need not hear of it from here */
+    assert_null(solo_action(s, GP_MSG_LEAVE, SOLO_ANY, 0));
+    solo_free(s);
+}
+
+/* The election may name it after all: it must not come back to life by that. */
+static void test_who_goes_is_made_leader(void **state)
+{
+    (void)state;
+    solo_t *s = solo_following(4);
+    gp_msg_t msg = leave_command(false);
+    solo_command(s, &msg);
+    gp_msg_t view = left_view(1);
+    solo_message(s, 1, &view);
+    assert_true(s->core->left);
+    solo_leader(s, 0, 2, 2, GP_RIGHT_QUORUM);
+    assert_int_equal(solo_entry(s, 0)->ruled_state, GP_MEMBER_LEFT);
+    assert_int_equal(solo_entry(s, 0)->ruled_cause, GP_CAUSE_STOPPED);
+    solo_free(s);
+    s = solo_following(4);
+    solo_command(s, &msg);
+    assert_false(s->core->left);
+    solo_leader(s, 0, 2, 2, GP_RIGHT_QUORUM);
+    solo_run(s, s->now + s->config.leave_limit);
+    assert_true(s->core->left);
+    assert_int_equal(solo_entry(s, 0)->ruled_state, GP_MEMBER_LEFT);
+    solo_free(s);
+}
+
+static void test_the_only_one_leaves(void **state)
+{
+    (void)state;
+    solo_t *s = solo_started(0);
+    solo_leader(s, 0, SOLO_ANY, 1, GP_RIGHT_QUORUM);
+    gp_msg_t msg = leave_command(true);
+    solo_command(s, &msg);
+    assert_non_null(solo_action(s, GP_MSG_LEFT, SOLO_ANY, 0));
+    assert_int_equal(solo_entry(s, 0)->ruled_state, GP_MEMBER_LEFT);
+    assert_int_equal(solo_entry(s, 0)->ruled_cause, GP_CAUSE_LEFT);
+    solo_free(s);
+}
+
+/* Long after it has left it may still run: what it holds must stay in order. */
+static void test_a_leader_that_left_does_not_forget_itself(void **state)
+{
+    (void)state;
+    solo_t *s = solo_leading(3);
+    gp_msg_t msg = leave_command(false);
+    solo_command(s, &msg);
+    assert_true(s->core->left);
+    s->now += s->config.forget_stopped_after + s->config.ring_period;
+    solo_event(s, (gp_event_t){.type = GP_EVENT_WAKE});
+    assert_int_equal(solo_entry(s, 0)->ruled_state, GP_MEMBER_LEFT);
+    solo_free(s);
+}
+
+static void test_hearsay_leaves(void **state)
+{
+    (void)state;
+    solo_t *s = solo_leading(4);
+    solo_hearsay(s, 30);
+    gp_msg_t msg = {.kind = GP_MSG_LEAVE};
+    msg.u.leave.group = SOLO_GROUP;
+    msg.u.leave.incarnation = solo_incarnation(30);
+    solo_message(s, 30, &msg);
+    assert_int_equal(solo_entry(s, 30)->ruled_state, GP_MEMBER_NONE);
+    assert_null(solo_action(s, GP_MSG_VIEW, SOLO_ANY, 0)); /* nobody knows it, nobody need hear */
+    solo_free(s);
+}
+
+/* What the view of a new term says of this machine itself. */
+static const gp_record_member_t *own_record(const solo_t *s)
+{
+    gp_id_t self = solo_id(0);
+    const gp_action_t *a = solo_action(s, GP_MSG_VIEW, SOLO_ANY, 0);
+    assert_non_null(a);
+    for (uint32_t i = 0; i < a->msg->u.view.entries_count; i++) {
+        if (gp_id_equal(&a->msg->u.view.entries[i].id, &self)) {
+            return &a->msg->u.view.entries[i];
+        }
+    }
+    return NULL;
+}
+
+static void test_a_new_leader_names_itself(void **state)
+{
+    (void)state;
+    solo_t *s = solo_following(4);
+    gp_msg_t view = {.kind = GP_MSG_VIEW};
+    view.u.view = (gp_msg_view_t){.group = SOLO_GROUP, .term = 1, .number = 9, .full = true};
+    for (uint32_t i = 1; i <= 4; i++) { /* forgotten by its leader */
+        view.u.view.entries[view.u.view.entries_count++] = solo_record(i, GP_MEMBER_ALIVE);
+    }
+    solo_message(s, 1, &view);
+    assert_false(solo_entry(s, 0)->in_view);
+    solo_leader(s, 0, 2, 2, GP_RIGHT_QUORUM);
+    const gp_record_member_t *own = own_record(s);
+    assert_non_null(own);
+    assert_int_equal(own->state, GP_MEMBER_ALIVE);
+    assert_true(gp_slice_equal(own->name, gp_text("n000")));
+    solo_free(s);
+}
+
+static void test_what_was_to_be_told_is_told_in_the_next_term(void **state)
+{
+    (void)state;
+    solo_t *s = solo_leading(3);
+    gp_msg_t msg = {.kind = GP_MSG_GROUP_SELF};
+    msg.u.group_self.flags = GP_FLAG_LEAVING;
+    solo_command(s, &msg);
+    msg.u.group_self.flags = GP_FLAG_RELAYED;
+    solo_command(s, &msg); /* so soon after the last view it waits for the next */
+    assert_true(s->core->pending && solo_entry(s, 0)->changed);
+    solo_leader(s, 0, 1, 2, GP_RIGHT_QUORUM);
+    const gp_record_member_t *own = own_record(s);
+    assert_non_null(own);
+    assert_int_equal(own->flags, GP_FLAG_RELAYED | GP_FLAG_SEEN);
+    solo_free(s);
+}
+
+/* Number 0 is no view: what it said is not what the next leader will go on from. */
+static void test_a_view_without_a_number_settles_nothing(void **state)
+{
+    (void)state;
+    for (uint32_t number = 0; number < 2; number++) {
+        solo_t *s = solo_following(3);
+        solo_leader(s, 1, 2, 2, GP_RIGHT_QUORUM);
+        gp_msg_t view = {.kind = GP_MSG_VIEW};
+        view.u.view =
+            (gp_msg_view_t){.group = SOLO_GROUP, .term = 2, .number = number, .full = true};
+        for (uint32_t i = 0; i <= 3; i++) {
+            view.u.view.entries[view.u.view.entries_count++] = solo_record(i, GP_MEMBER_ALIVE);
+        }
+        solo_message(s, 1, &view);
+        assert_int_equal(gp_group_view_number(s->core), number);
+        solo_leader(s, 2, 1, 3, GP_RIGHT_QUORUM);
+        assert_true((solo_action(s, GP_MSG_VIEW_PULL, 2, 0) != NULL) == (number == 0));
+        solo_free(s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -433,6 +594,14 @@ int main(void)
         cmocka_unit_test(test_leaving_before_anybody_leads),
         cmocka_unit_test(test_the_leader_leaves),
         cmocka_unit_test(test_a_member_leaves),
+        cmocka_unit_test(test_who_has_left_is_told_so_once),
+        cmocka_unit_test(test_who_goes_is_made_leader),
+        cmocka_unit_test(test_the_only_one_leaves),
+        cmocka_unit_test(test_a_leader_that_left_does_not_forget_itself),
+        cmocka_unit_test(test_hearsay_leaves),
+        cmocka_unit_test(test_a_new_leader_names_itself),
+        cmocka_unit_test(test_what_was_to_be_told_is_told_in_the_next_term),
+        cmocka_unit_test(test_a_view_without_a_number_settles_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

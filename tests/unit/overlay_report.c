@@ -96,7 +96,7 @@ static void test_nothing_is_stored_twice_at_a_time(void **state)
 static void test_links(void **state)
 {
     (void)state;
-    solo_t *s = solo_following(6); /* leader 1, deputy 2, ring neighbours 1 and 6 */
+    solo_t *s = solo_following(6);            /* leader 1, deputy 2, ring neighbours 1 and 6 */
     assert_int_equal(s->core->link_count, 2); /* newcomers do not make neighbours at once */
     gp_group_ring_choose(s->core);
     solo_event(s, (gp_event_t){.type = GP_EVENT_WAKE});
@@ -247,6 +247,142 @@ static void test_configurations(void **state)
     config.members_max = 8;
     config.boot = UINT64_MAX;
     assert_int_equal(gp_group_ops.size(&config), 0);
+    static const struct {
+        size_t offset;
+        uint64_t value;
+    } bad[] = {
+        {offsetof(gp_group_config_t, beat_period), 8 * GP_MSEC - 1},
+        {offsetof(gp_group_config_t, beat_timeout), 0},
+        {offsetof(gp_group_config_t, confirm_window), 0},
+        {offsetof(gp_group_config_t, seek_min), 3},
+        {offsetof(gp_group_config_t, seek_max), 99 * GP_MSEC},
+        {offsetof(gp_group_config_t, ring_period), 7},
+        {offsetof(gp_group_config_t, pull_period), 3},
+        {offsetof(gp_group_config_t, boot), (UINT64_C(1) << 47) + 1},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        gp_group_defaults(&config);
+        config.boot = 1;
+        memcpy((uint8_t *)&config + bad[i].offset, &bad[i].value, sizeof bad[i].value);
+        assert_int_equal(gp_group_ops.size(&config), 0);
+    }
+    static const char longer[GP_ADDRESS_MAX + GP_NAME_MAX] = "text";
+    gp_group_defaults(&config);
+    config.boot = 1;
+    config.cert_max = GP_CERT_MAX + 1;
+    assert_int_equal(gp_group_ops.size(&config), 0);
+    config.cert_max = GP_CERT_MAX;
+    config.name = gp_slice(longer, GP_NAME_MAX + 1);
+    assert_int_equal(gp_group_ops.size(&config), 0);
+    config.name.n = GP_NAME_MAX;
+    config.address = gp_slice(longer, GP_ADDRESS_MAX + 1);
+    assert_int_equal(gp_group_ops.size(&config), 0);
+    config.address.n = GP_ADDRESS_MAX;
+    assert_int_equal(gp_group_ops.size(&config), whole);
+}
+
+static void test_a_record_of_more_than_fit(void **state)
+{
+    (void)state;
+    solo_t *s = solo_new(40);
+    gp_msg_t msg = {.kind = GP_MSG_GROUP_STATE};
+    msg.u.group_state.group = SOLO_GROUP;
+    for (uint32_t i = 41; i <= 80; i++) {
+        msg.u.group_state.entries[msg.u.group_state.entries_count++] =
+            solo_record(i, GP_MEMBER_ALIVE);
+    }
+    solo_event(s, (gp_event_t){.type = GP_EVENT_LOAD, .msg = &msg});
+    assert_int_equal(gp_group_count(s->core), GP_MEMBERS_MAX);
+    assert_non_null(solo_entry(s, 63)); /* the first ones */
+    assert_null(solo_entry(s, 64));
+    msg.kind = GP_MSG_ELECTION_STATE; /* another room's record */
+    s->core->view_number = 3;
+    solo_event(s, (gp_event_t){.type = GP_EVENT_LOAD, .msg = &msg});
+    assert_int_equal(gp_group_view_number(s->core), 3);
+    solo_free(s);
+}
+
+static void test_nothing_happens_before_the_start(void **state)
+{
+    (void)state;
+    solo_t *s = solo_new(3);
+    gp_msg_t msg = {.kind = GP_MSG_PROBE};
+    msg.u.probe.group = SOLO_GROUP;
+    solo_message(s, 2, &msg);
+    assert_int_equal(s->out.count, 0);
+    gp_id_t two = solo_id(2);
+    gp_group_heard(s->core, &two, s->now);
+    assert_int_equal(solo_entry(s, 2)->shown.heard_at, 0);
+    assert_true(gp_group_ops.wake(s->core) == GP_NEVER);
+    solo_free(s);
+}
+
+static void test_messages_that_are_not_for_this_room(void **state)
+{
+    (void)state;
+    solo_t *s = solo_leading(3);
+    gp_msg_t msg = {.kind = GP_MSG_LEASE};
+    msg.u.lease.group = SOLO_GROUP;
+    solo_message(s, 2, &msg);
+    const gp_action_t *a = solo_action(s, GP_MSG_REFUSED, SOLO_ANY, 0);
+    assert_non_null(a);
+    assert_int_equal(a->msg->u.refused.error, GP_E_MESSAGE_KIND);
+    msg = (gp_msg_t){.kind = GP_MSG_PROBE};
+    msg.u.probe.group = SOLO_GROUP;
+    solo_message(s, 0, &msg); /* its own, come back */
+    assert_int_equal(s->out.count, 0);
+    solo_free(s);
+}
+
+static void test_a_leaders_new_certificate_is_told(void **state)
+{
+    (void)state;
+    solo_t *s = solo_leading(3);
+    gp_msg_t msg = {.kind = GP_MSG_GROUP_CERT};
+    msg.u.group_cert.cert = gp_text("fresh certificate");
+    s->now += 100 * GP_MSEC;
+    solo_command(s, &msg);
+    const gp_action_t *a = solo_action(s, GP_MSG_VIEW, SOLO_ANY, 0);
+    assert_non_null(a);
+    assert_int_equal(a->msg->u.view.entries_count, 1);
+    assert_true(gp_slice_equal(a->msg->u.view.entries[0].cert, msg.u.group_cert.cert));
+    solo_free(s);
+}
+
+/* A message of another room comes first after a freeze: that this room is late must be seen still.
+ */
+static void test_being_heard_does_not_hide_lateness(void **state)
+{
+    (void)state;
+    solo_t *s = solo_leading(3);
+    gp_usec_t wake = gp_group_ops.wake(s->core);
+    s->now = wake + GP_SECOND;
+    gp_id_t two = solo_id(2);
+    solo_entry(s, 2)->shown.heard_at = 0;
+    gp_group_heard(s->core, &two, s->now);
+    assert_true(s->core->poked);
+    assert_int_equal(gp_group_ops.wake(s->core), wake);
+    solo_event(s, (gp_event_t){.type = GP_EVENT_WAKE});
+    assert_non_null(solo_action(s, GP_MSG_LATE, SOLO_ANY, 0));
+    solo_free(s);
+}
+
+static void test_a_neighbour_that_is_forgotten_gets_a_successor(void **state)
+{
+    (void)state;
+    solo_t *s = solo_following(6);
+    gp_group_ring_choose(s->core);
+    solo_event(s, (gp_event_t){.type = GP_EVENT_WAKE});
+    gp_msg_t msg = {.kind = GP_MSG_VIEW};
+    msg.u.view = (gp_msg_view_t){.group = SOLO_GROUP, .term = 1, .number = 8};
+    msg.u.view.entries[msg.u.view.entries_count++] = solo_record(6, GP_MEMBER_NONE);
+    solo_message(s, 1, &msg);
+    assert_null(solo_entry(s, 6));
+    const gp_action_t *a = solo_plain(s, GP_ACTION_LINK, 6);
+    assert_int_equal(a->token, 0);
+    a = solo_plain(s, GP_ACTION_LINK, 5);
+    assert_int_equal(a->token, 1);
+    solo_free(s);
 }
 
 int main(void)
@@ -263,6 +399,12 @@ int main(void)
         cmocka_unit_test(test_unknown_commands),
         cmocka_unit_test(test_own_flags),
         cmocka_unit_test(test_configurations),
+        cmocka_unit_test(test_a_record_of_more_than_fit),
+        cmocka_unit_test(test_nothing_happens_before_the_start),
+        cmocka_unit_test(test_messages_that_are_not_for_this_room),
+        cmocka_unit_test(test_a_leaders_new_certificate_is_told),
+        cmocka_unit_test(test_being_heard_does_not_hide_lateness),
+        cmocka_unit_test(test_a_neighbour_that_is_forgotten_gets_a_successor),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

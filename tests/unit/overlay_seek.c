@@ -369,6 +369,139 @@ static void test_a_caretaker_seeks_the_majority(void **state)
     solo_free(s);
 }
 
+static gp_msg_t reply_of(uint32_t leader)
+{
+    gp_msg_t msg = {.kind = GP_MSG_SEEK_REPLY};
+    msg.u.seek_reply = (gp_msg_seek_reply_t){
+        .group = SOLO_GROUP, .leader = solo_id(leader), .term = 3, .right = GP_RIGHT_QUORUM};
+    return msg;
+}
+
+/* Who has no address can neither be sought nor be introduced to anybody. */
+static void test_machines_without_an_address(void **state)
+{
+    (void)state;
+    solo_t *s = solo_started(4);
+    gp_msg_t seek = seek_of(30, 1 << 16);
+    seek.u.seek.address.n = 0;
+    solo_message(s, 30, &seek);
+    assert_non_null(solo_entry(s, 30));
+    gp_msg_t reply = reply_of(30);
+    reply.u.seek_reply.entries[reply.u.seek_reply.entries_count++] =
+        solo_record(31, GP_MEMBER_ALIVE);
+    reply.u.seek_reply.entries[0].address.n = 0;
+    solo_message(s, 2, &reply);
+    assert_null(solo_action(s, GP_MSG_SEEK, 30, 0));
+    assert_null(solo_entry(s, 31));
+    solo_leader(s, 1, 2, 3, GP_RIGHT_QUORUM);
+    assert_false(solo_entry(s, 30)->introduce);
+    assert_null(solo_action(s, GP_MSG_INTRODUCE, SOLO_ANY, 0));
+    solo_free(s);
+}
+
+static void test_a_full_table_takes_no_hearsay(void **state)
+{
+    (void)state;
+    solo_t *s = solo_leading(GP_MEMBERS_MAX - 1);
+    gp_msg_t reply = reply_of(1);
+    reply.u.seek_reply.entries[reply.u.seek_reply.entries_count++] =
+        solo_record(100, GP_MEMBER_ALIVE);
+    solo_message(s, 2, &reply);
+    assert_null(solo_entry(s, 100));
+    gp_msg_t msg = {.kind = GP_MSG_INTRODUCE};
+    msg.u.introduce.group = SOLO_GROUP;
+    msg.u.introduce.entries[msg.u.introduce.entries_count++] = solo_record(100, GP_MEMBER_ALIVE);
+    solo_message(s, 2, &msg);
+    const gp_action_t *a = solo_action(s, GP_MSG_REFUSED, SOLO_ANY, 0);
+    assert_non_null(a);
+    assert_int_equal(a->msg->u.refused.error, GP_E_GROUP_FULL);
+    assert_int_equal(gp_group_count(s->core), GP_MEMBERS_MAX);
+    solo_free(s);
+}
+
+/* The election may name one that the table does not have, or one as leader and deputy. */
+static void test_answers_name_whom_they_know(void **state)
+{
+    (void)state;
+    solo_t *s = solo_following(3);
+    gp_msg_t seek = seek_of(3, solo_incarnation(3));
+    solo_leader(s, 1, 1, 2, GP_RIGHT_QUORUM);
+    solo_message(s, 3, &seek);
+    const gp_action_t *a = solo_action(s, GP_MSG_SEEK_REPLY, 3, 0);
+    assert_int_equal(a->msg->u.seek_reply.entries_count, 1);
+    solo_leader(s, 30, SOLO_ANY, 3, GP_RIGHT_QUORUM);
+    solo_message(s, 3, &seek);
+    a = solo_action(s, GP_MSG_SEEK_REPLY, 3, 0);
+    assert_int_equal(a->msg->u.seek_reply.entries_count, 0);
+    gp_id_t leader = solo_id(30);
+    assert_true(gp_id_equal(&a->msg->u.seek_reply.leader, &leader));
+    solo_free(s);
+}
+
+/* Sent before it left, and come after: it stays away, and is shown so. */
+static void test_a_late_seek_does_not_bring_back_who_left(void **state)
+{
+    (void)state;
+    solo_t *s = solo_leading(4);
+    gp_msg_t leave = {.kind = GP_MSG_LEAVE};
+    leave.u.leave.group = SOLO_GROUP;
+    leave.u.leave.incarnation = solo_incarnation(3);
+    solo_message(s, 3, &leave);
+    gp_msg_t seek = seek_of(3, solo_incarnation(3));
+    seek.u.seek.flags = GP_FLAG_LEAVING;
+    seek.u.seek.term = gp_group_view_term(s->core);
+    seek.u.seek.number = gp_group_view_number(s->core);
+    solo_message(s, 3, &seek);
+    assert_int_equal(solo_entry(s, 3)->ruled_state, GP_MEMBER_LEFT);
+    assert_true(solo_entry(s, 3)->left_seen);
+    const gp_action_t *a = solo_action(s, GP_MSG_VIEW, SOLO_ANY, 0);
+    assert_non_null(a);
+    assert_true(a->msg->u.view.full);
+    solo_free(s);
+}
+
+/* Introduced again, a member is news only if it has changed. */
+static void test_introducing_a_member(void **state)
+{
+    (void)state;
+    gp_msg_t msg = {.kind = GP_MSG_GROUP_INTRODUCE};
+    solo_t *s = solo_leading(4);
+    s->now += 100 * GP_MSEC;
+    solo_command(s, &msg); /* nobody */
+    assert_null(solo_action(s, GP_MSG_REFUSED, SOLO_ANY, 0));
+    msg.u.group_introduce.entries[msg.u.group_introduce.entries_count++] =
+        solo_record(3, GP_MEMBER_ALIVE);
+    solo_command(s, &msg);
+    assert_null(solo_action(s, GP_MSG_VIEW, SOLO_ANY, 0));
+    assert_false(s->core->pending);
+    msg.u.group_introduce.entries[0].address = gp_text("b003");
+    solo_command(s, &msg);
+    const gp_action_t *a = solo_action(s, GP_MSG_VIEW, SOLO_ANY, 0);
+    assert_non_null(a);
+    assert_true(gp_slice_equal(a->msg->u.view.entries[0].address, gp_text("b003")));
+    solo_free(s);
+
+    s = solo_following(4);
+    msg.u.group_introduce.entries[0] = solo_record(0, GP_MEMBER_ALIVE);
+    solo_command(s, &msg);
+    assert_null(solo_action(s, GP_MSG_SEEK, SOLO_ANY, 0)); /* nothing new of itself */
+    msg.u.group_introduce.entries[0] = solo_record(3, GP_MEMBER_ALIVE);
+    solo_command(s, &msg);
+    assert_null(solo_action(s, GP_MSG_INTRODUCE, SOLO_ANY, 0));
+    msg.u.group_introduce.entries[0].address = gp_text("b003");
+    solo_command(s, &msg);
+    a = solo_action(s, GP_MSG_INTRODUCE, 1, 0);
+    assert_non_null(a);
+    assert_true(gp_slice_equal(a->msg->u.introduce.entries[0].address, gp_text("b003")));
+    solo_leader(s, 0, 2, 2, GP_RIGHT_QUORUM); /* now there is nobody to introduce it to */
+    gp_usec_t end = s->now + s->config.introduce_limit + GP_SECOND;
+    while (s->now < end) {
+        assert_false(solo_run_to(s, end - s->now, GP_MSG_INTRODUCE));
+    }
+    assert_false(solo_entry(s, 3)->introduce);
+    solo_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -386,6 +519,11 @@ int main(void)
         cmocka_unit_test(test_a_full_table_still_says_who_leads),
         cmocka_unit_test(test_the_forgotten_keeps_its_name_in_the_view),
         cmocka_unit_test(test_a_caretaker_seeks_the_majority),
+        cmocka_unit_test(test_machines_without_an_address),
+        cmocka_unit_test(test_a_full_table_takes_no_hearsay),
+        cmocka_unit_test(test_answers_name_whom_they_know),
+        cmocka_unit_test(test_a_late_seek_does_not_bring_back_who_left),
+        cmocka_unit_test(test_introducing_a_member),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

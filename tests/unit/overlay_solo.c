@@ -272,3 +272,13 @@ void solo_answer_all(solo_t *s)
         }
     }
 }
+
+void solo_hearsay(solo_t *s, uint32_t number)
+{
+    gp_msg_t msg = {.kind = GP_MSG_SEEK_REPLY};
+    msg.u.seek_reply.group = SOLO_GROUP;
+    msg.u.seek_reply.entries[msg.u.seek_reply.entries_count++] =
+        solo_record(number, GP_MEMBER_ALIVE);
+    solo_message(s, 2, &msg);
+    assert(!solo_entry(s, number)->in_view);
+}

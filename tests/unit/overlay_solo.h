@@ -56,4 +56,7 @@ gp_group_entry_t *solo_entry(solo_t *solo, uint32_t number);
 void solo_answer(solo_t *solo, uint32_t number);
 void solo_answer_all(solo_t *solo);
 
+/* Machine 2 tells of machine `number`, which is known from now on but in no view. */
+void solo_hearsay(solo_t *solo, uint32_t number);
+
 #endif

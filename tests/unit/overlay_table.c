@@ -153,6 +153,43 @@ static void test_observers_in_order(void **state)
     solo_free(s);
 }
 
+static void test_a_new_name_alone_is_noticed(void **state)
+{
+    (void)state;
+    solo_t *s = solo_new(1);
+    gp_record_member_t record = solo_record(1, GP_MEMBER_ALIVE);
+    record.name = gp_text("m001"); /* of the same length */
+    solo_entry(s, 1)->identity = false;
+    assert_true(gp_group_identify(s->core, solo_entry(s, 1), &record));
+    assert_true(solo_entry(s, 1)->identity);
+    assert_string_equal(solo_entry(s, 1)->shown.name, "m001");
+    assert_string_equal(solo_entry(s, 1)->shown.address, "a001");
+    solo_free(s);
+}
+
+/* Who left for good may have a successor of its name: that one is meant. */
+static void test_members_are_found_by_name(void **state)
+{
+    (void)state;
+    solo_t *s = solo_leading(3);
+    const gp_group_t *g = s->core;
+    assert_null(gp_group_member_named(g, gp_text("n009")));
+    gp_id_t two = solo_id(2);
+    assert_true(gp_id_equal(&gp_group_member_named(g, gp_text("n002"))->id, &two));
+    gp_msg_t leave = {.kind = GP_MSG_LEAVE};
+    leave.u.leave.group = SOLO_GROUP;
+    leave.u.leave.incarnation = solo_incarnation(2);
+    leave.u.leave.forever = true;
+    solo_message(s, 2, &leave);
+    assert_true(gp_id_equal(&gp_group_member_named(g, gp_text("n002"))->id, &two));
+    gp_record_member_t record = solo_record(3, GP_MEMBER_ALIVE);
+    record.name = gp_text("n002");
+    gp_group_identify(s->core, solo_entry(s, 3), &record);
+    gp_id_t three = solo_id(3);
+    assert_true(gp_id_equal(&gp_group_member_named(g, gp_text("n002"))->id, &three));
+    solo_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -163,6 +200,8 @@ int main(void)
         cmocka_unit_test(test_identity_is_bounded_and_noticed),
         cmocka_unit_test(test_ring),
         cmocka_unit_test(test_observers_in_order),
+        cmocka_unit_test(test_a_new_name_alone_is_noticed),
+        cmocka_unit_test(test_members_are_found_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -459,6 +459,92 @@ static void test_those_who_left_are_forgotten(void **state)
     solo_free(s);
 }
 
+/* In one view: who has never been shown here need not be said to be gone. */
+static void test_come_and_gone_in_one_view(void **state)
+{
+    (void)state;
+    solo_t *s = solo_following(5);
+    view(1, 8, false);
+    add(30, GP_MEMBER_ALIVE);
+    add(30, GP_MEMBER_NONE);
+    solo_message(s, 1, &msg);
+    assert_null(solo_entry(s, 30));
+    assert_null(solo_action(s, GP_MSG_MEMBER, 30, 0));
+    solo_free(s);
+}
+
+/* A former leader tested one of unknown state: the next leader's word ends that. */
+static void test_a_suspicion_of_the_unknown_ends_with_the_lead(void **state)
+{
+    (void)state;
+    solo_t *s = solo_leading(4);
+    gp_group_rule(s->core, solo_entry(s, 3), GP_MEMBER_UNKNOWN, GP_CAUSE_NO_LEADER);
+    gp_group_unanswered(s->core, solo_entry(s, 3), &s->out);
+    assert_true(solo_entry(s, 3)->suspected);
+    solo_leader(s, 1, 2, 2, GP_RIGHT_QUORUM);
+    assert_true(solo_entry(s, 3)->suspected);
+    view(2, 9, true);
+    for (uint32_t i = 0; i <= 4; i++) {
+        add(i, i == 3 ? GP_MEMBER_UNKNOWN : GP_MEMBER_ALIVE);
+    }
+    solo_message(s, 1, &msg);
+    assert_false(solo_entry(s, 3)->suspected);
+    const gp_action_t *a = solo_action(s, GP_MSG_SUSPICION, 3, 0);
+    assert_int_equal(a->msg->u.suspicion.phase, 4);
+    solo_free(s);
+}
+
+static void away(solo_t *s, uint32_t number, gp_member_state_t state, gp_usec_t since)
+{
+    gp_group_rule(s->core, solo_entry(s, number), state, GP_CAUSE_STOPPED);
+    solo_entry(s, number)->away_since = since;
+}
+
+/* Of those who left the first, then of the dead, or never seen, who are so for a while. */
+static void test_the_oldest_makes_room(void **state)
+{
+    (void)state;
+    solo_t *s = solo_leading(GP_MEMBERS_MAX - 1);
+    gp_usec_t long_ago = s->now - s->config.forget_dead_after;
+    away(s, 20, GP_MEMBER_UNAVAILABLE, long_ago - 5);
+    away(s, 21, GP_MEMBER_UNAVAILABLE, long_ago - 9);
+    away(s, 22, GP_MEMBER_UNAVAILABLE, long_ago - 7);
+    away(s, 23, GP_MEMBER_UNKNOWN, long_ago - 3);
+    solo_entry(s, 23)->shown.flags = 0; /* never seen */
+    away(s, 24, GP_MEMBER_UNAVAILABLE, long_ago + 1);
+    away(s, 7, GP_MEMBER_LEFT, s->now - 10);
+    away(s, 9, GP_MEMBER_LEFT, s->now - 20);
+    away(s, 11, GP_MEMBER_LEFT, s->now - 5);
+    static const uint32_t order[] = {9, 7, 11, 21, 22, 20, 23};
+    for (uint32_t i = 0; i < sizeof order / sizeof order[0]; i++) {
+        assert_non_null(solo_entry(s, order[i]));
+        seek(s, 100 + i, 1 << 16);
+        assert_non_null(solo_entry(s, 100 + i));
+        assert_null(solo_entry(s, order[i]));
+    }
+    seek(s, 120, 1 << 16);
+    assert_null(solo_entry(s, 120)); /* the last one is not dead for long enough */
+    solo_free(s);
+}
+
+static void test_hearsay_makes_room_unseen(void **state)
+{
+    (void)state;
+    solo_t *s = solo_leading(GP_MEMBERS_MAX - 2);
+    solo_hearsay(s, 90);
+    assert_int_equal(gp_group_count(s->core), GP_MEMBERS_MAX);
+    seek(s, 100, 1 << 16);
+    assert_null(solo_entry(s, 90));
+    assert_non_null(solo_entry(s, 100));
+    gp_id_t gone = solo_id(90);
+    const gp_action_t *a = solo_action(s, GP_MSG_VIEW, SOLO_ANY, 0);
+    assert_non_null(a);
+    for (uint32_t i = 0; i < a->msg->u.view.entries_count; i++) {
+        assert_false(gp_id_equal(&a->msg->u.view.entries[i].id, &gone)); /* nobody knew it */
+    }
+    solo_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -481,6 +567,10 @@ int main(void)
         cmocka_unit_test(test_room_is_made),
         cmocka_unit_test(test_refusals_do_not_fill_the_log),
         cmocka_unit_test(test_those_who_left_are_forgotten),
+        cmocka_unit_test(test_come_and_gone_in_one_view),
+        cmocka_unit_test(test_a_suspicion_of_the_unknown_ends_with_the_lead),
+        cmocka_unit_test(test_the_oldest_makes_room),
+        cmocka_unit_test(test_hearsay_makes_room_unseen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
