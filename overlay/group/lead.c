@@ -93,6 +93,12 @@ static void lay_down(const gp_group_t *g, gp_group_entry_t *m)
     m->dirty = true;
 }
 
+static void rule_left(gp_group_t *g)
+{
+    gp_cause_t cause = g->leave_forever ? GP_CAUSE_LEFT : GP_CAUSE_STOPPED;
+    gp_group_rule(g, gp_group_self(g), GP_MEMBER_LEFT, cause);
+}
+
 static void take_lead(gp_group_t *g, gp_out_t *out)
 {
     assert(g->leading);
@@ -109,7 +115,7 @@ static void take_lead(gp_group_t *g, gp_out_t *out)
     self->shown.flags = g->flags | GP_FLAG_SEEN;
     self->shown.incarnation = g->incarnation;
     if (g->left) {
-        gp_group_rule(g, self, GP_MEMBER_LEFT, GP_CAUSE_STOPPED);
+        rule_left(g);
     } else if (self->ruled_state != GP_MEMBER_ALIVE) {
         gp_group_rule(g, self, GP_MEMBER_ALIVE, known ? GP_CAUSE_RESTARTED : GP_CAUSE_JOINED);
     } else {
@@ -300,8 +306,7 @@ void gp_group_leave_again(gp_group_t *g, gp_out_t *out)
         return;
     }
     if (g->leading) {
-        gp_group_entry_t *self = gp_group_self(g);
-        gp_group_rule(g, self, GP_MEMBER_LEFT, g->leave_forever ? GP_CAUSE_LEFT : GP_CAUSE_STOPPED);
+        rule_left(g);
         g->cast_at = g->now;
         gp_group_flush(g, out); /* told before this machine hears that it may stop */
         gp_group_leave_done(g, out);

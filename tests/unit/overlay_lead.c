@@ -439,17 +439,21 @@ static void test_who_has_left_is_told_so_once(void **state)
 static void test_who_goes_is_made_leader(void **state)
 {
     (void)state;
+    for (uint32_t forever = 0; forever < 2; forever++) {
+        solo_t *s = solo_following(4);
+        gp_msg_t msg = leave_command(forever == 1);
+        solo_command(s, &msg);
+        gp_msg_t view = left_view(1);
+        solo_message(s, 1, &view);
+        assert_true(s->core->left);
+        solo_leader(s, 0, 2, 2, GP_RIGHT_QUORUM);
+        assert_int_equal(solo_entry(s, 0)->ruled_state, GP_MEMBER_LEFT);
+        assert_int_equal(solo_entry(s, 0)->ruled_cause,
+                         forever == 1 ? GP_CAUSE_LEFT : GP_CAUSE_STOPPED);
+        solo_free(s);
+    }
     solo_t *s = solo_following(4);
     gp_msg_t msg = leave_command(false);
-    solo_command(s, &msg);
-    gp_msg_t view = left_view(1);
-    solo_message(s, 1, &view);
-    assert_true(s->core->left);
-    solo_leader(s, 0, 2, 2, GP_RIGHT_QUORUM);
-    assert_int_equal(solo_entry(s, 0)->ruled_state, GP_MEMBER_LEFT);
-    assert_int_equal(solo_entry(s, 0)->ruled_cause, GP_CAUSE_STOPPED);
-    solo_free(s);
-    s = solo_following(4);
     solo_command(s, &msg);
     assert_false(s->core->left);
     solo_leader(s, 0, 2, 2, GP_RIGHT_QUORUM);
