@@ -265,8 +265,7 @@ static bool neighbour_fell(gp_group_t *g)
 {
     for (int next = 0; next < 2; next++) {
         const gp_group_entry_t *m = gp_group_find(g, &g->ring[next]);
-        if (!gp_id_is_none(&g->ring[next]) &&
-            (m == NULL || !m->in_view || m->ruled_state != GP_MEMBER_ALIVE)) {
+        if (!gp_id_is_none(&g->ring[next]) && (m == NULL || m->ruled_state != GP_MEMBER_ALIVE)) {
             return true;
         }
     }

@@ -268,6 +268,25 @@ static void test_a_successor_that_the_group_forgets_while_it_learns(void **state
     solo_free(solo);
 }
 
+static void one_and_three_leave(gp_msg_election_standings_t *standings)
+{
+    standings->members[0].flags = GP_FLAG_LEAVING;
+    standings->members[2].flags = GP_FLAG_LEAVING;
+}
+
+/* A leader that goes is needed until the others are in order. */
+static void test_the_leader_goes_last(void **state)
+{
+    (void)state;
+    gp_election_config_t config = lab_config();
+    solo_t *solo = solo_leader(&config, 5);
+    solo_standings(solo, 5, one_and_three_leave);
+    assert_int_equal(solo->core->roster.count, 4);
+    assert_true(votes(solo, 1));
+    assert_false(votes(solo, 3));
+    solo_free(solo);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -283,6 +302,7 @@ int main(void)
         cmocka_unit_test(test_two_that_leave_go_one_after_the_other),
         cmocka_unit_test(test_who_goes_is_not_counted),
         cmocka_unit_test(test_a_successor_that_the_group_forgets_while_it_learns),
+        cmocka_unit_test(test_the_leader_goes_last),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
