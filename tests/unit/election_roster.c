@@ -287,6 +287,28 @@ static void test_the_leader_goes_last(void **state)
     solo_free(solo);
 }
 
+/* A voter to be must have the present version: an answer about an older one is none. */
+static void test_a_learner_must_have_the_newest_version(void **state)
+{
+    (void)state;
+    gp_election_config_t config = lab_config();
+    solo_t *solo = solo_leader(&config, 3);
+    solo_standings(solo, 5, NULL);
+    gp_id_t four = lab_id(4);
+    assert_true(gp_id_equal(&solo->core->learner, &four));
+    gp_msg_t *msg = solo_new_msg(GP_MSG_REGISTER_ACK);
+    msg->u.register_ack.term = 2;
+    msg->u.register_ack.version = solo->core->version - 1;
+    msg->u.register_ack.stored = true;
+    solo_msg(solo, 4, msg);
+    assert_false(solo->core->learner_ready);
+    assert_false(votes(solo, 4));
+    msg->u.register_ack.version = solo->core->version;
+    solo_msg(solo, 4, msg);
+    assert_true(votes(solo, 4));
+    solo_free(solo);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -303,6 +325,7 @@ int main(void)
         cmocka_unit_test(test_who_goes_is_not_counted),
         cmocka_unit_test(test_a_successor_that_the_group_forgets_while_it_learns),
         cmocka_unit_test(test_the_leader_goes_last),
+        cmocka_unit_test(test_a_learner_must_have_the_newest_version),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -376,6 +376,44 @@ static void test_who_has_no_address_is_not_asked(void **state)
     solo_free(s);
 }
 
+static void test_a_beat_from_before_the_view_asks_for_nothing(void **state)
+{
+    (void)state;
+    solo_t *s = solo_following(5);
+    gp_msg_t msg = beat_of(1, 6, 12345, 1); /* was sent before view 7, and came after */
+    solo_message(s, 1, &msg);
+    assert_int_equal(s->core->pull_at, 0);
+    msg = beat_of(1, 7, 12345, 1); /* another table under the same number */
+    solo_message(s, 1, &msg);
+    assert_non_null(solo_action(s, GP_MSG_VIEW_PULL, 1, 0));
+    solo_free(s);
+}
+
+/* It left once, and has come back since, as the leader of that time said. */
+static void test_an_older_goodbye_binds_nobody(void **state)
+{
+    (void)state;
+    solo_t *s = solo_following(5);
+    gp_msg_t leave = {.kind = GP_MSG_LEAVE};
+    leave.u.leave.group = SOLO_GROUP;
+    leave.u.leave.incarnation = solo_incarnation(4);
+    solo_message(s, 4, &leave);
+    gp_msg_t view = {.kind = GP_MSG_VIEW};
+    view.u.view = (gp_msg_view_t){.group = SOLO_GROUP, .term = 1, .number = 8};
+    view.u.view.entries[view.u.view.entries_count++] = solo_record(4, GP_MEMBER_ALIVE);
+    view.u.view.entries[0].incarnation = UINT64_C(2) << 16;
+    solo_message(s, 1, &view);
+    assert_true(solo_entry(s, 4)->left_seen);
+    solo_leader(s, 0, 2, 2, GP_RIGHT_QUORUM);
+    assert_int_equal(solo_entry(s, 4)->ruled_state, GP_MEMBER_ALIVE);
+    gp_group_rule(s->core, solo_entry(s, 4), GP_MEMBER_UNAVAILABLE, GP_CAUSE_SILENT);
+    gp_msg_t probe = {.kind = GP_MSG_PROBE};
+    probe.u.probe.group = SOLO_GROUP;
+    solo_message(s, 4, &probe);
+    assert_int_equal(solo_entry(s, 4)->ruled_state, GP_MEMBER_ALIVE);
+    solo_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -393,6 +431,8 @@ int main(void)
         cmocka_unit_test(test_an_answer_to_an_older_question_does_not_revive),
         cmocka_unit_test(test_a_round_trip_of_hours_is_the_longest),
         cmocka_unit_test(test_who_has_no_address_is_not_asked),
+        cmocka_unit_test(test_a_beat_from_before_the_view_asks_for_nothing),
+        cmocka_unit_test(test_an_older_goodbye_binds_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

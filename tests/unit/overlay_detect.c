@@ -561,6 +561,34 @@ static void test_a_suspect_that_leaves(void **state)
     solo_free(s);
 }
 
+/* Who was of many that fell at once, and is tested again, makes no new event of many. */
+static void test_those_of_an_earlier_event_do_not_count_again(void **state)
+{
+    (void)state;
+    solo_t *s = solo_leading(8);
+    for (uint32_t i = 3; i <= 6; i++) {
+        gp_group_rule(s->core, solo_entry(s, i), GP_MEMBER_UNKNOWN, GP_CAUSE_MANY_AT_ONCE);
+        solo_entry(s, i)->ruled_at = s->now - s->config.many_hold;
+    }
+    for (uint32_t i = 2; i <= 6; i++) {
+        gp_group_unanswered(s->core, solo_entry(s, i), &s->out);
+        assert_true(solo_entry(s, i)->suspected);
+    }
+    assert_true(solo_entry(s, 3)->many_passed && !solo_entry(s, 2)->many_passed);
+    s->now += GP_MSEC;
+    solo_lease(s);
+    for (uint32_t i = 1; i <= 8; i++) {
+        solo_entry(s, i)->due_at = 0;
+    }
+    confirm(s, asked(s, 2, 0), 2, GP_CAUSE_SILENT);
+    s->now = solo_entry(s, 2)->window_at;
+    s->core->wake_at = s->now;
+    solo_event(s, (gp_event_t){.type = GP_EVENT_WAKE});
+    assert_int_equal(solo_entry(s, 2)->ruled_state, GP_MEMBER_UNAVAILABLE);
+    assert_int_equal(solo_entry(s, 2)->ruled_cause, GP_CAUSE_SILENT);
+    solo_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -590,6 +618,7 @@ int main(void)
         cmocka_unit_test(test_who_goes_denies_nothing),
         cmocka_unit_test(test_a_word_at_the_end_of_the_window_counts),
         cmocka_unit_test(test_a_suspect_that_leaves),
+        cmocka_unit_test(test_those_of_an_earlier_event_do_not_count_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

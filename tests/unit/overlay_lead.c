@@ -575,6 +575,20 @@ static void test_a_view_without_a_number_settles_nothing(void **state)
     }
 }
 
+static void test_who_goes_waits_until_it_is_said(void **state)
+{
+    (void)state;
+    solo_t *s = solo_following(4);
+    gp_msg_t msg = leave_command(false);
+    solo_command(s, &msg);
+    gp_msg_t view = left_view(1);
+    view.u.view.entries[0].state = GP_MEMBER_ALIVE; /* sent before the leader heard of it */
+    solo_message(s, 1, &view);
+    assert_null(solo_action(s, GP_MSG_LEFT, SOLO_ANY, 0));
+    assert_false(s->core->left);
+    solo_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -606,6 +620,7 @@ int main(void)
         cmocka_unit_test(test_a_new_leader_names_itself),
         cmocka_unit_test(test_what_was_to_be_told_is_told_in_the_next_term),
         cmocka_unit_test(test_a_view_without_a_number_settles_nothing),
+        cmocka_unit_test(test_who_goes_waits_until_it_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -385,6 +385,31 @@ static void test_a_neighbour_that_is_forgotten_gets_a_successor(void **state)
     solo_free(s);
 }
 
+static void test_a_followers_new_certificate_is_presented(void **state)
+{
+    (void)state;
+    solo_t *s = solo_following(3);
+    gp_msg_t msg = {.kind = GP_MSG_GROUP_CERT};
+    msg.u.group_cert.cert = gp_text("fresh certificate");
+    solo_command(s, &msg);
+    const gp_action_t *a = solo_action(s, GP_MSG_SEEK, 1, 0);
+    assert_non_null(a);
+    assert_true(gp_slice_equal(a->msg->u.seek.cert, msg.u.group_cert.cert));
+    solo_free(s);
+}
+
+static void test_the_forgotten_is_not_loaded(void **state)
+{
+    (void)state;
+    solo_t *s = solo_new(1);
+    gp_msg_t msg = {.kind = GP_MSG_GROUP_STATE};
+    msg.u.group_state.group = SOLO_GROUP;
+    msg.u.group_state.entries[msg.u.group_state.entries_count++] = solo_record(9, GP_MEMBER_NONE);
+    solo_event(s, (gp_event_t){.type = GP_EVENT_LOAD, .msg = &msg});
+    assert_null(solo_entry(s, 9));
+    solo_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -405,6 +430,8 @@ int main(void)
         cmocka_unit_test(test_a_leaders_new_certificate_is_told),
         cmocka_unit_test(test_being_heard_does_not_hide_lateness),
         cmocka_unit_test(test_a_neighbour_that_is_forgotten_gets_a_successor),
+        cmocka_unit_test(test_a_followers_new_certificate_is_presented),
+        cmocka_unit_test(test_the_forgotten_is_not_loaded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

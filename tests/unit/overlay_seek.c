@@ -502,6 +502,43 @@ static void test_introducing_a_member(void **state)
     solo_free(s);
 }
 
+static void test_an_introduction_outlives_the_leader(void **state)
+{
+    (void)state;
+    solo_t *s = solo_following(4);
+    gp_msg_t msg = {.kind = GP_MSG_GROUP_INTRODUCE};
+    msg.u.group_introduce.entries[msg.u.group_introduce.entries_count++] =
+        solo_record(40, GP_MEMBER_UNKNOWN);
+    solo_command(s, &msg);
+    assert_non_null(solo_action(s, GP_MSG_INTRODUCE, 1, 0));
+    solo_leader(s, 3, 2, 2, GP_RIGHT_QUORUM);
+    assert_non_null(solo_action(s, GP_MSG_INTRODUCE, 3, 0));
+    solo_free(s);
+}
+
+static void test_introducing_again_does_not_put_off(void **state)
+{
+    (void)state;
+    solo_t *s = solo_leading(4);
+    gp_msg_t msg = {.kind = GP_MSG_GROUP_INTRODUCE};
+    msg.u.group_introduce.entries[msg.u.group_introduce.entries_count++] =
+        solo_record(40, GP_MEMBER_UNKNOWN);
+    solo_command(s, &msg);
+    gp_usec_t until = solo_entry(s, 40)->hold_until;
+    assert_int_equal(until, s->now + s->config.admit_hold);
+    s->now += 5 * GP_MSEC;
+    solo_command(s, &msg);
+    assert_int_equal(solo_entry(s, 40)->hold_until, until);
+    solo_free(s);
+    s = solo_leading(GP_MEMBERS_MAX - 1); /* and where there is no room it is refused */
+    msg.u.group_introduce.entries[0] = solo_record(100, GP_MEMBER_UNKNOWN);
+    solo_command(s, &msg);
+    const gp_action_t *a = solo_action(s, GP_MSG_REFUSED, SOLO_ANY, 0);
+    assert_non_null(a);
+    assert_int_equal(a->msg->u.refused.error, GP_E_GROUP_FULL);
+    solo_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -524,6 +561,8 @@ int main(void)
         cmocka_unit_test(test_answers_name_whom_they_know),
         cmocka_unit_test(test_a_late_seek_does_not_bring_back_who_left),
         cmocka_unit_test(test_introducing_a_member),
+        cmocka_unit_test(test_an_introduction_outlives_the_leader),
+        cmocka_unit_test(test_introducing_again_does_not_put_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

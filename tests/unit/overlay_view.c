@@ -545,6 +545,69 @@ static void test_hearsay_makes_room_unseen(void **state)
     solo_free(s);
 }
 
+static void test_an_older_whole_table_is_not_taken(void **state)
+{
+    (void)state;
+    solo_t *s = solo_following(5);
+    view(1, 6, true);
+    add(0, GP_MEMBER_ALIVE);
+    add(1, GP_MEMBER_ALIVE);
+    solo_message(s, 1, &msg);
+    assert_int_equal(gp_group_view_number(s->core), 7);
+    assert_non_null(solo_entry(s, 5));
+    solo_free(s);
+}
+
+/* The leader found it alive: it had started again. */
+static void test_a_suspect_that_has_started_again(void **state)
+{
+    (void)state;
+    solo_t *s = solo_following(5);
+    gp_group_unanswered(s->core, solo_entry(s, 4), &s->out);
+    assert_true(solo_entry(s, 4)->suspected);
+    view(1, 8, false);
+    add(4, GP_MEMBER_ALIVE);
+    solo_message(s, 1, &msg);
+    assert_true(solo_entry(s, 4)->suspected); /* that is known already */
+    view(1, 9, false);
+    add(4, GP_MEMBER_ALIVE);
+    msg.u.view.entries[0].incarnation = UINT64_C(2) << 16;
+    solo_message(s, 1, &msg);
+    assert_false(solo_entry(s, 4)->suspected);
+    assert_int_equal(solo_action(s, GP_MSG_SUSPICION, 4, 0)->msg->u.suspicion.phase, 2);
+    solo_free(s);
+}
+
+static void test_without_voters_nobody_holds_a_view(void **state)
+{
+    (void)state;
+    solo_t *s = solo_started(0);
+    gp_msg_t news = {.kind = GP_MSG_GROUP_LEADER};
+    news.u.group_leader.term = 1;
+    news.u.group_leader.leader = solo_id(0);
+    news.u.group_leader.right = GP_RIGHT_QUORUM;
+    news.u.group_leader.lease_until = s->now + GP_SECOND;
+    solo_command(s, &news);
+    assert_true(gp_group_view_number(s->core) > 0);
+    assert_int_equal(gp_group_view_held(s->core), 0);
+    solo_free(s);
+}
+
+/* Hearsay is what a machine without a leader has to go on: it keeps it, but not under a leader. */
+static void test_hearsay_is_forgotten_only_under_a_leader(void **state)
+{
+    (void)state;
+    solo_t *s = solo_started(3);
+    solo_hearsay(s, 30);
+    solo_run(s, s->now + 2 * s->config.ring_period + s->config.introduce_limit);
+    assert_non_null(solo_entry(s, 30));
+    solo_entry(s, 30)->shown.address[0] = 0; /* so that it is not introduced */
+    solo_leader(s, 1, 2, 1, GP_RIGHT_QUORUM);
+    solo_run(s, s->now + 2 * s->config.ring_period + s->config.introduce_limit);
+    assert_null(solo_entry(s, 30));
+    solo_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -571,6 +634,10 @@ int main(void)
         cmocka_unit_test(test_a_suspicion_of_the_unknown_ends_with_the_lead),
         cmocka_unit_test(test_the_oldest_makes_room),
         cmocka_unit_test(test_hearsay_makes_room_unseen),
+        cmocka_unit_test(test_an_older_whole_table_is_not_taken),
+        cmocka_unit_test(test_a_suspect_that_has_started_again),
+        cmocka_unit_test(test_without_voters_nobody_holds_a_view),
+        cmocka_unit_test(test_hearsay_is_forgotten_only_under_a_leader),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
