@@ -474,7 +474,8 @@ static void has_word(gp_parser_t *parser, const gp_subject_t *subject, gp_query_
 void gp_parse_has(gp_parser_t *parser, const gp_subject_t *subject, gp_query_term_t *term)
 {
     if (subject->type != GP_TYPE_WORDS) {
-        fail_operator(parser, subject, gp_type_is_number(subject->type) ? " >= " : " == ");
+        bool ordered = gp_type_is_number(subject->type) && subject->type != GP_TYPE_BOOL;
+        fail_operator(parser, subject, ordered ? " >= " : " == ");
         return;
     }
     term->op = GP_TERM_HAS;

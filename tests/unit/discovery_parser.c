@@ -177,6 +177,7 @@ static const struct {
     {"gpu not 4", GP_E_QUERY_SYNTAX, 9, "in, has or like"},
     {"cpu == ..", GP_E_QUERY_TYPE, 8, "whole number"},
     {"cpu in 1..", GP_E_QUERY_TYPE, 11, "whole number"},
+    {"net.ipv6 has true", GP_E_QUERY_TYPE, 1, "net.ipv6 == true"},
 };
 
 static void test_bad(void **state)
