@@ -3,6 +3,8 @@
 #define ANSWER_TEXT_MAX 24576 /* bytes of attribute texts in one answer: it must fit a message */
 #define COLUMNS_MAX     64
 
+_Static_assert(GP_ATTR_COUNT <= COLUMNS_MAX, "each attribute is a column once at most");
+
 bool gp_answer_compile(gp_discovery_t *d, const gp_question_t *question)
 {
     if (gp_query_compile(question->query, d->query, &d->error) != GP_OK) {
@@ -112,7 +114,7 @@ static uint32_t columns(const gp_discovery_t *d, gp_slice_t want, uint16_t *attr
     uint32_t asked_n = gp_query_attrs(d->query, asked, COLUMNS_MAX);
     uint32_t wanted_n = want.n / 2;
     uint32_t n = 0;
-    for (uint32_t i = 0; i < wanted_n + asked_n && n < COLUMNS_MAX; i++) {
+    for (uint32_t i = 0; i < wanted_n + asked_n; i++) {
         uint16_t attr =
             i < wanted_n ? (uint16_t)(want.p[2 * i] << 8 | want.p[2 * i + 1]) : asked[i - wanted_n];
         bool there = gp_attribute(attr) == NULL;
@@ -196,8 +198,8 @@ void gp_answer_fill(gp_discovery_t *d, const gp_question_t *question, gp_out_t *
         to->text = gp_out_slice(out, gp_slice(d->error.text, d->error.text_n));
         return;
     }
-    uint32_t limit =
-        question->limit == 0 || question->limit > GP_HITS_MAX ? GP_HITS_MAX : question->limit;
+    assert(question->limit <= GP_HITS_MAX); /* no message may hold more */
+    uint32_t limit = question->limit == 0 ? GP_HITS_MAX : question->limit;
     uint32_t best[GP_HITS_MAX + 1];
     uint32_t n = find_best(d, limit, best, to);
     for (uint32_t i = 0; i < n; i++) {

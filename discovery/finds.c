@@ -228,7 +228,7 @@ static gp_find_t *first_due(gp_discovery_t *d)
 {
     gp_find_t *first = NULL;
     bool ready = gp_discovery_ready(d);
-    for (uint32_t i = 0; i < GP_FINDS_MAX && d->open != 0; i++) {
+    for (uint32_t i = 0; i < GP_FINDS_MAX; i++) {
         gp_find_t *find = &d->finds[i];
         if (is_open(d, i) && (ready || find->deadline <= d->now) &&
             (first == NULL || find->order < first->order)) {

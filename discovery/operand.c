@@ -34,14 +34,13 @@ static void fail_operator(gp_parser_t *parser, const gp_subject_t *subject, cons
     }
 }
 
+/* Two values have at least a comma between them. */
+_Static_assert(GP_QUERY_VALUES_MAX >= GP_QUERY_MAX / 2, "the longest query's values fit");
+
 static gp_query_value_t *add_value(gp_parser_t *parser, gp_query_term_t *term)
 {
     gp_query_t *q = parser->query;
-    if (q->value_count >= GP_QUERY_VALUES_MAX) {
-        gp_lexer_fail_text(&parser->lexer, GP_E_QUERY_LIMIT, here(parser),
-                           "more values than one query may have: write fewer");
-        return NULL;
-    }
+    assert(q->value_count < GP_QUERY_VALUES_MAX);
     gp_query_value_t *value = &q->values[q->value_count];
     *value = (gp_query_value_t){0};
     q->value_count += 1;
@@ -139,7 +138,7 @@ static bool read_number(gp_parser_t *parser, const gp_subject_t *subject, gp_qua
     }
     gp_quantity_error_t error = gp_quantity_parse(number, unit, subject->type, bare, ret);
     if (error != GP_QUANTITY_OK) {
-        bool at_unit = error == GP_QUANTITY_UNIT && split > 0 && unit.p == word.p + split;
+        bool at_unit = error == GP_QUANTITY_UNIT && unit.p == word.p + split;
         fail_quantity(parser, subject, at + (at_unit ? split : 0), error, unit);
         return false;
     }
@@ -158,10 +157,8 @@ static void add_range(gp_parser_t *parser, gp_query_term_t *term, gp_quantity_t 
         return; /* nothing lies between: the term is never true */
     }
     gp_query_value_t *value = add_value(parser, term);
-    if (value != NULL) {
-        value->low = from;
-        value->high = high.number;
-    }
+    value->low = from;
+    value->high = high.number;
 }
 
 /* Reads the end of "low..": the dots are the current token. */
@@ -273,11 +270,9 @@ static void version_value(gp_parser_t *parser, gp_compare_t compare, gp_query_te
         compare = GP_COMPARE_RANGE;
     }
     gp_query_value_t *value = add_value(parser, term);
-    if (value != NULL) {
-        value->compare = (uint8_t)compare;
-        value->text = text;
-        value->text2 = end;
-    }
+    value->compare = (uint8_t)compare;
+    value->text = text;
+    value->text2 = end;
 }
 
 static void text_value(gp_parser_t *parser, gp_query_term_t *term)
@@ -291,10 +286,7 @@ static void text_value(gp_parser_t *parser, gp_query_term_t *term)
                            "words have no order, so they have no ranges");
         return;
     }
-    gp_query_value_t *value = add_value(parser, term);
-    if (value != NULL) {
-        value->text = text;
-    }
+    add_value(parser, term)->text = text;
 }
 
 static void text_comparison(gp_parser_t *parser, const gp_subject_t *subject, gp_compare_t compare,

@@ -4,14 +4,13 @@
 
 static void parse_or(gp_parser_t *parser);
 
+/* A condition, and each "and", "or" and "not", has a byte of its own in the text. */
+_Static_assert(GP_QUERY_CODE_MAX >= GP_QUERY_MAX, "the longest query's codes fit");
+
 static void emit(gp_parser_t *parser, uint16_t code)
 {
     gp_query_t *q = parser->query;
-    if (q->code_count >= GP_QUERY_CODE_MAX) {
-        gp_lexer_fail_text(&parser->lexer, GP_E_QUERY_LIMIT, parser->lexer.token.at,
-                           "the query is too long: write fewer conditions");
-        return;
-    }
+    assert(q->code_count < GP_QUERY_CODE_MAX);
     q->code[q->code_count] = code;
     q->code_count += 1;
 }

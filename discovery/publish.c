@@ -20,7 +20,8 @@ void gp_publish_readers(gp_discovery_t *d)
         for (uint32_t j = 0; j < 2; j++) {
             told = told || (before[j].told && gp_id_equal(&before[j].id, &ids[i]));
         }
-        d->readers[i] = (gp_reader_of_t){.id = ids[i], .told = told && is_remote(d, &ids[i])};
+        assert(!told || is_remote(d, &ids[i]));
+        d->readers[i] = (gp_reader_of_t){.id = ids[i], .told = told};
     }
     if (gp_id_equal(&ids[0], &ids[1])) {
         d->readers[1] = (gp_reader_of_t){.told = false};

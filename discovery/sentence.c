@@ -53,11 +53,11 @@ void gp_sentence_number(gp_sentence_t *sentence, uint64_t number)
     char digits[20];
     uint32_t n = 0;
     do {
+        assert(n < sizeof digits); /* 2^64 has as many */
         digits[n] = (char)('0' + number % 10);
         number /= 10;
         n += 1;
-    } while (number > 0 && n < sizeof digits);
-    assert(number == 0);
+    } while (number > 0);
     while (n > 0) {
         n -= 1;
         add_byte(sentence, digits[n]);

@@ -165,6 +165,8 @@ static void test_values(void **state)
     assert_false(value(a, 0, GP_ATTR_GPU)->known);
     assert_null(value(a, 0, 999));
     assert_int_equal(a->text.n, 0);
+    a = ask((asked_t){.query = "cpu >= 16", .want = {GP_ATTR_GPU, GP_ATTR_CPU, GP_ATTR_GPU}});
+    assert_int_equal(a->values_count, 2 * 2); /* each once, however often it is wanted */
 }
 
 /* Every text of every machine would not fit into one message. */
@@ -225,14 +227,66 @@ static void test_partial(void **state)
     assert_false(ask((asked_t){.query = ""})->partial);
 }
 
+static void rename_member(uint32_t index, const char *name)
+{
+    static gp_msg_t msg;
+    msg = (gp_msg_t){.kind = GP_MSG_DISCOVERY_MEMBER};
+    msg.u.discovery_member.entries_count = 1;
+    msg.u.discovery_member.entries[0] = (gp_record_member_t){.id = grid.nodes[index].id,
+                                                             .incarnation = 1,
+                                                             .state = GP_MEMBER_ALIVE,
+                                                             .flags = GP_FLAG_SEEN,
+                                                             .name = gp_text(name)};
+    driver_command(&grid, 0, 0, &msg);
+}
+
+/* Equally good ones come by name, a shorter name first; two of one name by their keys. */
+static void test_order_of_equals(void **state)
+{
+    (void)state;
+    rename_member(2, "mm");
+    rename_member(3, "m");
+    rename_member(4, "mmm");
+    assert_string_equal(names(ask((asked_t){.query = ""})), "m mm mmm n2 n1");
+    rename_member(3, "mm");
+    rename_member(4, "mm");
+    const gp_msg_answer_t *a = ask((asked_t){.query = "cpu >= 8"});
+    assert_int_equal(a->hits_count, 3);
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_true(gp_id_equal(&a->hits[i].id, &grid.nodes[2 + i].id));
+    }
+}
+
+/* More members than there is room for: no answer is about all of them. */
+static void test_unlisted_members_make_it_partial(void **state)
+{
+    static gp_msg_t msg;
+    (void)state;
+    driver_run(&grid, 100 * GP_MSEC); /* the leader is not new any more: it does not wait */
+    for (uint32_t i = 0; i <= GP_MEMBERS_MAX - 5; i++) {
+        assert_false(ask((asked_t){.query = ""})->partial);
+        msg = (gp_msg_t){.kind = GP_MSG_DISCOVERY_MEMBER};
+        msg.u.discovery_member.entries_count = 1;
+        msg.u.discovery_member.entries[0] = (gp_record_member_t){
+            .id = driver_id((uint8_t)(100 + i)), .incarnation = 1, .state = GP_MEMBER_UNAVAILABLE};
+        driver_command(&grid, 0, 0, &msg);
+    }
+    assert_true(ask((asked_t){.query = ""})->partial);
+}
+
 int main(void)
 {
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        CASE(test_order),   CASE(test_suspects_come_last),
-        CASE(test_explain), CASE(test_many_conditions),
-        CASE(test_values),  CASE(test_values_are_bounded),
+        CASE(test_order),
+        CASE(test_suspects_come_last),
+        CASE(test_explain),
+        CASE(test_many_conditions),
+        CASE(test_values),
+        CASE(test_values_are_bounded),
         CASE(test_partial),
+        CASE(test_order_of_equals),
+        CASE(test_unlisted_members_make_it_partial),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -270,6 +270,8 @@ static void test_fits(void **state)
     assert_int_equal(gp_discovery_fits(core, gp_text("not gpu"), &why), GP_E_NO_MATCH);
     assert_int_equal(gp_discovery_fits(core, gp_text("arch == x86_64"), &why), GP_E_NO_MATCH);
     assert_string_equal(why.text, "\"arch == x86_64\" does not hold; here arch is \"aarch64\"");
+    assert_int_equal(gp_discovery_fits(core, gp_text("gpu or cpu > 8"), &why), GP_E_NO_MATCH);
+    assert_string_equal(why.text, "\"gpu or cpu > 8\" does not hold"); /* which one failed? both */
     assert_int_equal(gp_discovery_fits(core, gp_text("mem.fre > 1B"), &why), GP_E_QUERY_ATTRIBUTE);
 }
 
@@ -290,16 +292,33 @@ static void test_records_for_the_api(void **state)
 
 static void test_config(void **state)
 {
-    gp_discovery_config_t c = {.members_max = 64, .name = gp_text("n1")};
+    const gp_discovery_config_t good = {.members_max = 64, .name = gp_text("n1")};
+    static const char longer[GP_ADDRESS_MAX + 2] =
+        "a-text-that-is-longer-than-32-bytes-and-longer-than-72-bytes-which-is-it";
+    gp_discovery_config_t c = good;
     (void)state;
     assert_true(gp_discovery_ops.size(&c) > 0);
     c.members_max = 0;
     assert_int_equal(gp_discovery_ops.size(&c), 0);
-    c.members_max = 64;
+    c.members_max = 65537;
+    assert_int_equal(gp_discovery_ops.size(&c), 0);
+    c = good;
+    c.pool_bytes = UINT16_MAX + 1;
+    assert_int_equal(gp_discovery_ops.size(&c), 0);
+    c = good;
     c.name = (gp_slice_t){0};
     assert_int_equal(gp_discovery_ops.size(&c), 0);
-    c.name = gp_text("a-name-that-is-longer-than-32-bytes");
+    c.name = gp_slice(longer, GP_NAME_MAX + 1);
     assert_int_equal(gp_discovery_ops.size(&c), 0);
+    c = good;
+    c.region = gp_slice(longer, GP_NAME_MAX + 1);
+    assert_int_equal(gp_discovery_ops.size(&c), 0);
+    c.region = gp_slice(longer, GP_NAME_MAX);
+    assert_true(gp_discovery_ops.size(&c) > 0);
+    c.address = gp_slice(longer, GP_ADDRESS_MAX + 1);
+    assert_int_equal(gp_discovery_ops.size(&c), 0);
+    c.address = gp_slice(longer, GP_ADDRESS_MAX);
+    assert_true(gp_discovery_ops.size(&c) > 0);
 }
 
 int main(void)

@@ -102,6 +102,7 @@ static void test_texts(void **state)
         {"kernel ~= 6.1", 'y'},
         {"kernel ~= 5.1", 'n'},
         {"kernel in 6.1..6.18", 'n'},
+        {"kernel in 6.19..7", 'n'},
         {"kernel in {5, 6.1..6.19}", 'y'},
         {"kernel like 6.18.*", 'y'},
         {"kernel > libc", 'y'},
@@ -483,6 +484,27 @@ static void test_rank(void **state)
     free(b);
 }
 
+/* One bit for each word: as many words as a query may have fill the mask. */
+static void test_the_most_words(void **state)
+{
+    char text[GP_QUERY_MAX + 1] = "has {";
+    char has[GP_QUERY_WORDS_MAX * 4] = "";
+    gp_records_t *r = driver_records(1);
+    (void)state;
+    for (int i = 0; i < GP_QUERY_WORDS_MAX; i++) {
+        (void)snprintf(text + strlen(text), sizeof text - strlen(text), "%sw%d", i > 0 ? "," : "",
+                       i);
+        (void)snprintf(has + strlen(has), sizeof has - strlen(has), "%sw%d", i > 0 ? " " : "", i);
+    }
+    (void)snprintf(text + strlen(text), sizeof text - strlen(text), "}");
+    gp_records_set_text(r, 0, GP_ATTR_HAS, gp_text(has), false);
+    assert_int_equal(verdict(text, r), 'y');
+    has[strlen(has) - 1] = '4'; /* w64 for w63 */
+    gp_records_set_text(r, 0, GP_ATTR_HAS, gp_text(has), false);
+    assert_int_equal(verdict(text, r), 'n');
+    free(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -496,6 +518,7 @@ int main(void)
         cmocka_unit_test(test_deep_nesting_needs_no_deep_stack),
         cmocka_unit_test(test_against_the_slow_twin),
         cmocka_unit_test(test_rank),
+        cmocka_unit_test(test_the_most_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -211,6 +211,46 @@ static void test_leaders_change_again_and_again(void **state)
     assert_int_equal(grid.answer->u.answer.error, 0);
 }
 
+/* Who is said to lead without a right to it is not asked, and says nothing itself. */
+static void test_a_leader_without_a_right(void **state)
+{
+    (void)state;
+    driver_leader(&grid, 2, 2, 0, 1, GP_RIGHT_NONE);
+    find_within(2, 9, 1000);
+    assert_int_equal(grid.sent[GP_MSG_FIND], 0);
+    driver_leader(&grid, 0, 2, 0, 1, GP_RIGHT_NONE);
+    find_within(0, 8, 1000);
+    assert_int_equal(grid.answer_count, 0);
+    grid.now += GP_SECOND;
+    driver_wake(&grid, 0);
+    assert_int_equal(grid.answer_count, 1);
+    assert_int_equal(grid.answer->u.answer.error, GP_E_NO_LEADER);
+    driver_wake(&grid, 2);
+    assert_int_equal(grid.answer_count, 2);
+    assert_int_equal(grid.answer->u.answer.error, GP_E_NO_LEADER);
+}
+
+/* One large answer in a step: another's, which its question brought, goes before our own. */
+static void test_anothers_answer_goes_first(void **state)
+{
+    static gp_msg_t msg;
+    (void)state;
+    driver_leader(&grid, 2, 2, 2, UINT32_MAX, GP_RIGHT_QUORUM);
+    driver_lose(&grid); /* no record comes */
+    find_within(2, 9, 1000);
+    assert_int_equal(grid.answer_count, 0);
+    grid.now += 100 * GP_MSEC; /* it has waited long enough */
+    msg = (gp_msg_t){.kind = GP_MSG_FIND};
+    msg.u.find.group = 7;
+    driver_message(&grid, 2, &grid.nodes[1].id, &msg);
+    assert_int_equal(grid.sent[GP_MSG_FOUND], 1);
+    assert_int_equal(grid.answer_count, 0);
+    assert_true(gp_discovery_ops.wake(grid.nodes[2].core) <= grid.now);
+    driver_wake(&grid, 2);
+    assert_int_equal(grid.answer_count, 1);
+    assert_int_equal(grid.answer_token, 9);
+}
+
 int main(void)
 {
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -225,6 +265,8 @@ int main(void)
         CASE(test_the_leaders_error_comes_back),
         CASE(test_too_long),
         CASE(test_leaders_change_again_and_again),
+        CASE(test_a_leader_without_a_right),
+        CASE(test_anothers_answer_goes_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -172,7 +172,7 @@ static void test_no_longer_a_reader(void **state)
     grid.now += 10 * GP_SECOND;
     driver_leader(&grid, 0, 5, 0, 1, GP_RIGHT_QUORUM);
     assert_int_equal(believed(3), 0); /* it may have grown old */
-    assert_int_equal(asked(), 5); /* two that were never told, then all three */
+    assert_int_equal(asked(), 5);     /* two that were never told, then all three */
 }
 
 static void test_forgotten_and_back(void **state)
@@ -299,6 +299,87 @@ static void test_random_life(void **state)
     }
 }
 
+/* Whoever leaves the group keeps its own place: it is no member that another may replace. */
+static void test_full_after_leaving(void **state)
+{
+    gp_discovery_t *d = grid.nodes[0].core;
+    (void)state;
+    driver_member(&grid, 0, 0, GP_MEMBER_LEFT);
+    for (uint32_t i = 1; i <= GP_MEMBERS_MAX - 3; i++) {
+        assert_false(d->unlisted);
+        member(&grid, i, GP_MEMBER_ALIVE);
+    }
+    assert_true(d->unlisted);
+    assert_true(gp_id_equal(&d->members[d->self_index].id, &grid.nodes[0].id));
+    assert_ptr_equal(gp_discovery_own(d), d->own);
+}
+
+/* The group may know a machine before it knows its name. */
+static void test_a_name_that_is_not_known_yet(void **state)
+{
+    static gp_msg_t msg;
+    uint32_t lane;
+    (void)state;
+    tell(0, 3, (told_t){.incarnation = 1, .version = 1, .whole = true, .cpu = 4});
+    msg = (gp_msg_t){.kind = GP_MSG_DISCOVERY_MEMBER};
+    msg.u.discovery_member.entries_count = 1;
+    msg.u.discovery_member.entries[0] =
+        (gp_record_member_t){.id = grid.nodes[3].id, .incarnation = 1, .state = GP_MEMBER_ALIVE};
+    driver_command(&grid, 0, 0, &msg);
+    const gp_records_t *r = gp_discovery_record(grid.nodes[0].core, &grid.nodes[3].id, &lane);
+    assert_non_null(r);
+    assert_int_equal(gp_records_text(r, lane, GP_ATTR_NAME, NULL).n, 0);
+    driver_member(&grid, 0, 3, GP_MEMBER_ALIVE);
+    r = gp_discovery_record(grid.nodes[0].core, &grid.nodes[3].id, &lane);
+    assert_true(gp_slice_equal(gp_records_text(r, lane, GP_ATTR_NAME, NULL), gp_text("n4")));
+}
+
+/* More members than one message has targets: the rest is asked by the next. */
+static void test_asking_more_than_one_message_reaches(void **state)
+{
+    static gp_action_t actions[GP_ACTIONS_MAX];
+    static _Alignas(16) uint8_t arena[GP_ARENA_BYTES];
+    static gp_msg_t msg;
+    const gp_discovery_config_t config = {
+        .group = 7, .incarnation = 1, .members_max = 2 * GP_MEMBERS_MAX, .name = gp_text("n1")};
+    gp_out_t out = {.actions = actions,
+                    .capacity = GP_ACTIONS_MAX,
+                    .arena = arena,
+                    .size = sizeof arena,
+                    .room = GP_ROOM_DISCOVERY};
+    gp_event_t event = {
+        .type = GP_EVENT_COMMAND, .room = GP_ROOM_DISCOVERY, .now = GP_SECOND, .msg = &msg};
+    const uint32_t others = GP_MEMBERS_MAX + 10;
+    uint32_t targets = 0;
+    void *core = malloc(gp_discovery_ops.size(&config));
+    (void)state;
+    assert_non_null(core);
+    gp_discovery_ops.init(core, &config, driver_id(1), 1);
+    for (uint32_t i = 0; i < others; i++) {
+        msg = (gp_msg_t){.kind = GP_MSG_DISCOVERY_MEMBER};
+        msg.u.discovery_member.entries_count = 1;
+        msg.u.discovery_member.entries[0] = (gp_record_member_t){
+            .id = driver_id((uint8_t)(2 + i)), .incarnation = 1, .state = GP_MEMBER_ALIVE};
+        gp_discovery_ops.step(core, &event, &out);
+    }
+    msg = (gp_msg_t){.kind = GP_MSG_DISCOVERY_LEADER};
+    msg.u.discovery_leader.leader = driver_id(1);
+    msg.u.discovery_leader.right = GP_RIGHT_CARETAKER;
+    for (int round = 0; round < 2; round++) {
+        gp_out_reset(&out);
+        gp_discovery_ops.step(core, &event, &out);
+        gp_discovery_ops.check(core);
+        assert_int_equal(out.count, 1);
+        assert_int_equal(out.actions[0].msg->kind, GP_MSG_RECORD_ASK);
+        assert_in_range(out.actions[0].target_count, 1, GP_MEMBERS_MAX);
+        targets += out.actions[0].target_count;
+        assert_int_equal(gp_discovery_ops.wake(core) <= event.now, round == 0);
+        event = (gp_event_t){.type = GP_EVENT_WAKE, .now = GP_SECOND};
+    }
+    assert_int_equal(targets, others);
+    free(core);
+}
+
 int main(void)
 {
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -316,6 +397,9 @@ int main(void)
         CASE(test_full),
         CASE(test_malformed_commands),
         CASE(test_random_life),
+        CASE(test_full_after_leaving),
+        CASE(test_a_name_that_is_not_known_yet),
+        CASE(test_asking_more_than_one_message_reaches),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

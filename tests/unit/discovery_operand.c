@@ -46,6 +46,9 @@ static void test_comparisons_become_ranges(void **state)
         {"mem in 1 KiB .. 2KiB", false, 1, 1024, 2048},
         {"net.ipv6 == true", false, 1, 1, 1},
         {"net.ipv6 != true", true, 1, 1, 1},
+        {"net.ipv6 == yes", false, 1, 1, 1},
+        {"net.ipv6 == 1", false, 1, 1, 1},
+        {"net.ipv6 == 0", false, 1, 0, 0},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

@@ -177,7 +177,15 @@ static const struct {
     {"gpu not 4", GP_E_QUERY_SYNTAX, 9, "in, has or like"},
     {"cpu == ..", GP_E_QUERY_TYPE, 8, "whole number"},
     {"cpu in 1..", GP_E_QUERY_TYPE, 11, "whole number"},
+    {"cpu >= 4.", GP_E_QUERY_TYPE, 8, "whole number"},
+    {"cpu in 2.5..2", GP_E_QUERY_TYPE, 11, "smaller value first"},
+    {"mem >= 8Gi x", GP_E_QUERY_UNIT, 9, "did you mean GiB?"},
+    {"tag == x", GP_E_QUERY_TYPE, 1, "tag has "},
+    {"net.ipv6 == true..false", GP_E_QUERY_SYNTAX, 13, "in, == or !="},
     {"net.ipv6 has true", GP_E_QUERY_TYPE, 1, "net.ipv6 == true"},
+    {"net.ipv6 like t*", GP_E_QUERY_TYPE, 1, "net.ipv6 == true"},
+    {"kernel in 6.1..", GP_E_QUERY_SYNTAX, 16, "a value is missing"},
+    {"name like", GP_E_QUERY_SYNTAX, 10, "a value is missing"},
 };
 
 static void test_bad(void **state)
@@ -304,6 +312,9 @@ static void test_rank(void **state)
     assert_int_equal(gp_rank_compile(gp_text("cpu,"), &rank, &error), GP_E_QUERY_SYNTAX);
     assert_int_equal(error.column, 5);
     assert_int_equal(gp_rank_compile(gp_text("cpu mem"), &rank, &error), GP_E_QUERY_SYNTAX);
+    assert_int_equal(gp_rank_compile(gp_text("cpu desc mem"), &rank, &error), GP_E_QUERY_SYNTAX);
+    assert_int_equal(error.column, 10);
+    assert_int_equal(gp_rank_compile(gp_text("has desc"), &rank, &error), GP_E_QUERY_TYPE);
     assert_int_equal(gp_rank_compile(gp_text("cpu.flags"), &rank, &error), GP_E_QUERY_TYPE);
     assert_int_equal(gp_rank_compile(gp_text("cpu,cpu,cpu,cpu,cpu,cpu,cpu,cpu,cpu"), &rank, &error),
                      GP_E_QUERY_LIMIT);

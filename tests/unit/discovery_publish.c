@@ -159,6 +159,7 @@ static void test_asked_for_it(void **state)
     driver_message(&grid, 3, &grid.nodes[2].id, &ask);
     assert_int_equal(grid.letter_count, 2);
     driver_message(&grid, 3, &stranger, &ask);
+    driver_message(&grid, 3, &grid.nodes[3].id, &ask); /* as if from itself */
     ask.u.record_ask.group = 8;
     driver_message(&grid, 3, &grid.nodes[1].id, &ask);
     assert_int_equal(grid.letter_count, 2);
@@ -190,6 +191,22 @@ static void test_quiet_when_nothing_changes(void **state)
     assert_in_range(grid.sent[GP_MSG_RECORD_ASK], 0, 8);
 }
 
+/* What changed while nobody led is a version of its own for whoever leads next. */
+static void test_changes_without_a_leader(void **state)
+{
+    (void)state;
+    driver_own(&grid, 3, "cpu=4");
+    driver_lose(&grid);
+    driver_leader(&grid, 3, 2, UINT32_MAX, UINT32_MAX, GP_RIGHT_NONE);
+    driver_own(&grid, 3, "cpu=8");
+    assert_int_equal(grid.letter_count, 0);
+    driver_leader(&grid, 3, 3, 2, UINT32_MAX, GP_RIGHT_QUORUM);
+    assert_int_equal(grid.letter_count, 1);
+    assert_true(letter(0)->whole);
+    assert_int_equal(letter(0)->version, 2);
+    assert_int_equal(letter(0)->attrs[0].number, 8);
+}
+
 int main(void)
 {
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -203,6 +220,7 @@ int main(void)
         CASE(test_asked_for_it),
         CASE(test_a_leader_alone_sends_nothing),
         CASE(test_quiet_when_nothing_changes),
+        CASE(test_changes_without_a_leader),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

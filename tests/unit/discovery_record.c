@@ -71,6 +71,7 @@ static void test_a_full_pool_drops_the_longest(void **state)
     gp_records_t *r = driver_records(2);
     (void)state;
     memset(big, 'x', sizeof big);
+    gp_records_set_number(r, 1, GP_ATTR_MEM, UINT64_MAX); /* no text, however large */
     gp_records_set_text(r, 1, GP_ATTR_ARCH, gp_text("x86_64"), false);
     gp_records_set_text(r, 1, GP_ATTR_HAS, gp_slice(big, 2000), false);
     gp_records_set_text(r, 1, GP_ATTR_CPU_FLAGS, gp_slice(big, 2048), false);
@@ -81,6 +82,7 @@ static void test_a_full_pool_drops_the_longest(void **state)
     assert_true(gp_records_knows(r, 1, GP_ATTR_HAS));
     assert_true(gp_records_knows(r, 1, GP_ATTR_TAG));
     assert_true(gp_slice_equal(text_of(r, 1, GP_ATTR_ARCH), gp_text("x86_64")));
+    assert_true(gp_records_number(r, 1, GP_ATTR_MEM) == UINT64_MAX);
     gp_records_set_text(r, 1, GP_ATTR_CPU_FLAGS, gp_slice(big, 2048), false);
     assert_false(gp_records_knows(r, 1, GP_ATTR_CPU_FLAGS)); /* it is the longest itself */
     assert_true(gp_records_knows(r, 1, GP_ATTR_HAS));
@@ -238,6 +240,24 @@ static void test_deltas_add_up(void **state)
     free(remote);
 }
 
+/* The same words, but now they are all: who reads them may say no where it said unknown. */
+static void test_a_cut_text_differs_from_a_whole_one(void **state)
+{
+    gp_record_attr_t delta[GP_ATTRS_MAX];
+    gp_records_t *sent = driver_records(1);
+    gp_records_t *fresh = driver_records(1);
+    (void)state;
+    gp_records_set_text(sent, 0, GP_ATTR_HAS, gp_text("gcc"), true);
+    gp_records_set_text(fresh, 0, GP_ATTR_HAS, gp_text("gcc"), false);
+    assert_true(gp_records_differ(fresh, sent));
+    assert_int_equal(gp_records_delta(fresh, sent, delta), 1);
+    assert_int_equal(delta[0].attr, GP_ATTR_HAS);
+    assert_int_equal(delta[0].number, 0);
+    assert_false(gp_records_differ(fresh, sent));
+    free(sent);
+    free(fresh);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -249,6 +269,7 @@ int main(void)
         cmocka_unit_test(test_apply),
         cmocka_unit_test(test_dead_bands),
         cmocka_unit_test(test_deltas_add_up),
+        cmocka_unit_test(test_a_cut_text_differs_from_a_whole_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

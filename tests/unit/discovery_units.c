@@ -104,6 +104,10 @@ static void test_errors(void **state)
         }
         assert_int_equal(q.number, 7); /* untouched */
     }
+    gp_quantity_t q = {.number = 7};
+    assert_int_equal(gp_quantity_parse(gp_text("8x"), gp_text("B"), GP_TYPE_BYTES, 0, &q),
+                     GP_QUANTITY_NO_NUMBER);
+    assert_int_equal(q.number, 7);
 }
 
 /* Against arithmetic in 128 bits. */
