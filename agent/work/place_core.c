@@ -209,6 +209,7 @@ void gp_home_claim_next(gp_work_t *work, home_job_t *job, gp_usec_t now)
     job->hit_next++;
     job->incarnation++;
     job->ticket = 0;
+    job->credit_due = GP_NEVER; /* output that the machine before it sent unasked */
     gp_home_enter(job, HOME_CLAIMING, now);
     job->due = now;
     job->deadline = now + work->config.claim_us;

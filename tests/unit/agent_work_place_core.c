@@ -366,6 +366,24 @@ static void a_machine_may_be_its_own_executor(void **state)
     assert_true(gp_id_equal(&start->home, &desk->self));
 }
 
+/* The first machine takes the order back: the next one is asked, and nothing is due but that. */
+static void what_a_refused_order_left_behind_is_not_due_for_ever(void **state)
+{
+    desk_t *desk = *state;
+    gp_msg_output_t *msg;
+
+    (void)desk_ordered(desk);
+    msg = &desk_msg(desk, GP_MSG_OUTPUT)->u.output;
+    *msg = (gp_msg_output_t){
+        .job = DESK_FIRST, .incarnation = 1, .stream = 1, .offset = 5, .bytes = gp_text("x")};
+    desk_receive(desk, 1); /* a gap, which is told a little later */
+    desk_claimed(desk, 1, 1, false, 500);
+    (void)desk_sent(desk, 2, GP_MSG_CLAIM);
+    desk_wake(desk, WORK_ACK_DELAY);
+    assert_int_equal(desk->out.count, 0);
+    assert_true(gp_work_ops.wake(desk->core) > desk->now);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -391,6 +409,7 @@ int main(void)
         DESK(the_word_that_it_never_started_frees_the_job),
         DESK(an_offer_without_a_ticket_is_none),
         DESK(a_machine_may_be_its_own_executor),
+        DESK(what_a_refused_order_left_behind_is_not_due_for_ever),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
