@@ -233,6 +233,14 @@ static void refused(gp_work_t *work, home_job_t *job, const gp_event_t *event)
     }
 }
 
+/* It said that the job runs, and now that it never started: what ran is not run once more. */
+static void finish_denied(gp_work_t *work, home_job_t *job, gp_usec_t now)
+{
+    gp_work_text_set(&job->text, gp_text("its machine said that it runs, and then that it never "
+                                         "started: it may have run"));
+    gp_home_finish(work, job, GP_JOB_FAILED, GP_REASON_NODE_FAILED, now);
+}
+
 /* An offer that nobody wants any more: its machine may give the place to somebody else. */
 static void decline(const gp_event_t *event, gp_out_t *out)
 {
@@ -275,7 +283,11 @@ void gp_home_claimed(gp_work_t *work, const gp_event_t *event, gp_out_t *out)
      */
     if ((job->phase == HOME_ORDERED || job->phase == HOME_RUNNING) && !msg->taken &&
         msg->ticket == job->ticket) {
-        refused(work, job, event);
+        if (job->phase == HOME_RUNNING && !job->deaf) {
+            finish_denied(work, job, event->now);
+        } else {
+            refused(work, job, event);
+        }
     }
 }
 

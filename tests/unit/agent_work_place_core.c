@@ -384,6 +384,22 @@ static void what_a_refused_order_left_behind_is_not_due_for_ever(void **state)
     assert_true(gp_work_ops.wake(desk->core) > desk->now);
 }
 
+static void what_ran_is_not_placed_again(void **state)
+{
+    desk_t *desk = *state;
+    const gp_msg_job_t *job;
+
+    (void)desk_running(desk);
+    desk_output(desk, 0, "x");
+    desk_claimed(desk, 1, 1, false, 500);
+    assert_int_equal(desk_count(desk, GP_ACTION_SEND, GP_MSG_CLAIM), 0);
+    (void)desk_sent(desk, 1, GP_MSG_CANCEL);
+    job = desk_told_end(desk);
+    assert_int_equal(job->state, GP_JOB_FAILED);
+    assert_int_equal(job->reason, GP_REASON_NODE_FAILED);
+    assert_true(desk_text_has(job->text, "it may have run"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -410,6 +426,7 @@ int main(void)
         DESK(an_offer_without_a_ticket_is_none),
         DESK(a_machine_may_be_its_own_executor),
         DESK(what_a_refused_order_left_behind_is_not_due_for_ever),
+        DESK(what_ran_is_not_placed_again),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
