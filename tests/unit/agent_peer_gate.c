@@ -323,6 +323,38 @@ static void test_a_forged_release(void **state)
     }
 }
 
+static void hear_stranger(gp_usec_t now)
+{
+    gp_gate_config_t config = config_of(0);
+    gp_secret_t *secret = NULL;
+    assert_int_equal(gp_secret_new(&secret), GP_OK);
+    config.self = gp_secret_id(secret);
+    config.sealer.secret = secret;
+    gp_gate_init(&sender, &config, senders[0]);
+    seal(&ids[1], refute());
+    assert_int_equal(
+        gp_gate_take(&receiver, &config.self, gp_slice(frame, frame_n), now, WALL, &got), GP_OK);
+    gp_secret_free(secret);
+}
+
+/* More senders than are remembered: the one that was silent the longest makes room. */
+static void test_who_is_heard_now_and_then_is_remembered(void **state)
+{
+    static uint8_t first[GP_MESSAGE_MAX];
+    size_t first_n = frame_n;
+    (void)state;
+    memcpy(first, frame, frame_n);
+    for (uint32_t i = 0; i < 3 * GP_GATE_SENDERS; i++) {
+        gp_usec_t now = NOW + 2 * i;
+        assert_int_equal(
+            gp_gate_take(&receiver, &ids[0], gp_slice(first, first_n), now, WALL, &got),
+            i == 0 ? GP_OK : GP_E_MESSAGE_REPLAY);
+        hear_stranger(now + 1);
+        assert_in_range(receiver.sender_count, 1, GP_GATE_SENDERS);
+    }
+    assert_int_equal(receiver.sender_count, GP_GATE_SENDERS);
+}
+
 int main(void)
 {
 #define GATE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -343,6 +375,7 @@ int main(void)
         GATE(test_a_claim_needs_the_certificate_that_its_roles_are_read_from),
         GATE(test_a_mandate_without_votes),
         GATE(test_a_forged_release),
+        GATE(test_who_is_heard_now_and_then_is_remembered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "agent/peer/peer.h"
+#include "discovery/state.h"
 #include "proto/cert.h"
 
 #define GROUP 5
@@ -180,6 +181,29 @@ static gp_error_t claim(rig_t *rig, const gp_id_t *home)
     return GP_E_SYSTEM;
 }
 
+static uint32_t count(const rig_t *rig, gp_msg_kind_t kind)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < rig->out.count; i++) {
+        n += rig->actions[i].msg != NULL && rig->actions[i].msg->kind == kind ? 1 : 0;
+    }
+    return n;
+}
+
+/* Steps at this very time until nothing more is due; returns how many messages of a kind came. */
+static uint32_t settle(rig_t *rig, gp_msg_kind_t kind)
+{
+    uint32_t n = 0;
+
+    for (int i = 0; i < 1000 && gp_peer_ops.wake(rig->peer) <= rig->now; i++) {
+        step(rig, (gp_event_t){.type = GP_EVENT_WAKE});
+        n += count(rig, kind);
+    }
+    assert_true(gp_peer_ops.wake(rig->peer) > rig->now);
+    return n;
+}
+
 /* ---- roles ----------------------------------------------------------------------------------- */
 
 static void a_machine_has_the_roles_of_its_certificate(void **state)
@@ -236,19 +260,108 @@ static void without_certificates_all_may_everything(void **state)
     assert_int_equal(claim(rig, &stranger), GP_OK);
 }
 
+/* ---- between the cores ----------------------------------------------------------------------- */
+
+static void a_machine_that_does_not_match_says_why(void **state)
+{
+    rig_t *rig = *state;
+    gp_msg_claim_t *msg;
+
+    start(rig, (gp_slice_t){0});
+    msg = &draft(rig, GP_MSG_CLAIM)->u.claim;
+    msg->job = 7;
+    msg->incarnation = 1;
+    msg->lease_ms = 10000;
+    msg->where = gp_text("name == n0 and cpu >= 64");
+    msg->args_count = 1;
+    msg->args[0].text = gp_text("true");
+    receive(rig, &rig->ids[1]);
+    for (uint32_t i = 0; i < rig->out.count; i++) {
+        if (rig->actions[i].msg != NULL && rig->actions[i].msg->kind == GP_MSG_CLAIMED) {
+            const gp_msg_claimed_t *claimed = &rig->actions[i].msg->u.claimed;
+
+            assert_int_equal(claimed->error, GP_E_NO_MATCH);
+            assert_true(
+                gp_slice_equal(claimed->text, gp_text("\"cpu >= 64\" does not hold; here cpu is "
+                                                      "not known")));
+            return;
+        }
+    }
+    fail_msg("it says nothing");
+}
+
+/* The question that discovery is asked for a job which is to run on `on`, where `where` holds. */
+static void asked(rig_t *rig, const gp_id_t *on, const char *where, const char *expected)
+{
+    const gp_discovery_t *d;
+    gp_msg_work_run_t *run;
+    uint64_t stored = 0;
+
+    start(rig, (gp_slice_t){0});
+    run = &draft(rig, GP_MSG_WORK_RUN)->u.work_run;
+    run->on = *on;
+    run->where = gp_text(where);
+    run->args_count = 1;
+    run->args[0].text = gp_text("true");
+    command(rig, 5);
+    for (uint32_t i = 0; i < rig->out.count; i++) {
+        stored = rig->actions[i].type == GP_ACTION_STORE ? rig->actions[i].token : stored;
+    }
+    step(rig,
+         (gp_event_t){.type = GP_EVENT_STORED, .room = GP_ROOM_WORK, .token = stored, .ok = true});
+    d = gp_peer_discovery(rig->peer);
+    assert_int_equal(d->open, 1);
+    assert_true(
+        gp_slice_equal(gp_slice(d->finds[0].query, d->finds[0].query_n), gp_text(expected)));
+}
+
+static void a_job_for_one_machine_asks_for_that_one(void **state)
+{
+    rig_t *rig = *state;
+    const gp_id_t anybody = {{0}};
+    const gp_id_t stranger = {.b = {9}};
+
+    asked(rig, &anybody, "cpu >= 1", "cpu >= 1");
+    asked(rig, &rig->ids[2], "", "name == \"n2\"");
+    asked(rig, &rig->ids[2], "cpu >= 1 or gpu", "name == \"n2\" and (cpu >= 1 or gpu)");
+    asked(rig, &stranger, "cpu >= 1", "name == \"-\" and (cpu >= 1)"); /* no machine's name */
+}
+
+/* Admission is the node's business: to the cores it only shows that its sender lives. */
+static void a_message_of_another_room_is_only_heard(void **state)
+{
+    rig_t *rig = *state;
+
+    start(rig, (gp_slice_t){0});
+    (void)settle(rig, GP_MSG_MEMBER);
+    (void)draft(rig, GP_MSG_CERT_RENEW);
+    receive(rig, &rig->ids[1]);
+    assert_int_equal(rig->out.count, 0);
+}
+
+static void a_core_that_cannot_be_configured_leaves_no_peer(void **state)
+{
+    rig_t *rig = *state;
+    gp_peer_config_t good;
+
+    renew(rig, (gp_slice_t){0});
+    good = rig->config;
+    rig->config.group.beat_period = 0;
+    assert_int_equal(gp_peer_ops.size(&rig->config), 0);
+    rig->config = good;
+    rig->config.election.lease_ms = 0;
+    assert_int_equal(gp_peer_ops.size(&rig->config), 0);
+    rig->config = good;
+    rig->config.discovery.members_max = 0;
+    assert_int_equal(gp_peer_ops.size(&rig->config), 0);
+    rig->config = good;
+    rig->config.work.home_max = 0;
+    assert_int_equal(gp_peer_ops.size(&rig->config), 0);
+}
+
 /* ---- room on the sheet ----------------------------------------------------------------------- */
 
 #define MANY (GP_MEMBERS_MAX - 1) /* members beside this machine */
-
-static uint32_t count(const rig_t *rig, gp_msg_kind_t kind)
-{
-    uint32_t n = 0;
-
-    for (uint32_t i = 0; i < rig->out.count; i++) {
-        n += rig->actions[i].msg != NULL && rig->actions[i].msg->kind == kind ? 1 : 0;
-    }
-    return n;
-}
 
 static void ask(rig_t *rig, uint64_t token, uint32_t timeout_ms)
 {
@@ -257,19 +370,6 @@ static void ask(rig_t *rig, uint64_t token, uint32_t timeout_ms)
     find->query = gp_text("cpu >= 1");
     find->timeout_ms = timeout_ms;
     command(rig, token);
-}
-
-/* Steps at this very time until nothing more is due; returns how many messages of a kind came. */
-static uint32_t settle(rig_t *rig, gp_msg_kind_t kind)
-{
-    uint32_t n = 0;
-
-    for (int i = 0; i < 1000 && gp_peer_ops.wake(rig->peer) <= rig->now; i++) {
-        step(rig, (gp_event_t){.type = GP_EVENT_WAKE});
-        n += count(rig, kind);
-    }
-    assert_true(gp_peer_ops.wake(rig->peer) > rig->now);
-    return n;
 }
 
 /* Each member that is told steps discovery again, which has answers due all the time. */
@@ -536,6 +636,10 @@ int main(void)
         RIGGED(a_home_has_the_roles_of_its_certificate),
         RIGGED(somebody_elses_certificate_gives_no_roles),
         RIGGED(without_certificates_all_may_everything),
+        RIGGED(a_machine_that_does_not_match_says_why),
+        RIGGED(a_job_for_one_machine_asks_for_that_one),
+        RIGGED(a_message_of_another_room_is_only_heard),
+        RIGGED(a_core_that_cannot_be_configured_leaves_no_peer),
         RIGGED(many_members_and_many_answers_fit_one_step),
         RIGGED(many_jobs_that_ask_in_vain_fit_one_step),
         RIGGED(much_output_and_changed_members_fit_one_step),

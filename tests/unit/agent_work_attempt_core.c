@@ -75,6 +75,45 @@ static void a_failed_start_is_an_end_with_its_reason(void **state)
     desk_text(reported(desk)->text, "no such program");
 }
 
+static void a_start_that_failed_without_a_reason_has_one(void **state)
+{
+    desk_t *desk = *state;
+
+    (void)desk_launched(desk);
+    desk_msg(desk, GP_MSG_WORK_STARTED)->u.work_started =
+        (gp_msg_work_started_t){.home = desk_id(9), .job = 40, .incarnation = 1};
+    desk_command(desk, 0);
+    assert_int_equal(reported(desk)->reason, GP_REASON_START);
+}
+
+static gp_job_state_t listed(const desk_t *desk)
+{
+    gp_work_attempt_t attempt;
+
+    assert_true(gp_work_attempt_at(desk->core, 0, &attempt));
+    assert_false(gp_work_attempt_at(desk->core, 1, &attempt));
+    return attempt.state;
+}
+
+static void it_is_listed_from_the_offer_to_the_acknowledgement(void **state)
+{
+    desk_t *desk = *state;
+    gp_work_attempt_t attempt;
+    uint64_t ticket = desk_offer(desk);
+
+    assert_int_equal(listed(desk), GP_JOB_CLAIMING);
+    desk_keep(desk, ticket, 0, 64);
+    assert_int_equal(listed(desk), GP_JOB_RUNNING);
+    desk_stored(desk, desk_store_token(desk, GP_MSG_ATTEMPT_STATE), true);
+    assert_int_equal(listed(desk), GP_JOB_RUNNING);
+    desk_program_ended(desk, GP_REASON_EXIT, 3, 0);
+    assert_int_equal(listed(desk), GP_JOB_FAILED);
+    desk_msg(desk, GP_MSG_ENDED_ACK)->u.ended_ack =
+        (gp_msg_ended_ack_t){.job = 40, .incarnation = 1};
+    desk_receive(desk, 9);
+    assert_false(gp_work_attempt_at(desk->core, 0, &attempt));
+}
+
 /* ---- lease ----------------------------------------------------------------------------------- */
 
 static void each_keep_renews_the_lease(void **state)
@@ -91,6 +130,34 @@ static void each_keep_renews_the_lease(void **state)
     }
     desk_wake(desk, 10 * GP_SECOND);
     assert_int_equal(desk_noticed(desk, GP_MSG_JOB_STOP)->u.job_stop.reason, GP_REASON_LEASE_LOST);
+}
+
+static void a_lease_of_nothing_is_over(void **state)
+{
+    desk_t *desk = *state;
+    uint64_t ticket = desk_attempt(desk);
+
+    desk_msg(desk, GP_MSG_KEEP)->u.keep =
+        (gp_msg_keep_t){.job = 40, .incarnation = 1, .ticket = ticket, .until = 64};
+    desk_receive(desk, 9);
+    assert_int_equal(desk_noticed(desk, GP_MSG_JOB_LEASE)->u.job_lease.lease_ms, 0);
+    assert_true(gp_work_ops.wake(desk->core) <= desk->now);
+    desk_wake(desk, 0);
+    assert_int_equal(desk_noticed(desk, GP_MSG_JOB_STOP)->u.job_stop.reason, GP_REASON_LEASE_LOST);
+}
+
+static void what_is_owed_waits_for_a_sheet_with_room(void **state)
+{
+    desk_t *desk = *state;
+    uint64_t ticket = desk_attempt(desk);
+
+    desk_crowd(desk);
+    desk_keep(desk, ticket, 0, 64);
+    assert_int_equal(desk->out.count, GP_ACTIONS_SOFT);
+    assert_true(gp_work_ops.wake(desk->core) <= desk->now);
+    desk_wake(desk, 0);
+    (void)desk_sent(desk, 9, GP_MSG_KEPT);
+    assert_int_equal(desk_noticed(desk, GP_MSG_JOB_LEASE)->u.job_lease.lease_ms, 10000);
 }
 
 static void a_late_keep_does_not_save_a_lost_lease(void **state)
@@ -186,6 +253,10 @@ static void words_of_the_launcher_for_nobody_are_ignored(void **state)
     desk_program_ended(desk, GP_REASON_EXIT, 0, 0);
     desk_wrote(desk, 1, 0, "x");
     assert_int_equal(desk->out.count, 0);
+    desk_msg(desk, GP_MSG_WORK_STARTED)->u.work_started =
+        (gp_msg_work_started_t){.home = desk_id(9), .job = 40, .incarnation = 1};
+    desk_command(desk, 0);
+    assert_int_equal(desk->out.count, 0);
     (void)desk_attempt(desk);
     desk_program_ended(desk, GP_REASON_EXIT, 0, 0);
     desk_program_ended(desk, GP_REASON_EXIT, 1, 0);
@@ -263,6 +334,16 @@ static void damaged_records_are_passed_over(void **state)
     assert_int_equal(desk_count(desk, GP_ACTION_SEND, GP_MSG_ENDED), 4);
 }
 
+static void a_loaded_end_without_a_reason_is_a_crash(void **state)
+{
+    desk_t *desk = *state;
+
+    (void)record(desk, GP_JOB_DONE);
+    desk_load(desk);
+    desk_start(desk);
+    assert_int_equal(desk_sent(desk, 9, GP_MSG_ENDED)->u.ended.reason, GP_REASON_NODE_FAILED);
+}
+
 static void keys_tell_attempts_apart(void **state)
 {
     desk_t *desk = *state;
@@ -286,7 +367,6 @@ static void keys_tell_attempts_apart(void **state)
     }
 }
 
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -294,6 +374,11 @@ int main(void)
         DESK(without_a_record_it_does_not_start),
         DESK(the_start_is_told),
         DESK(a_failed_start_is_an_end_with_its_reason),
+        DESK(a_start_that_failed_without_a_reason_has_one),
+        DESK(it_is_listed_from_the_offer_to_the_acknowledgement),
+        DESK(a_lease_of_nothing_is_over),
+        DESK(what_is_owed_waits_for_a_sheet_with_room),
+        DESK(a_loaded_end_without_a_reason_is_a_crash),
         DESK(each_keep_renews_the_lease),
         DESK(a_late_keep_does_not_save_a_lost_lease),
         DESK(a_lease_that_ends_during_the_grace_ends_the_grace),

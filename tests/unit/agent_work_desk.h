@@ -28,6 +28,7 @@ typedef struct desk {
     gp_out_t out;
     gp_msg_t msg;    /* the event's message, to be filled in by the test */
     gp_error_t fits; /* what the machine decides */
+    bool crowded;    /* is the next step's sheet full? */
 } desk_t;
 
 /* Small limits, no LOAD and START yet. */
@@ -54,6 +55,9 @@ void desk_load(desk_t *desk);
 void desk_start(desk_t *desk);
 void desk_stored(desk_t *desk, uint64_t token, bool ok);
 void desk_wake(desk_t *desk, gp_usec_t in); /* after so much time */
+
+/* The next step finds a sheet that other rooms have filled: what can wait is left for later. */
+void desk_crowd(desk_t *desk);
 
 /* The n-th action (from 0) of this type and kind, or NULL. */
 const gp_action_t *desk_find(const desk_t *desk, gp_action_type_t type, gp_msg_kind_t kind,

@@ -599,6 +599,101 @@ static void no_message_breaks_it(void **state)
     }
 }
 
+/* ---- limits ---------------------------------------------------------------------------------- */
+
+static void a_machine_that_may_run_nothing_takes_nothing(void **state)
+{
+    desk_t *desk = *state;
+
+    desk->config.running_max = 0;
+    desk_renew(desk);
+    desk_claim(desk, 9, 40, 1);
+    declined(desk, GP_E_RUN_REFUSED, "does not lend");
+}
+
+static void without_an_opinion_of_its_own_a_machine_takes_what_fits(void **state)
+{
+    desk_t *desk = *state;
+
+    desk->config.fits = NULL;
+    desk_renew(desk);
+    (void)desk_offer(desk);
+}
+
+static void no_ticket_is_given_twice(void **state)
+{
+    desk_t *desk = *state;
+
+    ((gp_work_t *)desk->core)->tickets = (UINT64_C(1) << WORK_NUMBER_BITS) - 2;
+    assert_true(desk_offer(desk) >> WORK_NUMBER_BITS == DESK_EPOCH);
+    desk_claim(desk, 9, 41, 1);
+    declined(desk, GP_E_RUN_FULL, "as many jobs");
+}
+
+/* Has this attempt of machine 9's run and, if so wanted, end. */
+static void attempt(desk_t *desk, uint64_t job, bool ends)
+{
+    uint64_t ticket;
+
+    desk_claim(desk, 9, job, 1);
+    ticket = answer(desk)->ticket;
+    desk_msg(desk, GP_MSG_KEEP)->u.keep =
+        (gp_msg_keep_t){.job = job, .incarnation = 1, .ticket = ticket, .lease_ms = 10000};
+    desk_receive(desk, 9);
+    desk_stored(desk, desk_store_token(desk, GP_MSG_ATTEMPT_STATE), true);
+    if (ends) {
+        desk_msg(desk, GP_MSG_WORK_ENDED)->u.work_ended = (gp_msg_work_ended_t){
+            .home = desk_id(9), .job = job, .incarnation = 1, .reason = GP_REASON_EXIT};
+        desk_command(desk, 0);
+    }
+}
+
+/* What runs, and what is being written, stays whatever the group says of its home. */
+static void only_a_record_at_rest_gives_way(void **state)
+{
+    desk_t *desk = *state;
+    uint64_t rest = 0;
+    uint64_t written[3] = {0};
+
+    attempt(desk, 40, false);
+    for (uint64_t job = 41; job < 44; job++) {
+        attempt(desk, job, true);
+    }
+    desk_wake(desk, 500 * GP_MSEC); /* not acknowledged: the ends are written down */
+    for (uint32_t i = 0; i < 3; i++) {
+        const gp_action_t *store = desk_find(desk, GP_ACTION_STORE, GP_MSG_ATTEMPT_STATE, i);
+        assert_non_null(store);
+        written[i] = store->token;
+        rest = i == 1 ? store->msg->u.attempt_state.job : rest;
+    }
+    desk_stored(desk, written[1], true);
+    desk_member(desk, 9, GP_MEMBER_UNAVAILABLE, GP_CAUSE_SILENT, false);
+    desk_claim(desk, 8, 40, 1);
+    assert_true(desk_sent(desk, 8, GP_MSG_CLAIMED)->u.claimed.taken);
+    assert_true(
+        desk_find(desk, GP_ACTION_STORE, GP_MSG_ATTEMPT_STATE, 0)->msg->u.attempt_state.job ==
+        rest);
+    desk_claim(desk, 8, 41, 1);
+    assert_int_equal(desk_sent(desk, 8, GP_MSG_CLAIMED)->u.claimed.error, GP_E_RUN_FULL);
+}
+
+/* A member beyond those that are remembered: only that it is forgotten says anything about it. */
+static void a_home_that_is_not_remembered_is_forgotten_all_the_same(void **state)
+{
+    desk_t *desk = *state;
+
+    for (uint8_t i = 0; i < GP_MEMBERS_MAX; i++) {
+        desk_member(desk, (uint8_t)(100 + i), GP_MEMBER_ALIVE, GP_CAUSE_JOINED, false);
+    }
+    (void)desk_attempt(desk);
+    desk_program_ended(desk, GP_REASON_EXIT, 0, 0);
+    desk_member(desk, 9, GP_MEMBER_LEFT, GP_CAUSE_LEFT, false);
+    assert_int_equal(desk_count(desk, GP_ACTION_STORE, GP_MSG_ATTEMPT_STATE), 0);
+    desk_member(desk, 9, GP_MEMBER_LEFT, GP_CAUSE_LEFT, true);
+    assert_int_equal(
+        desk_find(desk, GP_ACTION_STORE, GP_MSG_ATTEMPT_STATE, 0)->msg->u.attempt_state.state, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -627,6 +722,11 @@ int main(void)
         DESK(unreported_ends_give_way_only_if_their_home_is_gone),
         DESK(a_stopping_agent_takes_nothing_and_stops_what_runs),
         DESK(no_message_breaks_it),
+        DESK(a_machine_that_may_run_nothing_takes_nothing),
+        DESK(without_an_opinion_of_its_own_a_machine_takes_what_fits),
+        DESK(no_ticket_is_given_twice),
+        DESK(only_a_record_at_rest_gives_way),
+        DESK(a_home_that_is_not_remembered_is_forgotten_all_the_same),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

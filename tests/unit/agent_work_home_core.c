@@ -135,10 +135,12 @@ static void open_jobs_fill_the_table_and_ended_ones_give_way(void **state)
 static void a_job_that_cannot_be_recorded_is_not_accepted(void **state)
 {
     desk_t *desk = *state;
+    gp_work_job_t slot;
     const gp_msg_job_t *job;
 
     desk_run(desk);
     desk_stored(desk, desk_store_token(desk, GP_MSG_JOB_STATE), false);
+    assert_false(gp_work_job_at(desk->core, 0, &slot));
     job = &desk_noticed(desk, GP_MSG_JOB)->u.job;
     assert_int_equal(job->job, 0);
     assert_int_equal(job->reason, GP_REASON_STORAGE);
@@ -418,6 +420,20 @@ static void a_stopping_agent_ends_its_jobs_and_says_so(void **state)
     assert_int_equal(desk_noticed(desk, GP_MSG_WORK_STOPPED)->u.work_stopped.left, 0);
 }
 
+/* Told twice to stop, it still goes when it said it would. */
+static void a_second_stop_moves_nothing(void **state)
+{
+    desk_t *desk = *state;
+
+    (void)desk_running(desk);
+    desk_msg(desk, GP_MSG_WORK_STOP)->u.work_stop.wait_ms = 1000;
+    desk_command(desk, 0);
+    desk_msg(desk, GP_MSG_WORK_STOP)->u.work_stop.wait_ms = 5000;
+    desk_command(desk, 0);
+    desk_wake(desk, GP_SECOND);
+    assert_int_equal(desk_noticed(desk, GP_MSG_WORK_STOPPED)->u.work_stopped.left, 1);
+}
+
 static void a_stopping_agent_waits_only_so_long(void **state)
 {
     desk_t *desk = *state;
@@ -436,21 +452,117 @@ static void a_stopping_agent_waits_only_so_long(void **state)
 static void what_can_wait_is_left_for_a_sheet_with_room(void **state)
 {
     desk_t *desk = *state;
-    gp_event_t wake = {.type = GP_EVENT_WAKE};
-    uint32_t before = GP_ACTIONS_SOFT;
 
     (void)desk_running(desk);
-    desk->now += 3 * GP_SECOND;
-    wake.now = desk->now;
-    gp_out_reset(&desk->out);
-    for (uint32_t i = 0; i < before; i++) {
-        gp_out_plain(&desk->out, GP_ACTION_LINK, &desk->self, 1);
-    }
-    gp_work_ops.step(desk->core, &wake, &desk->out);
-    assert_int_equal(desk->out.count, before);
+    desk_crowd(desk);
+    desk_wake(desk, 3 * GP_SECOND);
+    assert_int_equal(desk->out.count, GP_ACTIONS_SOFT);
     assert_true(gp_work_ops.wake(desk->core) <= desk->now);
     desk_wake(desk, 0);
     (void)desk_sent(desk, 1, GP_MSG_KEEP);
+}
+
+/* A record gives way to a new job only when its user has heard how the job ended. */
+static void an_end_that_is_not_told_yet_does_not_give_way(void **state)
+{
+    desk_t *desk = *state;
+    uint64_t token;
+
+    (void)desk_running(desk);
+    for (int i = 0; i < 3; i++) {
+        desk_run(desk);
+        desk_stored(desk, desk_store_token(desk, GP_MSG_JOB_STATE), true);
+    }
+    desk_ended(desk, 1, GP_REASON_EXIT, 0, 0);
+    token = desk_store_token(desk, GP_MSG_JOB_STATE);
+    desk_crowd(desk);
+    desk_stored(desk, token, true);
+    assert_int_equal(desk->out.count, GP_ACTIONS_SOFT);
+    assert_true(gp_work_ops.wake(desk->core) <= desk->now);
+    (void)simple_run(desk);
+    desk_crowd(desk);
+    desk_command(desk, 78);
+    assert_true(desk_text_has(desk_noticed(desk, GP_MSG_JOB)->u.job.text, "as many open jobs"));
+    desk_wake(desk, 0);
+    assert_int_equal(desk_noticed(desk, GP_MSG_JOB)->u.job.state, GP_JOB_DONE);
+    (void)desk_sent(desk, 1, GP_MSG_ENDED_ACK);
+    (void)simple_run(desk);
+    desk_command(desk, 78);
+    assert_int_equal(desk_count(desk, GP_ACTION_STORE, GP_MSG_JOB_STATE), 2); /* it gives way */
+}
+
+static void no_number_is_used_twice(void **state)
+{
+    desk_t *desk = *state;
+
+    ((gp_work_t *)desk->core)->numbers = (UINT64_C(1) << WORK_NUMBER_BITS) - 2;
+    desk_run(desk);
+    assert_true(desk_find(desk, GP_ACTION_STORE, GP_MSG_JOB_STATE, 0)->msg->u.job_state.job >>
+                    WORK_NUMBER_BITS ==
+                DESK_EPOCH);
+    (void)simple_run(desk);
+    desk_command(desk, 78);
+    refused(desk, "restart it");
+}
+
+static void words_about_no_job_are_ignored(void **state)
+{
+    desk_t *desk = *state;
+
+    (void)desk_running(desk);
+    desk_msg(desk, GP_MSG_WORK_CONSUMED)->u.work_consumed.job = DESK_FIRST + 1;
+    desk_command(desk, 0);
+    assert_int_equal(desk->out.count, 0);
+    cancel(desk, DESK_FIRST + 1);
+    assert_int_equal(desk->out.count, 0);
+    assert_int_equal(state_of(desk, DESK_FIRST), GP_JOB_RUNNING);
+}
+
+/* The disk may answer for a write that nobody waits for any more. */
+static void a_store_of_nobody_changes_nothing(void **state)
+{
+    desk_t *desk = *state;
+    const uint64_t attempts = 0x8000; /* the bit of an attempt's token; its low bits are the slot */
+
+    desk_run(desk);
+    desk_stored(desk, attempts | 1 << 16, true);
+    assert_int_equal(desk->out.count, 0);
+    desk_stored(desk, 1 << 16 | 3, true);
+    assert_int_equal(desk->out.count, 0);
+}
+
+/* ---- the configuration ----------------------------------------------------------------------- */
+
+static void a_configuration_without_sense_has_no_size(void **state)
+{
+    desk_t *desk = *state;
+    gp_work_config_t bad[16];
+    uint32_t n = 0;
+
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        bad[i] = desk->config;
+    }
+    bad[n++].epoch = UINT64_C(1) << 43;
+    bad[n++].home_max = 0;
+    bad[n++].home_max = GP_JOBS_MAX + 1;
+    bad[n++].attempts_max = 0;
+    bad[n++].attempts_max = GP_JOBS_MAX + 1;
+    bad[n++].running_max = desk->config.attempts_max + 1;
+    bad[n++].command_bytes = 63;
+    bad[n++].command_bytes = 65537;
+    bad[n++].output_window = 15;
+    bad[n++].output_window = GP_OUTPUT_WINDOW + 1;
+    bad[n++].lease_us = 100 * GP_MSEC - 1;
+    bad[n++].lease_us = WORK_LEASE_LONGEST + 1;
+    bad[n++].keep_us = 0;
+    bad[n++].keep_us = desk->config.lease_us / 2 + 1;
+    bad[n++].claim_us = 0;
+    bad[n++].match_us = 0;
+    assert_int_equal(n, sizeof bad / sizeof bad[0]);
+    assert_true(gp_work_ops.size(&desk->config) > 0);
+    for (uint32_t i = 0; i < n; i++) {
+        assert_int_equal(gp_work_ops.size(&bad[i]), 0);
+    }
 }
 
 int main(void)
@@ -475,8 +587,14 @@ int main(void)
         DESK(an_ended_job_is_still_listed),
         DESK(damaged_records_are_passed_over),
         DESK(a_stopping_agent_ends_its_jobs_and_says_so),
+        DESK(a_second_stop_moves_nothing),
         DESK(a_stopping_agent_waits_only_so_long),
         DESK(what_can_wait_is_left_for_a_sheet_with_room),
+        DESK(an_end_that_is_not_told_yet_does_not_give_way),
+        DESK(no_number_is_used_twice),
+        DESK(words_about_no_job_are_ignored),
+        DESK(a_store_of_nobody_changes_nothing),
+        DESK(a_configuration_without_sense_has_no_size),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

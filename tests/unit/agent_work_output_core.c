@@ -192,6 +192,20 @@ static void many_pieces_share_the_sheet(void **state)
     }
 }
 
+/* A home that acknowledges what it cannot have got gets none of it, and harms nobody but itself. */
+static void what_is_acknowledged_before_it_was_sent_is_not_sent(void **state)
+{
+    desk_t *desk = *state;
+
+    (void)desk_attempt(desk);
+    desk_wrote(desk, 1, 0, "0123456789012345678901234567890123456789012345678901234567890123");
+    output_ack(desk, 60, 64);
+    desk_crowd(desk); /* written, and not sent yet */
+    desk_wrote(desk, 1, 64, "abc");
+    output_ack(desk, 66, 80);
+    assert_int_equal(sent(desk, 0)->offset, 66);
+    desk_text(sent(desk, 0)->bytes, "c");
+}
 
 int main(void)
 {
@@ -204,6 +218,7 @@ int main(void)
         DESK(acknowledgements_of_the_future_are_ignored),
         DESK(output_is_sent_on_after_the_end),
         DESK(many_pieces_share_the_sheet),
+        DESK(what_is_acknowledged_before_it_was_sent_is_not_sent),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -143,6 +143,34 @@ static void a_wrong_query_fails_at_once(void **state)
     desk_text(job->text, "no attribute 'cpus': did you mean cpu?");
 }
 
+/* What the group may get over is waited for; a question that is wrong is not asked again. */
+static void some_errors_pass(void **state)
+{
+    static const struct {
+        gp_error_t error;
+        bool passes;
+    } cases[] = {
+        {GP_E_NO_LEADER, true},    {GP_E_NO_QUORUM, true}, {GP_E_PARTIAL, true},
+        {GP_E_BUSY, true},         {GP_E_TIMED_OUT, true}, {GP_E_PEER_UNREACHABLE, true},
+        {GP_E_PEER_QUEUE, true},   {GP_E_NO_MATCH, false}, {GP_E_QUERY_SYNTAX, false},
+        {GP_E_QUERY_LIMIT, false}, {GP_E_SYSTEM, false},
+    };
+    desk_t *desk = *state;
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        desk_renew(desk);
+        (void)desk_accepted(desk);
+        answer_error(desk, cases[i].error, "");
+        if (cases[i].passes) {
+            assert_int_equal(desk->out.count, 0);
+            desk_wake(desk, 300 * GP_MSEC);
+            (void)desk_noticed(desk, GP_MSG_JOB_FIND);
+        } else {
+            assert_int_equal(desk_told_end(desk)->reason, GP_REASON_NO_MATCH);
+        }
+    }
+}
+
 static void without_a_leader_discovery_is_asked_again_for_a_while(void **state)
 {
     desk_t *desk = *state;
@@ -236,6 +264,44 @@ static void when_all_refuse_the_last_words_are_told(void **state)
     assert_int_equal(job->reason, GP_REASON_REFUSED);
     desk_text(job->node, "n2");
     desk_text(job->text, "all 2 machines that match declined; the last one: it is full");
+}
+
+static void a_refusal_without_words_is_told_by_its_error(void **state)
+{
+    desk_t *desk = *state;
+    gp_msg_claimed_t *msg;
+
+    (void)desk_matched(desk, 1);
+    msg = &desk_msg(desk, GP_MSG_CLAIMED)->u.claimed;
+    *msg = (gp_msg_claimed_t){.job = DESK_FIRST, .incarnation = 1, .error = GP_E_RUN_LEND};
+    desk_receive(desk, 1);
+    desk_text(desk_told_end(desk)->text, gp_error_text(GP_E_RUN_LEND));
+}
+
+static void only_so_many_machines_are_tried(void **state)
+{
+    desk_t *desk = *state;
+
+    (void)desk_matched(desk, 9);
+    for (uint8_t i = 1; i <= WORK_HITS_MAX; i++) {
+        (void)desk_sent(desk, i, GP_MSG_CLAIM);
+        desk_claimed(desk, i, i, false, 0);
+    }
+    assert_int_equal(desk_count(desk, GP_ACTION_SEND, GP_MSG_CLAIM), 0);
+    assert_true(desk_text_has(desk_told_end(desk)->text, "all 8 machines"));
+}
+
+/* However many may not lend, no more are asked for than one answer holds. */
+static void no_more_machines_are_asked_for_than_an_answer_holds(void **state)
+{
+    desk_t *desk = *state;
+
+    for (uint8_t i = 0; i < GP_MEMBERS_MAX; i++) {
+        may_not_lend(desk, (uint8_t)(100 + i));
+    }
+    desk_run(desk);
+    desk_stored(desk, desk_store_token(desk, GP_MSG_JOB_STATE), true);
+    assert_int_equal(desk_noticed(desk, GP_MSG_JOB_FIND)->u.job_find.limit, GP_HITS_MAX);
 }
 
 static void a_silent_machine_is_passed_over(void **state)
@@ -427,6 +493,10 @@ int main(void)
         DESK(a_machine_may_be_its_own_executor),
         DESK(what_a_refused_order_left_behind_is_not_due_for_ever),
         DESK(what_ran_is_not_placed_again),
+        DESK(some_errors_pass),
+        DESK(a_refusal_without_words_is_told_by_its_error),
+        DESK(only_so_many_machines_are_tried),
+        DESK(no_more_machines_are_asked_for_than_an_answer_holds),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -382,6 +382,36 @@ static void its_word_that_the_record_is_lost_ends_it(void **state)
     desk_text(desk_told_end(desk)->text, "its machine lost its record");
 }
 
+/* A machine that was only asked cannot end what it was never told to start. */
+static void an_end_before_the_order_is_none(void **state)
+{
+    desk_t *desk = *state;
+
+    (void)desk_matched(desk, 2);
+    desk_ended(desk, 1, GP_REASON_EXIT, 0, 0);
+    assert_int_equal(desk->out.count, 0);
+    desk_claimed(desk, 1, 1, true, 500);
+    desk_stored(desk, desk_store_token(desk, GP_MSG_JOB_STATE), true);
+    assert_true(desk_sent(desk, 1, GP_MSG_KEEP)->u.keep.ticket == 500);
+}
+
+/* A member beyond those that are remembered: what it runs is lost when the group forgets it. */
+static void a_machine_that_is_not_remembered_may_be_forgotten(void **state)
+{
+    desk_t *desk = *state;
+    const gp_msg_job_t *job;
+
+    for (uint8_t i = 0; i < GP_MEMBERS_MAX; i++) {
+        desk_member(desk, (uint8_t)(100 + i), GP_MEMBER_ALIVE, GP_CAUSE_JOINED, false);
+    }
+    (void)desk_running(desk);
+    desk_member(desk, 1, GP_MEMBER_UNAVAILABLE, GP_CAUSE_SILENT, false);
+    assert_int_equal(desk->out.count, 0);
+    desk_member(desk, 1, GP_MEMBER_UNAVAILABLE, GP_CAUSE_SILENT, true);
+    job = desk_told_end(desk);
+    assert_int_equal(job->reason, GP_REASON_NODE_FAILED);
+    desk_text(job->text, "its machine is unavailable; it was running and may have had effects");
+}
 
 int main(void)
 {
@@ -407,6 +437,8 @@ int main(void)
         DESK(silence_alone_is_no_verdict),
         DESK(a_silent_machine_that_nobody_knows_is_given_up),
         DESK(its_word_that_the_record_is_lost_ends_it),
+        DESK(an_end_before_the_order_is_none),
+        DESK(a_machine_that_is_not_remembered_may_be_forgotten),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -67,6 +67,15 @@ static void limits_are_kept(void **state)
     words.where = gp_text("");
     args[1].text = gp_slice("a\0b", 3);
     assert_int_equal(gp_work_words_pack(&words, to, sizeof to, &used), GP_E_MESSAGE_DECODE);
+    args[1].text = gp_text("four");
+    words.rank = gp_slice(big, GP_QUERY_MAX + 1);
+    assert_int_equal(gp_work_words_pack(&words, to, sizeof to, &used), GP_E_RUN_LIMIT);
+    words.rank = gp_text("\xff");
+    assert_int_equal(gp_work_words_pack(&words, to, sizeof to, &used), GP_E_MESSAGE_DECODE);
+    words.rank = gp_text("");
+    assert_int_equal(gp_work_words_pack(&words, to, sizeof to, &used), GP_OK);
+    env[0].text = gp_text("A=\xff");
+    assert_int_equal(gp_work_words_pack(&words, to, sizeof to, &used), GP_E_MESSAGE_DECODE);
 }
 
 static void the_default_holds_the_largest_command(void **state)
@@ -114,6 +123,8 @@ static void texts_are_cut_before_a_character(void **state)
     assert_int_equal(text.n, 0);
     gp_work_name_set(&name, gp_text("0123456789012345678901234567890\xe2\x82\xac"));
     assert_int_equal(name.n, 31);
+    gp_work_name_set(&name, gp_text("\xff"));
+    assert_int_equal(name.n, 0);
 }
 
 static void numbers_are_written_whole(void **state)
