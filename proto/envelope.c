@@ -84,9 +84,7 @@ static gp_error_t open_common(gp_wire_in_t *in, gp_envelope_t *envelope)
     uint64_t flags = gp_wire_number(in, 1);
     uint32_t kind = (uint32_t)gp_wire_number(in, 2);
 
-    if (in->failed) {
-        return GP_E_MESSAGE_SIZE;
-    }
+    assert(!in->failed); /* the frame has a head */
     if (version != GP_ENVELOPE_VERSION || flags != 0) {
         return GP_E_MESSAGE_VERSION; /* no flag exists yet: a later version's */
     }

@@ -190,20 +190,14 @@ static bool is_ipv4(gp_slice_t text)
 {
     uint32_t octet;
 
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 3; i++) {
         uint32_t n = until(text, '.');
-        if (!is_decimal((gp_slice_t){.p = text.p, .n = n}, 255, &octet)) {
-            return false;
-        }
-        if (i == 3) {
-            return n == text.n;
-        }
-        if (n == text.n) {
+        if (n == text.n || !is_decimal((gp_slice_t){.p = text.p, .n = n}, 255, &octet)) {
             return false;
         }
         text = after(text, n + 1);
     }
-    return false;
+    return is_decimal(text, 255, &octet);
 }
 
 static bool is_hex(gp_slice_t text)

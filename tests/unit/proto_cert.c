@@ -233,6 +233,22 @@ static void resign(uint8_t *bytes, size_t head, const gp_secret_t *secret)
 }
 
 /* A chain that was signed by the right keys, but must not be believed. */
+static void test_what_is_no_certificate(void **state)
+{
+    static uint8_t longer[GP_CERT_MAX + 1];
+    uint8_t bytes[GP_CERT_MAX];
+    gp_cert_t got = {.serial = 42};
+    size_t n = 42;
+
+    (void)state;
+    memcpy(longer, founder_slice.p, founder_slice.n);
+    assert_int_equal(gp_cert_read(gp_slice(longer, sizeof longer), &got), GP_E_CERT_FORMAT);
+    assert_int_equal(got.serial, 42);
+    assert_int_equal(gp_cert_issue(&member_cert, founder, gp_text("none"), bytes, &n),
+                     GP_E_CERT_FORMAT);
+    assert_int_equal(n, 42);
+}
+
 static void test_forged_by_a_member(void **state)
 {
     size_t head = (size_t)member_slice.n - founder_slice.n - GP_SIGNATURE_BYTES;
@@ -327,6 +343,7 @@ int main(void)
         cmocka_unit_test(test_no_certificate_outlives_its_issuer),
         cmocka_unit_test(test_who_may_issue),
         cmocka_unit_test(test_form_of_what_is_issued),
+        cmocka_unit_test(test_what_is_no_certificate),
         cmocka_unit_test(test_forged_by_a_member),
         cmocka_unit_test(test_other_grids),
         cmocka_unit_test(test_swapped_issuer),

@@ -2,6 +2,7 @@
 #include "proto/keys.h"
 
 #include <sodium.h>
+#include <sys/resource.h>
 
 #include "proto_cmocka.h"
 
@@ -139,6 +140,39 @@ static void test_unusable_keys(void **state)
     assert_int_equal(curve[0], 42);
 }
 
+static void test_locked_memory(void **state)
+{
+    static const uint8_t zeros[64];
+    uint8_t *memory = gp_locked_new(sizeof zeros);
+
+    (void)state;
+    assert_non_null(memory);
+    assert_memory_equal(memory, zeros, sizeof zeros);
+    gp_locked_free(memory);
+    gp_locked_free(NULL);
+    assert_null(gp_locked_new(SIZE_MAX));
+}
+
+static void test_without_memory(void **state)
+{
+    gp_secret_t *none = NULL;
+    struct rlimit before;
+    struct rlimit zero;
+    gp_error_t error;
+
+    (void)state;
+    assert_int_equal(gp_secret_new(&none), GP_OK); /* the stack has all its pages now */
+    gp_secret_free(none);
+    none = NULL;
+    assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
+    zero = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_AS, &zero), 0);
+    error = gp_secret_new(&none);
+    assert_int_equal(setrlimit(RLIMIT_AS, &before), 0);
+    assert_int_equal(error, GP_E_MEMORY);
+    assert_null(none);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -148,6 +182,8 @@ int main(void)
         cmocka_unit_test(test_context_and_bytes_do_not_flow_together),
         cmocka_unit_test(test_curve_pair_belongs_to_the_identity),
         cmocka_unit_test(test_unusable_keys),
+        cmocka_unit_test(test_locked_memory),
+        cmocka_unit_test(test_without_memory),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -46,7 +46,7 @@ static void test_ids_that_are_none(void **state)
     (void)state;
     gp_id_text(&id, text);
     for (size_t i = 0; i < GP_ID_TEXT - 1; i++) {
-        static const char bad[] = "A018=-. \n\x80";
+        static const char bad[] = "A018=-.{~ \n\x80";
         char was = text[i];
         for (size_t k = 0; k < sizeof bad - 1; k++) {
             text[i] = bad[k];
@@ -220,6 +220,8 @@ static void test_escapes(void **state)
     assert_string_equal(to, "plain \xc3\xa9 \xe2\x82\xac");
     assert_true(gp_text_escape(to, sizeof to, gp_text("a\x1b[0m\n\x7f\xff\xc2\x9b")));
     assert_string_equal(to, "a\\x1b[0m\\x0a\\x7f\\xff\\xc2\\x9b");
+    assert_true(gp_text_escape(to, sizeof to, gp_text("5\xc2\xa0\xc2\xb5s"))); /* no controls */
+    assert_string_equal(to, "5\xc2\xa0\xc2\xb5s");
     assert_true(gp_text_escape(to, sizeof to, gp_slice("a\0b", 3)));
     assert_string_equal(to, "a\\x00b");
     assert_false(gp_text_escape(to, 5, gp_text("ab\n")));
@@ -327,6 +329,7 @@ static void test_quotes(void **state)
     assert_string_equal(gp_text_quote("/a b", to, sizeof to), "'/a b'");
     assert_string_equal(gp_text_quote("/a'$(x)", to, sizeof to), "'/a'\\''$(x)'");
     assert_string_equal(gp_text_quote("", to, sizeof to), "''");
+    assert_string_equal(gp_text_quote("0123 56789", to, 12), "'0123 '"); /* cut, and still closed */
 }
 
 int main(void)

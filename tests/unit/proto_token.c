@@ -2,6 +2,7 @@
 #include "proto/token.h"
 
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "proto/text.h"
 #include "proto_cmocka.h"
@@ -256,6 +257,8 @@ static void test_invitation_of_another_grid(void **state)
     assert_int_equal(gp_invitation_read(gp_slice(bytes, n - 32), &root_id, NOW, &got), GP_OK);
     assert_int_equal(gp_invitation_read(gp_slice(bytes, n), &root_id, NOW, &got),
                      GP_E_TOKEN_FORMAT);
+    assert_int_equal(gp_invitation_read(gp_slice(bytes, GP_TOKEN_MAX + 1), &root_id, NOW, &got),
+                     GP_E_TOKEN_FORMAT);
     for (size_t cut = 0; cut < n - 32; cut++) {
         assert_int_equal(gp_invitation_read(gp_slice(bytes, cut), &root_id, NOW, &got),
                          GP_E_TOKEN_FORMAT);
@@ -288,6 +291,44 @@ static void test_who_may_invite(void **state)
     assert_int_equal(gp_token_issue(&token, founder, (gp_slice_t){0}, text), GP_E_CERT_FORMAT);
     token.grid.b[0] ^= 1;
     assert_int_equal(gp_token_issue(&token, founder, founder_cert, text), GP_E_TOKEN_GRID);
+    token.grid.b[0] ^= 1;
+    memcpy(bytes, founder_cert.p, founder_cert.n);
+    assert_memory_equal(bytes + 1, token.grid.b, sizeof token.grid.b);
+    bytes[1] ^= 1;
+    assert_int_equal(gp_token_issue(&token, founder, gp_slice(bytes, founder_cert.n), text),
+                     GP_E_TOKEN_GRID);
+}
+
+/* The token of `text`, but with this certificate of its issuer, and signed by this one. */
+static gp_error_t read_forged(gp_slice_t cert, const gp_secret_t *by)
+{
+    uint8_t bytes[2 * GP_TOKEN_MAX];
+    gp_token_t got;
+    size_t n = 0;
+
+    assert_int_equal(gp_base64_parse(gp_text(text + 4), bytes, sizeof bytes, &n), GP_OK);
+    n -= 32 + GP_SIGNATURE_BYTES + founder_cert.n; /* to behind the certificate's length */
+    bytes[n - 2] = (uint8_t)(cert.n >> 8);
+    bytes[n - 1] = (uint8_t)cert.n;
+    memcpy(bytes + n, cert.p, cert.n);
+    gp_sign(by, GP_TOKEN_CONTEXT, gp_slice(bytes, n + cert.n), bytes + n + cert.n);
+    return gp_invitation_read(gp_slice(bytes, n + cert.n + GP_SIGNATURE_BYTES), &root_id, NOW,
+                              &got);
+}
+
+/* The root certified it, but not to admit others. */
+static void test_forged_without_the_role(void **state)
+{
+    uint8_t bytes[GP_CERT_MAX];
+    gp_cert_t cert;
+    size_t n = 0;
+
+    (void)state;
+    assert_int_equal(gp_cert_read(founder_cert, &cert), GP_OK);
+    assert_int_equal(read_forged(founder_cert, founder), GP_OK); /* the tool works */
+    cert.roles = GP_ROLE_MEMBER | GP_ROLE_LEND;
+    assert_int_equal(gp_cert_issue(&cert, root, (gp_slice_t){0}, bytes, &n), GP_OK);
+    assert_int_equal(read_forged(gp_slice(bytes, n), founder), GP_E_TOKEN_SIGNATURE);
 }
 
 /*
@@ -297,27 +338,16 @@ static void test_who_may_invite(void **state)
 static void test_forged_by_a_member(void **state)
 {
     gp_secret_t *member = NULL;
-    uint8_t bytes[2 * GP_TOKEN_MAX];
     uint8_t chain[GP_CERT_MAX];
     gp_cert_t cert;
-    gp_token_t got;
     size_t n = 0;
-    size_t m = 0;
 
     (void)state;
     assert_int_equal(gp_secret_new(&member), GP_OK);
     assert_int_equal(gp_cert_read(founder_cert, &cert), GP_OK);
     cert.node = gp_secret_id(member);
-    assert_int_equal(gp_cert_issue(&cert, founder, founder_cert, chain, &m), GP_OK);
-    assert_int_equal(gp_base64_parse(gp_text(text + 4), bytes, sizeof bytes, &n), GP_OK);
-    n -= 32 + GP_SIGNATURE_BYTES + founder_cert.n; /* to behind the certificate's length */
-    bytes[n - 2] = (uint8_t)(m >> 8);
-    bytes[n - 1] = (uint8_t)m;
-    memcpy(bytes + n, chain, m);
-    gp_sign(member, GP_TOKEN_CONTEXT, gp_slice(bytes, n + m), bytes + n + m);
-    assert_int_equal(
-        gp_invitation_read(gp_slice(bytes, n + m + GP_SIGNATURE_BYTES), &root_id, NOW, &got),
-        GP_E_TOKEN_SIGNATURE);
+    assert_int_equal(gp_cert_issue(&cert, founder, founder_cert, chain, &n), GP_OK);
+    assert_int_equal(read_forged(gp_slice(chain, n), member), GP_E_TOKEN_SIGNATURE);
     gp_secret_free(member);
 }
 
@@ -332,6 +362,8 @@ static void test_fields_out_of_limits(void **state)
     assert_int_equal(gp_token_issue(&token, founder, founder_cert, text), GP_E_TOKEN_FORMAT);
     token = before;
     token.seed_count = 0;
+    assert_int_equal(gp_token_issue(&token, founder, founder_cert, text), GP_E_TOKEN_FORMAT);
+    token.seed_count = GP_TOKEN_SEEDS_MAX + 1;
     assert_int_equal(gp_token_issue(&token, founder, founder_cert, text), GP_E_TOKEN_FORMAT);
     token = before;
     memcpy(token.region, "Lab", 4);
@@ -366,6 +398,33 @@ static void test_the_longest(void **state)
     assert_int_equal(parse_at(text, NOW), GP_OK);
 }
 
+/* No room for the one-time secret: an error, and no copy of its seed stays behind. */
+static void test_without_memory(void **state)
+{
+    uint8_t bytes[GP_TOKEN_MAX];
+    uint8_t buffer[GP_TOKEN_MAX];
+    struct rlimit before;
+    struct rlimit none;
+    gp_secret_t *secret = NULL;
+    gp_token_t got;
+    gp_error_t error;
+    size_t n = 0;
+
+    (void)state;
+    assert_int_equal(parse_at(text, NOW), GP_OK); /* the stack has all its pages now */
+    assert_int_equal(gp_base64_parse(gp_text(text + 4), bytes, sizeof bytes, &n), GP_OK);
+    assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
+    none = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_AS, &none), 0);
+    error = gp_token_parse(text, NOW, buffer, &got, &secret);
+    assert_int_equal(setrlimit(RLIMIT_AS, &before), 0);
+    assert_int_equal(error, GP_E_MEMORY);
+    assert_null(secret);
+    for (size_t i = 0; i + 32 <= sizeof buffer; i++) {
+        assert_memory_not_equal(buffer + i, bytes + n - 32, 32);
+    }
+}
+
 static void test_proof(void **state)
 {
     uint8_t proof[GP_SIGNATURE_BYTES];
@@ -382,9 +441,13 @@ static void test_proof(void **state)
     assert_false(gp_token_proven(&key, &thief, gp_text("n7"), proof));
     assert_false(gp_token_proven(&key, &node, gp_text("n8"), proof));
     assert_false(gp_token_proven(&node, &node, gp_text("n7"), proof));
+    assert_false(gp_token_proven(&key, &node, (gp_slice_t){0}, proof));
     assert_false(
         gp_token_proven(&key, &node, gp_text("abcdefghijklmnopqrstuvwxyz0123456789"), proof));
     proof[10] ^= 1;
+    assert_false(gp_token_proven(&key, &node, gp_text("n7"), proof));
+    gp_token_prove(one_time, &node, (gp_slice_t){0}, proof); /* any name will do */
+    assert_true(gp_token_proven(&key, &node, (gp_slice_t){0}, proof));
     assert_false(gp_token_proven(&key, &node, gp_text("n7"), proof));
     gp_secret_free(one_time);
 }
@@ -402,7 +465,9 @@ int main(void)
         cmocka_unit_test_setup(test_seed_of_another_token, fresh),
         cmocka_unit_test_setup(test_invitation_of_another_grid, fresh),
         cmocka_unit_test_setup(test_who_may_invite, fresh),
+        cmocka_unit_test_setup(test_forged_without_the_role, fresh),
         cmocka_unit_test_setup(test_forged_by_a_member, fresh),
+        cmocka_unit_test_setup(test_without_memory, fresh),
         cmocka_unit_test_setup(test_fields_out_of_limits, fresh),
         cmocka_unit_test_setup(test_the_longest, fresh),
         cmocka_unit_test(test_proof),
