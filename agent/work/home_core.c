@@ -159,17 +159,12 @@ static home_job_t *oldest_ended(gp_work_t *work)
     return oldest;
 }
 
-static home_job_t *take_slot(gp_work_t *work, gp_out_t *out)
+/* Where a new job may stand: free, or of one whose record then has to go. */
+static home_job_t *find_slot(gp_work_t *work)
 {
     home_job_t *job = gp_work_home_free(work);
 
-    if (job == NULL) {
-        job = oldest_ended(work);
-        if (job != NULL) {
-            remove_record(work, job, out);
-        }
-    }
-    return job;
+    return job != NULL ? job : oldest_ended(work);
 }
 
 static void reset_slot(home_job_t *job, home_phase_t phase)
@@ -238,7 +233,7 @@ static void on_run(gp_work_t *work, const gp_event_t *event, gp_out_t *out)
         refuse(event, "this agent has used up its job numbers: restart it", out);
         return;
     }
-    job = take_slot(work, out);
+    job = find_slot(work);
     if (job == NULL) {
         refuse(event, "this agent holds as many open jobs as it may: wait for one to end", out);
         return;
@@ -251,6 +246,9 @@ static void on_run(gp_work_t *work, const gp_event_t *event, gp_out_t *out)
                                        : "a word of the command is not UTF-8 text",
                out);
         return;
+    }
+    if (job->phase != HOME_FREE) {
+        remove_record(work, job, out);
     }
     reset_slot(job, HOME_NEW);
     job->command_used = used;
@@ -466,10 +464,7 @@ void gp_home_load(gp_work_t *work, const gp_event_t *event)
         gp_home_find(work, record->job) != NULL) {
         return;
     }
-    job = gp_work_home_free(work);
-    if (job == NULL) { /* the owner made the table smaller: old ends go first */
-        job = oldest_ended(work);
-    }
+    job = find_slot(work); /* the owner made the table smaller: old ends go first */
     if (job == NULL) {
         return; /* its executor's lease ends without us */
     }

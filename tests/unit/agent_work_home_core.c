@@ -118,6 +118,10 @@ static void open_jobs_fill_the_table_and_ended_ones_give_way(void **state)
     cancel(desk, DESK_FIRST + 1);
     desk_stored(desk, desk_store_token(desk, GP_MSG_JOB_STATE), true);
     assert_int_equal(state_of(desk, DESK_FIRST + 1), GP_JOB_CANCELLED);
+    simple_run(desk)->args[0].text = gp_text("\xff"); /* one that is refused takes no place */
+    desk_command(desk, 78);
+    refused(desk, "UTF-8");
+    assert_int_equal(state_of(desk, DESK_FIRST + 1), GP_JOB_CANCELLED);
     desk_run(desk);
     assert_int_equal(desk_count(desk, GP_ACTION_STORE, GP_MSG_JOB_STATE), 2);
     removal = desk_find(desk, GP_ACTION_STORE, GP_MSG_JOB_STATE, 0);
