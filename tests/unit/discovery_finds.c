@@ -251,6 +251,28 @@ static void test_anothers_answer_goes_first(void **state)
     assert_int_equal(grid.answer_token, 9);
 }
 
+/* A new leader gathers records for longer than this question waits. */
+static void test_a_question_too_short_for_gathering(void **state)
+{
+    (void)state;
+    gp_usec_t start = grid.now;
+    driver_leader(&grid, 2, 2, 2, UINT32_MAX, GP_RIGHT_QUORUM);
+    driver_lose(&grid); /* no record comes */
+    find_within(2, 9, 50);
+    find_within(2, 10, 3000);
+    assert_true(gp_discovery_ops.wake(grid.nodes[2].core) == start + 50 * GP_MSEC);
+    grid.now = start + 50 * GP_MSEC;
+    driver_wake(&grid, 2);
+    assert_int_equal(grid.answer_count, 1);
+    assert_int_equal(grid.answer_token, 9);
+    assert_int_equal(grid.answer->u.answer.error, GP_E_NO_LEADER);
+    grid.now = start + 100 * GP_MSEC; /* the other one is answered with what is there */
+    driver_wake(&grid, 2);
+    assert_int_equal(grid.answer_count, 2);
+    assert_int_equal(grid.answer->u.answer.error, GP_OK);
+    assert_true(grid.answer->u.answer.partial);
+}
+
 int main(void)
 {
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -267,6 +289,7 @@ int main(void)
         CASE(test_leaders_change_again_and_again),
         CASE(test_a_leader_without_a_right),
         CASE(test_anothers_answer_goes_first),
+        CASE(test_a_question_too_short_for_gathering),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
