@@ -300,6 +300,13 @@ static void join_in_parallel(joining_t *joining)
     }
 }
 
+static gp_error_t wait_for_one(up_t *up, uint32_t index, gp_fail_t *fail)
+{
+    gp_process_t *process = &up->processes[index];
+    gp_error_t error = gp_process_wait(process, &up->until, fail);
+    return error == GP_OK ? GP_OK : gp_process_named(process->name, error, fail);
+}
+
 static gp_error_t join_all(up_t *up, gp_fail_t *fail)
 {
     char token[GP_TOKEN_TEXT_MAX];
@@ -317,7 +324,7 @@ static gp_error_t join_all(up_t *up, gp_fail_t *fail)
         *fail = joining.fail;
     }
     for (uint32_t i = 1; error == GP_OK && i < up->count; i++) {
-        error = gp_process_wait(&up->processes[i], &up->until, fail);
+        error = wait_for_one(up, i, fail);
     }
     return error;
 }
@@ -389,7 +396,7 @@ static gp_error_t up_all(up_t *up, gp_fail_t *fail)
     }
     error = start(up->local, &(gp_local_agent_t){.name = "n1"}, &up->processes[0], fail);
     if (error == GP_OK) {
-        error = gp_process_wait(&up->processes[0], &up->until, fail);
+        error = wait_for_one(up, 0, fail);
     }
     if (error == GP_OK) {
         error = join_all(up, fail);

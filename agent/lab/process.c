@@ -213,8 +213,7 @@ static gp_error_t verdict_read(const gp_process_t *process, gp_fail_t *fail)
     }
     long code = strtol(told, &detail, 10);
     if (*detail == ' ' && strcmp(gp_error_name((gp_error_t)code), "E_UNKNOWN") != 0) {
-        (void)gp_fail(fail, (gp_error_t)code, "%s", detail + 1);
-        return gp_process_named(process->name, (gp_error_t)code, fail);
+        return gp_fail(fail, (gp_error_t)code, "%s", detail + 1);
     }
     last_words(process, why, sizeof why);
     return gp_fail(fail, GP_E_NO_AGENT, "%s did not come up: %s", process->name, why);

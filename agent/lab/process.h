@@ -53,7 +53,7 @@ GP_MUST_CHECK gp_error_t gp_process_start(const gp_process_params_t *params,
 /*
  * Waits until it serves. GP_E_INTERRUPTED, GP_E_TIMED_OUT: it may still come up; GP_E_NO_AGENT: it
  * ended without a word, and why is the last error in its log; any other: the error that the agent
- * told. Each names the machine. Nothing to do for none.
+ * told, in its own words. Nothing to do for none.
  */
 GP_MUST_CHECK gp_error_t gp_process_wait(gp_process_t *process, const gp_until_t *until,
                                          gp_fail_t *fail);

@@ -44,6 +44,8 @@ static void a_failure_names_its_machine_once(void **state)
         gp_fail_t fail;
         snprintf(words, sizeof words, "%d %s", (int)GP_E_STATE_IO, cases[i].said);
         assert_int_equal(told(words, &fail), GP_E_STATE_IO);
+        assert_string_equal(fail.text, cases[i].said); /* as in the foreground */
+        assert_int_equal(gp_process_named("n1", GP_E_STATE_IO, &fail), GP_E_STATE_IO);
         assert_int_equal(fail.code, GP_E_STATE_IO);
         assert_string_equal(fail.text, cases[i].text);
     }
@@ -58,6 +60,7 @@ static void the_longest_text_still_has_the_name(void **state)
     memset(words + n, 'x', GP_FAIL_TEXT_MAX - 1);
     words[n + GP_FAIL_TEXT_MAX - 1] = '\0';
     assert_int_equal(told(words, &fail), GP_E_STATE_IO);
+    assert_int_equal(gp_process_named("n1", GP_E_STATE_IO, &fail), GP_E_STATE_IO);
     assert_int_equal(strlen(fail.text), GP_FAIL_TEXT_MAX - 1);
     assert_int_equal(strncmp(fail.text, "n1: xxx", 7), 0);
 }
