@@ -94,7 +94,8 @@ GP_MUST_CHECK gp_error_t gp_state_mark_sim(const gp_state_dir_t *dir, gp_fail_t 
 /* Does DIR/NAME bear that mark? */
 bool gp_state_is_sim(const char *root, const char *name);
 
-/* Removes what a crash left of machines that bear that mark and were never complete. */
+/* Removes what a crash left of machines that were never complete: of those that bear that mark, and
+ * of any that hold nothing but a lock, which nobody holds. */
 void gp_state_clear_sims(const char *root);
 
 /*

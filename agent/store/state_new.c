@@ -85,6 +85,27 @@ static bool is_still(int root_fd, const char *name, int fd)
            named.st_ino == opened.st_ino && named.st_dev == opened.st_dev;
 }
 
+/* Is anything in it but its lock? What has just been begun is nobody's yet, and nothing is lost. */
+static bool has_content(int dir_fd)
+{
+    const int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *entries = fd < 0 ? NULL : fdopendir(fd);
+    if (entries == NULL) {
+        if (fd >= 0) {
+            (void)close(fd);
+        }
+        return true;
+    }
+    bool content = false;
+    const struct dirent *entry;
+    while (!content && (entry = readdir(entries)) != NULL) {
+        content = strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+                  strcmp(entry->d_name, GP_FILE_LOCK) != 0;
+    }
+    (void)closedir(entries);
+    return content;
+}
+
 /*
  * Removes one hidden directory, unless somebody holds its lock: then it is being built or removed.
  * With the lock in hand it is looked at again: its maker may have finished it and given it its name
@@ -99,8 +120,8 @@ static void hidden_clear(const char *root, int root_fd, const char *name, bool o
     }
     long pid = 0;
     const gp_folder_t folder = {.fd = fd, .path = name};
-    if ((only_sims && !gp_file_exists(folder, GP_FILE_SIM)) || gp_state_in_use(root, name, &pid) ||
-        !is_still(root_fd, name, fd)) {
+    const bool others = only_sims && !gp_file_exists(folder, GP_FILE_SIM) && has_content(fd);
+    if (others || gp_state_in_use(root, name, &pid) || !is_still(root_fd, name, fd)) {
         (void)close(fd);
         return;
     }

@@ -124,17 +124,22 @@ static void test_what_a_crash_left_is_cleared(void **state)
     assert_int_equal(mkdir(test_path(root, ".n1.abc123"), 0700), 0);
     test_write(test_path(root, ".n1.abc123/lock"), "1\n", 2);
     test_write(test_path(root, ".n1.abc123/node.key"), "secret", 6);
-    assert_int_equal(mkdir(test_path(root, ".n1.empty0"), 0700), 0);
     assert_int_equal(mkdir(test_path(root, ".config"), 0700), 0);
-    /* Of simulated ones first, and only those. */
+    /* Of simulated ones first, and only those; or what holds nothing that could be lost. */
+    assert_int_equal(mkdir(test_path(root, ".n5.empty0"), 0700), 0);
+    assert_int_equal(mkdir(test_path(root, ".n5.begun0"), 0700), 0);
+    test_write(test_path(root, ".n5.begun0/lock"), "1\n", 2);
     assert_int_equal(mkdir(test_path(root, ".n4.abc123"), 0700), 0);
     test_write(test_path(root, ".n4.abc123/lock"), "1\n", 2);
     test_write(test_path(root, ".n4.abc123/node.key"), "secret", 6);
     test_write(test_path(root, ".n4.abc123/" GP_FILE_SIM), "made", 4);
     gp_state_clear_sims(root);
     assert_false(test_exists(test_path(root, ".n4.abc123")));
+    assert_false(test_exists(test_path(root, ".n5.empty0")));
+    assert_false(test_exists(test_path(root, ".n5.begun0")));
     assert_true(test_exists(test_path(root, ".n1.abc123/node.key")));
     assert_true(test_exists(living.path));
+    assert_int_equal(mkdir(test_path(root, ".n1.empty0"), 0700), 0);
     assert_error(gp_state_begin(root, "n1", &dir, &fail), GP_OK, &fail);
     assert_false(test_exists(test_path(root, ".n1.abc123")));
     assert_false(test_exists(test_path(root, ".n1.empty0")));
