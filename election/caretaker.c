@@ -51,7 +51,7 @@ static void say(gp_election_t *el, bool over, gp_out_t *out)
 
 static void declare(gp_election_t *el, gp_out_t *out)
 {
-    assert(!gp_election_leads(el) && !gp_election_caretakes(el) && gp_election_fit(el));
+    assert(!gp_election_leads(el) && gp_election_fit(el));
     el->caretaker = el->self;
     say(el, false, out);
 }
@@ -77,7 +77,8 @@ void gp_election_caretaker_end(gp_election_t *el, gp_out_t *out)
 /* Is a leader missing, and no election about to be won here? */
 static bool is_wanted(const gp_election_t *el)
 {
-    return el->lost_at != GP_NEVER && el->role != GP_ELECTION_CANDIDATE && el->term > 0;
+    return el->lost_at != GP_NEVER && !gp_election_leads(el) && el->role != GP_ELECTION_CANDIDATE &&
+           (el->term > 0 || el->version > 0);
 }
 
 /* When this machine declares itself, unless a better one does before. */
@@ -173,7 +174,7 @@ void gp_election_take_caretaker(gp_election_t *el, const gp_id_t *peer,
         return;
     }
     bool by_leader = gp_id_equal(peer, &el->leader) && caretaker->term >= el->leader_term;
-    if (el->lost_at == GP_NEVER && by_leader) {
+    if (el->lost_at == GP_NEVER && by_leader && !gp_election_leads(el)) {
         el->lost_at = el->now; /* it says itself that it leads no more */
     }
     if (el->lost_at == GP_NEVER) {
@@ -188,7 +189,7 @@ void gp_election_take_caretaker(gp_election_t *el, const gp_id_t *peer,
     }
     bool own = is_wanted(el) && gp_election_fit(el) &&
                gp_election_is_better(own_score(el), &el->self, caretaker->score, peer);
-    if (own) {
+    if (own && !gp_election_caretakes(el)) {
         declare(el, out);
     } else {
         accept(el, peer, caretaker->score, out);

@@ -40,14 +40,12 @@ static void keep_promise(gp_election_t *el, const gp_election_pending_t *pending
         break;
     }
     case GP_ELECTION_PROMISE_STAND:
-        if (el->role == GP_ELECTION_CANDIDATE) {
-            assert(el->term == pending->term); /* a later candidacy replaces the promise */
+        if (el->role == GP_ELECTION_CANDIDATE && el->term == pending->term) {
             gp_election_send_vote_asks(el, out);
         }
         break;
     case GP_ELECTION_PROMISE_REGISTER:
-        if (gp_election_leads(el)) {
-            assert(el->term == pending->term); /* who wins writes, and replaces the promise */
+        if (gp_election_leads(el) && el->term == pending->term) {
             gp_election_own_register(el, pending->version, out);
         }
         break;
@@ -69,15 +67,13 @@ static void break_promise(gp_election_t *el, const gp_election_pending_t *pendin
         break;
     }
     case GP_ELECTION_PROMISE_STAND:
-        if (el->role == GP_ELECTION_CANDIDATE) {
-            assert(el->term == pending->term);
+        if (el->role == GP_ELECTION_CANDIDATE && el->term == pending->term) {
             gp_election_follow(el, el->term);
             gp_election_retry(el);
         }
         break;
     case GP_ELECTION_PROMISE_REGISTER:
-        if (gp_election_leads(el)) {
-            assert(el->term == pending->term);
+        if (gp_election_leads(el) && el->term == pending->term) {
             gp_election_step_down(el, GP_STEP_DOWN_DISK, out);
         }
         break;

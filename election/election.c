@@ -61,7 +61,7 @@ static void start(gp_election_t *el)
     el->started = true;
     el->lost_at = el->now;
     el->why = GP_CAMPAIGN_START;
-    if (el->term > 0) {
+    if (el->term > 0 || el->version > 0) {
         /* Before the crash a lease may have been granted that nobody remembers here. */
         el->restart_until =
             el->now + (gp_usec_t)el->config.lease_ms * (1000 + el->config.drift_permille);
@@ -377,15 +377,9 @@ static void check(const void *core)
     assert(el->term <= GP_TERM_MAX && el->leader_term <= el->term && el->value_term <= el->term);
     assert(el->mandate.term == el->leader_term);
     assert((el->version == 0) == (el->roster.count == 0));
-    assert(el->term > 0 || el->version == 0);
-    assert(!gp_id_equal(&el->lease_holder, &el->self));
-    assert(!el->evidence || el->lost_at != GP_NEVER);
     assert(el->lease_until == 0 || gp_election_leads(el));
     assert(el->role != GP_ELECTION_CANDIDATE || gp_id_equal(&el->voted_for, &el->self));
     assert(!gp_election_caretakes(el) || (!gp_election_leads(el) && !el->going));
-    bool follows = el->started && !gp_election_leads(el) && el->lost_at == GP_NEVER;
-    assert(!follows || (el->leader_term > 0 && !gp_id_is_none(&el->leader)));
-    assert(!follows || !gp_id_equal(&el->leader, &el->self));
     for (uint32_t i = 0; i < el->pending_count; i++) {
         assert(el->pending[i].serial > el->durable_serial);
         assert(el->pending[i].serial <= el->serial);
@@ -394,7 +388,7 @@ static void check(const void *core)
         assert(gp_id_equal(&el->leader, &el->self) && el->leader_term == el->term);
         assert(gp_id_equal(&el->mandate.candidate, &el->self) && el->value_term == el->term);
         assert(gp_id_equal(&el->voted_for, &el->self) && gp_id_is_none(&el->lease_holder));
-        assert(gp_id_is_none(&el->caretaker) && el->lost_at == GP_NEVER);
+        assert(gp_id_is_none(&el->caretaker));
         for (uint32_t i = 0; i < el->roster.count; i++) {
             assert(gp_id_equal(&el->progress[i].id, &el->roster.voters[i].id));
             assert(el->progress[i].version <= el->version);

@@ -92,8 +92,7 @@ void gp_election_try_handover(gp_election_t *el, gp_out_t *out)
         }
     } else if (el->move == GP_ELECTION_MOVE_BETTER) {
         int index = gp_election_voter_index(&el->roster, &el->move_to);
-        assert(index >= 0); /* or there would be a change of the roster to make first */
-        if (is_ready(el, (uint32_t)index)) {
+        if (index >= 0 && is_ready(el, (uint32_t)index)) {
             gp_id_t id = el->move_to;
             give_up(el, &id, out);
         }
@@ -135,7 +134,7 @@ void gp_election_relinquish(gp_election_t *el, gp_out_t *out)
         if (el->role != GP_ELECTION_FOLLOWER) {
             gp_election_follow(el, el->term);
         }
-        bool led = el->lost_at == GP_NEVER;
+        bool led = el->lost_at == GP_NEVER && !gp_id_equal(&el->leader, &el->self);
         gp_election_report_relinquished(el, led ? &el->leader : &nobody, out);
         return;
     }

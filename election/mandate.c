@@ -92,8 +92,7 @@ bool gp_election_mandate(const gp_election_t *el, gp_msg_t *ret_msg)
 void gp_election_cast_mandate(gp_election_t *el, const gp_id_t *targets, uint32_t count,
                               gp_out_t *out)
 {
-    assert(el->mandate.term > 0);
-    if (count == 0) {
+    if (count == 0 || el->mandate.term == 0) {
         return;
     }
     gp_id_t *list = gp_out_bytes(out, count * sizeof *list);
@@ -225,7 +224,11 @@ void gp_election_take_renew_ask(gp_election_t *el, const gp_id_t *peer,
     if (el->value_term != ask->term) {
         return; /* its register is still on the way: it will ask again */
     }
-    if (!gp_id_equal(&el->voted_for, peer)) { /* a register of this term came with its vote */
+    if (gp_id_is_none(&el->voted_for)) {
+        el->voted_for = *peer;
+        gp_election_touch(el);
+    }
+    if (!gp_id_equal(&el->voted_for, peer)) {
         gp_election_deny(el, peer, ask->term, GP_VOTE_TAKEN, out);
         return;
     }
@@ -271,9 +274,10 @@ static void keep_mandate(gp_election_t *el, const gp_msg_mandate_t *mandate,
 static bool take_known(gp_election_t *el, const gp_id_t *peer, const gp_msg_mandate_t *mandate,
                        const gp_election_roster_t *roster, gp_out_t *out)
 {
-    assert(!gp_id_equal(&mandate->leader, &el->self));
     if (mandate->term < el->leader_term) {
-        (void)gp_election_show_mandate(el, peer, el->leader_term, out);
+        if (!gp_id_equal(&mandate->leader, &el->self)) {
+            (void)gp_election_show_mandate(el, peer, el->leader_term, out);
+        }
         return true;
     }
     if (mandate->term < el->term) {
@@ -283,7 +287,7 @@ static bool take_known(gp_election_t *el, const gp_id_t *peer, const gp_msg_mand
     if (mandate->term > el->leader_term) {
         return false;
     }
-    if (gp_id_equal(&mandate->leader, &el->leader)) {
+    if (gp_id_equal(&mandate->leader, &el->leader) && !gp_election_leads(el)) {
         bool its_own = gp_id_equal(peer, &el->leader);
         if (mandate->version >= el->mandate.version &&
             (its_own || gp_election_signed_by_known(el, mandate))) {

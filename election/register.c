@@ -27,9 +27,10 @@ static void remap_progress(gp_election_t *el, const gp_election_roster_t *roster
         const gp_id_t *id = &roster->voters[i].id;
         int was = gp_election_voter_index(&el->roster, id);
         el->progress[i].id = *id;
-        assert(was >= 0 || !gp_id_equal(id, &el->self)); /* nobody brings itself back */
         if (was >= 0) {
             el->progress[i] = old[was];
+        } else if (gp_id_equal(id, &el->self)) {
+            el->progress[i].granted_at = el->now;
         }
     }
     el->removed = (gp_id_t){0};
@@ -87,8 +88,7 @@ void gp_election_resend_register(gp_election_t *el, const gp_id_t *peer, gp_out_
 /* Committed as soon as a majority of its own roster has it on disk. */
 static void check_commit(gp_election_t *el, gp_out_t *out)
 {
-    assert(el->value_term == el->term);
-    if (el->committed) {
+    if (el->committed || el->value_term != el->term) {
         return;
     }
     uint32_t count = 0;
@@ -106,7 +106,10 @@ static void check_commit(gp_election_t *el, gp_out_t *out)
 
 void gp_election_own_register(gp_election_t *el, uint64_t version, gp_out_t *out)
 {
-    assert(gp_election_leads(el) && version == el->version);
+    assert(gp_election_leads(el));
+    if (version != el->version) {
+        return;
+    }
     for (uint32_t i = 0; i < el->roster.count; i++) {
         const gp_id_t *id = &el->roster.voters[i].id;
         if (gp_id_equal(id, &el->self)) {
@@ -146,7 +149,8 @@ void gp_election_progress_note(gp_election_t *el, const gp_id_t *peer, uint64_t 
 void gp_election_take_register_ack(gp_election_t *el, const gp_id_t *peer,
                                    const gp_msg_register_ack_t *ack, gp_out_t *out)
 {
-    if (gp_election_leads(el) && ack->term == el->term && ack->stored) {
+    if (gp_election_leads(el) && ack->term == el->term && ack->stored &&
+        el->value_term == el->term) {
         gp_election_progress_note(el, peer, ack->version, out);
     }
 }

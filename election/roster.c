@@ -68,9 +68,8 @@ static bool responds(const gp_election_t *el, const gp_id_t *id)
         return true;
     }
     int index = gp_election_voter_index(&el->roster, id);
-    if (index < 0) { /* the one to come, which has answered with the register on its disk */
-        assert(gp_id_equal(id, &el->learner) && el->learner_ready);
-        return true;
+    if (index < 0) {
+        return gp_id_equal(id, &el->learner) && el->learner_ready;
     }
     gp_usec_t heard = el->progress[index].granted_at;
     return heard != 0 && el->now < heard + gp_election_us(el->config.lease_ms);
@@ -82,7 +81,7 @@ static bool can_commit(const gp_election_t *el, const gp_election_roster_t *rost
     for (uint32_t i = 0; i < roster->count; i++) {
         count += responds(el, &roster->voters[i].id) ? 1 : 0;
     }
-    return count >= gp_election_majority(roster->count);
+    return roster->count > 0 && count >= gp_election_majority(roster->count);
 }
 
 /* How many voters this group should have. */
@@ -130,14 +129,15 @@ static uint16_t score_of(const gp_election_t *el, const gp_id_t *id, uint16_t ot
     return member != NULL ? member->score : otherwise;
 }
 
-/* The voter that is missed least, not this machine. -1: none. */
+/* The voter that is missed least: not this machine, not the successor. -1: none. */
 static int find_worst(const gp_election_t *el)
 {
     int found = -1;
     uint16_t worst = 0;
     for (uint32_t i = 0; i < el->roster.count; i++) {
         const gp_record_voter_t *voter = &el->roster.voters[i];
-        if (is_self(el, &voter->id)) {
+        if (is_self(el, &voter->id) ||
+            (el->move == GP_ELECTION_MOVE_BETTER && gp_id_equal(&voter->id, &el->move_to))) {
             continue;
         }
         uint16_t score = score_of(el, &voter->id, voter->score);
@@ -194,7 +194,8 @@ static plan_t make_plan(const gp_election_t *el)
                                      : plan_remove(el, find_worst(el));
     }
     if (count > target) {
-        return plan_remove(el, find_worst(el));
+        int worst = find_worst(el);
+        return worst >= 0 ? plan_remove(el, worst) : (plan_t){.change = CHANGE_NONE};
     }
     if (count < target && spare != NULL) {
         return (plan_t){.change = CHANGE_ADD, .id = spare->id};

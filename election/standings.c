@@ -160,14 +160,16 @@ static void watch_leader(gp_election_t *el, gp_out_t *out)
     }
 }
 
-/* A majority may be in reach again. */
+/* Times that depend on who is there: a majority may be in reach again, this voter may stand again.
+ */
 static void rearm(gp_election_t *el, uint32_t newly_reached)
 {
     if (el->role != GP_ELECTION_FOLLOWER || !gp_election_can_stand(el)) {
         return;
     }
-    assert(el->campaign_at != GP_NEVER);
-    if (newly_reached > 0 && el->lost_at != GP_NEVER && el->attempts > 1) {
+    if (el->campaign_at == GP_NEVER) {
+        gp_election_arm(el, el->now);
+    } else if (newly_reached > 0 && el->lost_at != GP_NEVER && el->attempts > 1) {
         el->attempts = 1;
         gp_election_retry(el);
     }

@@ -39,7 +39,7 @@ void gp_election_follow(gp_election_t *el, uint64_t term)
 /* Until when this machine's own grants bind its own vote too; 0: they do not. */
 static gp_usec_t bound_until(const gp_election_t *el)
 {
-    bool to_other = !gp_id_is_none(&el->lease_holder);
+    bool to_other = !gp_id_is_none(&el->lease_holder) && !gp_id_equal(&el->lease_holder, &el->self);
     if (to_other && el->evidence && gp_id_equal(&el->lease_holder, &el->leader)) {
         return 0;
     }
@@ -174,7 +174,8 @@ void gp_election_send_vote_asks(gp_election_t *el, gp_out_t *out)
 
 void gp_election_found(gp_election_t *el, uint16_t score, gp_out_t *out)
 {
-    if (el->term > 0 || !gp_election_fit(el)) {
+    bool fresh = el->term == 0 && el->version == 0 && el->role == GP_ELECTION_FOLLOWER;
+    if (!fresh || !gp_election_fit(el)) {
         return;
     }
     el->version = 1;
@@ -204,8 +205,9 @@ static bool is_waived(const gp_election_t *el, const ask_t *ask)
 /* Who grants no lease, as it does not vote, must not be talked out of a leader that it hears. */
 static bool is_bystander(const gp_election_t *el, const gp_id_t *peer, const ask_t *ask)
 {
-    bool follows = el->lost_at == GP_NEVER && !gp_id_equal(&el->leader, peer);
-    return follows && gp_election_voter_index(&el->roster, &el->self) < 0 &&
+    bool follows = el->lost_at == GP_NEVER && el->leader_term > 0 && !gp_id_is_none(&el->leader) &&
+                   !gp_id_equal(&el->leader, peer);
+    return follows && !el->evidence && gp_election_voter_index(&el->roster, &el->self) < 0 &&
            !is_released(ask, &el->leader, el->leader_term);
 }
 
@@ -335,7 +337,7 @@ void gp_election_take_vote_ask(gp_election_t *el, const gp_id_t *peer, const gp_
 
 bool gp_election_credible(const gp_election_t *el, uint64_t term)
 {
-    bool fresh = el->term == 0; /* it knows nothing yet */
+    bool fresh = el->term == 0 && el->version == 0; /* it knows nothing yet */
     return term <= GP_TERM_MAX && (fresh || term <= el->term + GP_TERM_JUMP);
 }
 

@@ -14,8 +14,7 @@
 
 static bool signs(const gp_msg_mandate_t *mandate, const gp_id_t *voter)
 {
-    assert(mandate->votes_count == mandate->voters_count);
-    for (uint32_t i = 0; i < mandate->voters_count; i++) {
+    for (uint32_t i = 0; i < mandate->voters_count && i < mandate->votes_count; i++) {
         if (mandate->votes[i].bytes.n > 0 && gp_id_equal(&mandate->voters[i].id, voter)) {
             return true;
         }
@@ -54,8 +53,7 @@ static bool is_backed(const gp_election_t *el, const gp_msg_mandate_t *mandate, 
         const gp_id_t *id = &roster->voters[i].id;
         count += signs(mandate, id) || (shown && vouches(&el->doubt, id)) ? 1 : 0;
     }
-    assert(roster->count > 0);
-    return count >= gp_election_majority(roster->count);
+    return roster->count > 0 && count >= gp_election_majority(roster->count);
 }
 
 static bool is_backed_by_known(const gp_election_t *el, const gp_msg_mandate_t *mandate,

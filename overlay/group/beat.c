@@ -313,8 +313,8 @@ void gp_group_on_beat(gp_group_t *g, const gp_event_t *event, gp_out_t *out)
 {
     const gp_msg_beat_t *beat = &event->msg->u.beat;
     acknowledge(g, event, out);
-    bool leader = gp_id_equal(&event->peer, &g->leader.id);
-    if (leader && beat->role == 1 && beat->term == g->leader.term) {
+    bool leader = gp_id_equal(&event->peer, &g->leader.id) && gp_group_has_leader(g);
+    if (leader && !g->leading && beat->role == 1 && beat->term == g->leader.term) {
         on_leader_beat(g, beat);
         return;
     }

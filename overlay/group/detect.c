@@ -147,9 +147,8 @@ static void send_suspect(gp_group_t *g, const gp_id_t *to, const gp_group_entry_
 
 static bool may_suspect(const gp_group_t *g, const gp_group_entry_t *m)
 {
-    assert(gp_group_has_leader(g)); /* deadlines end with the leader */
     if (!m->in_view || gp_id_equal(&m->shown.id, &g->self) || m->suspected || m->left_seen ||
-        g->now < m->quiet_until) {
+        !gp_group_has_leader(g) || g->now < m->quiet_until) {
         return false;
     }
     if (m->ruled_state == GP_MEMBER_ALIVE) {

@@ -103,11 +103,10 @@ void gp_group_evidence_resend(gp_group_t *g, gp_out_t *out)
 
 static void refused_twice(gp_group_t *g, gp_group_entry_t *m, gp_out_t *out)
 {
-    bool known = gp_group_evidence_own(g, m);
-    assert(!known || m->evidence_incarnation == m->dial_incarnation);
-    bool added = gp_group_evidence_add(g, m, gp_group_self(g)->slot, m->dial_incarnation);
-    assert(added); /* the dial was about the present life */
-    (void)added;
+    bool known = gp_group_evidence_own(g, m) && m->evidence_incarnation == m->dial_incarnation;
+    if (!gp_group_evidence_add(g, m, gp_group_self(g)->slot, m->dial_incarnation)) {
+        return;
+    }
     if (!known) {
         gp_msg_t *msg = gp_out_add(out, GP_ACTION_NOTICE, &m->shown.id, GP_MSG_GONE);
         msg->u.gone.group = g->config.group;
@@ -213,14 +212,13 @@ static void give_verdict(gp_group_t *g, gp_group_entry_t *m, gp_out_t *out)
 
 void gp_group_judge(gp_group_t *g, gp_group_entry_t *m, gp_out_t *out)
 {
-    assert(g->leading);
     bool open = m->in_view &&
                 (m->ruled_state == GP_MEMBER_ALIVE ||
                  (m->ruled_state == GP_MEMBER_UNKNOWN && (m->shown.flags & GP_FLAG_SEEN) != 0));
-    if (!open || m->evidence_at == 0) {
+    if (!g->leading || !open || m->evidence_at == 0 ||
+        m->evidence_incarnation < gp_group_newest(m)) {
         return;
     }
-    assert(m->evidence_incarnation >= gp_group_newest(m)); /* a later life has voided it */
     bool own = gp_group_evidence_own(g, m);
     uint32_t living = gp_group_living(g) + (m->ruled_state != GP_MEMBER_ALIVE);
     bool enough = living >= 3 ? count_bits(m->evidence_by) >= 2 : own;
@@ -243,8 +241,10 @@ void gp_group_judge(gp_group_t *g, gp_group_entry_t *m, gp_out_t *out)
 /* One observer is not enough: the deputy looks, and one more. */
 void gp_group_evidence_ask(gp_group_t *g, gp_group_entry_t *m, gp_out_t *out)
 {
-    assert(g->leading && m->evidence_at != 0);
     m->evidence_ask_at = GP_NEVER;
+    if (!g->leading || m->evidence_at == 0) {
+        return;
+    }
     uint64_t ask = gp_group_choose_confirmers(g, m, 2, m->evidence_by);
     const gp_group_entry_t *deputy = gp_group_find(g, &g->leader.deputy);
     if (deputy != NULL && deputy != m && deputy->ruled_state == GP_MEMBER_ALIVE &&

@@ -222,9 +222,9 @@ static void on_other(gp_group_t *g, const gp_event_t *event, gp_out_t *out)
 
 static void on_message(gp_group_t *g, const gp_event_t *event, gp_out_t *out)
 {
-    assert(event->msg != NULL && g->started);
+    assert(event->msg != NULL);
     /* every message of this room begins with its group */
-    if (g->left || event->msg->u.beat.group != g->config.group ||
+    if (!g->started || g->left || event->msg->u.beat.group != g->config.group ||
         gp_id_equal(&event->peer, &g->self)) {
         return;
     }
@@ -475,8 +475,7 @@ static void core_check(const void *core)
     assert(used == g->used);
     assert(gp_group_member(g, &g->self) != NULL);
     assert(g->factor >= GP_GROUP_FACTOR_MIN && g->factor <= GP_GROUP_FACTOR_MAX);
-    assert(gp_group_has_leader(g) == !gp_id_is_none(&g->leader.id));
-    assert(g->leading == gp_id_equal(&g->leader.id, &g->self));
+    assert(!g->leading || (gp_id_equal(&g->leader.id, &g->self) && gp_group_has_leader(g)));
     assert(!g->leading || g->view_term == g->leader.term);
     assert(!g->pending || g->leading);
     assert(g->link_count <= GP_GROUP_LINKS_MAX && g->leader.voter_count <= GP_VOTERS_MAX);

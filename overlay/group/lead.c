@@ -60,8 +60,9 @@ static void adopt(gp_group_t *g, gp_group_entry_t *m)
         m->in_view = true;
         m->introduce = false;
         m->identity = true;
-        assert(m->ruled_state == GP_MEMBER_NONE);
-        gp_group_rule(g, m, GP_MEMBER_UNKNOWN, GP_CAUSE_JOINED);
+        if (m->ruled_state == GP_MEMBER_NONE) {
+            gp_group_rule(g, m, GP_MEMBER_UNKNOWN, GP_CAUSE_JOINED);
+        }
     }
     bool alive = is_heard_again(g, m);
     if (m->seen_incarnation > m->shown.incarnation && gp_group_hears(g, m)) {
@@ -114,7 +115,7 @@ static void take_lead(gp_group_t *g, gp_out_t *out)
     self->identity = !known;
     self->shown.flags = g->flags | GP_FLAG_SEEN;
     self->shown.incarnation = g->incarnation;
-    if (g->left) {
+    if (g->leaving && g->left) {
         rule_left(g);
     } else if (self->ruled_state != GP_MEMBER_ALIVE) {
         gp_group_rule(g, self, GP_MEMBER_ALIVE, known ? GP_CAUSE_RESTARTED : GP_CAUSE_JOINED);

@@ -255,8 +255,7 @@ static bool contains(const gp_id_t *ids, uint32_t count, const gp_id_t *id)
 static void look_at_once(gp_group_t *g, const gp_id_t *id, gp_out_t *out)
 {
     gp_group_entry_t *m = gp_group_find(g, id);
-    assert(m != NULL);
-    if (g->fell_at != 0 && g->now - g->fell_at < g->config.beat_period) {
+    if (g->fell_at != 0 && g->now - g->fell_at < g->config.beat_period && m != NULL) {
         gp_group_dial(g, m, out);
     }
 }

@@ -35,7 +35,7 @@ static void send_seek(gp_group_t *g, const gp_group_entry_t *to, gp_out_t *out)
 void gp_group_present(gp_group_t *g, gp_out_t *out)
 {
     const gp_group_entry_t *leader = gp_group_find(g, &g->leader.id);
-    if (leader != NULL && !g->leading) {
+    if (leader != NULL && !g->leading && gp_group_has_leader(g)) {
         send_seek(g, leader, out);
     }
 }
@@ -89,7 +89,7 @@ void gp_group_seek(gp_group_t *g, gp_out_t *out)
     if (has_found(g)) {
         g->seek_tries = 0;
         g->seek_at = 0;
-        if (!g->leading && !g->leaving) {
+        if (gp_group_has_leader(g) && !g->leading && !g->leaving) {
             g->seek_at = g->leader.beat_at + 3 * g->config.beat_period;
         }
         return;
@@ -172,9 +172,10 @@ static void admit(gp_group_t *g, gp_group_entry_t *m, const gp_msg_seek_t *seek,
     m->left_seen = m->left_seen && m->left_incarnation >= seek->incarnation;
     uint8_t flags = (uint8_t)((seek->flags & (GP_FLAG_RELAYED | GP_FLAG_LEAVING)) | GP_FLAG_SEEN);
     bool flags_changed = m->shown.flags != flags;
-    bool current = gp_group_witness(g, m, seek->incarnation, out);
-    assert(current); /* older ones were turned away */
-    (void)current;
+    if (!gp_group_witness(g, m, seek->incarnation, out)) {
+        gp_group_reply(g, &m->shown.id, out);
+        return;
+    }
     if (flags_changed && m->ruled_state == GP_MEMBER_ALIVE) {
         m->shown.flags = flags;
         gp_group_rule(g, m, GP_MEMBER_ALIVE, never ? GP_CAUSE_JOINED : m->ruled_cause);
@@ -183,7 +184,7 @@ static void admit(gp_group_t *g, gp_group_entry_t *m, const gp_msg_seek_t *seek,
     }
     /* One that follows another leader, or none, pulls the table when the election told it whom. */
     bool follows = seek->term == g->view_term;
-    bool misses = seek->number != g->view_number || !knew;
+    bool misses = seek->number != g->view_number || m->ruled_state != GP_MEMBER_ALIVE || !knew;
     if (follows && misses && (m->full_at == 0 || g->now - m->full_at >= REPLY_PERIOD)) {
         m->wants_full = true;
         return;

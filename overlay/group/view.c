@@ -141,7 +141,9 @@ void gp_group_flush(gp_group_t *g, gp_out_t *out)
 
 void gp_group_pull_soon(gp_group_t *g, gp_usec_t after)
 {
-    assert(!g->leading && gp_group_has_leader(g));
+    if (g->leading || !gp_group_has_leader(g)) {
+        return;
+    }
     gp_usec_t at = g->now + after;
     if (g->pull_at == 0) {
         g->pull_at = at;
@@ -153,7 +155,10 @@ void gp_group_pull_soon(gp_group_t *g, gp_usec_t after)
 
 void gp_group_pull(gp_group_t *g, gp_out_t *out)
 {
-    assert(!g->leading && gp_group_has_leader(g));
+    if (g->leading || !gp_group_has_leader(g)) {
+        g->pull_at = 0;
+        return;
+    }
     gp_msg_t *msg = gp_out_add(out, GP_ACTION_SEND, &g->leader.id, GP_MSG_VIEW_PULL);
     msg->u.view_pull.group = g->config.group;
     msg->u.view_pull.term = g->leader.term;
@@ -413,7 +418,10 @@ static bool is_never_seen(const gp_group_entry_t *m)
 
 bool gp_group_make_room(gp_group_t *g, gp_out_t *out)
 {
-    assert(g->leading && g->count == g->config.members_max);
+    assert(g->leading);
+    if (g->count < g->config.members_max) {
+        return true;
+    }
     gp_group_entry_t *left = NULL;
     gp_group_entry_t *dead = NULL;
     for (uint32_t i = 0; i < g->count; i++) {
