@@ -65,10 +65,10 @@ static gp_error_t fits(void *context, gp_slice_t where, char *reason, size_t siz
     const peer_t *peer = context;
     gp_query_error_t why;
     gp_error_t error = gp_discovery_fits(peer->cores[GP_ROOM_DISCOVERY], where, &why);
-    if (error != GP_OK) {
-        assert(why.text_n < size);
-        memcpy(reason, why.text, why.text_n);
-        reason[why.text_n] = '\0';
+    if (error != GP_OK && size > 0) {
+        size_t n = why.text_n < size ? why.text_n : size - 1;
+        memcpy(reason, why.text, n);
+        reason[n] = '\0';
     }
     return error;
 }
@@ -197,10 +197,11 @@ static void pass_leader(peer_t *peer, gp_usec_t now, const gp_msg_t *notice, gp_
 
 static void pass_goodbye(peer_t *peer, gp_usec_t now, gp_out_t *out)
 {
-    assert(peer->leaving);
-    gp_msg_t *msg = draft(out, GP_MSG_GROUP_LEAVE);
-    msg->u.group_leave.forever = peer->forever;
-    command(peer, now, 0, msg, out);
+    if (peer->leaving) {
+        gp_msg_t *msg = draft(out, GP_MSG_GROUP_LEAVE);
+        msg->u.group_leave.forever = peer->forever;
+        command(peer, now, 0, msg, out);
+    }
 }
 
 /* `name == "N" and (QUERY)`, in the arena; a machine that is no member matches nothing. */
@@ -294,7 +295,7 @@ static void pass_on(peer_t *peer, gp_usec_t now, const gp_action_t *action, gp_o
 
 static void mark_leaving(peer_t *peer, const gp_event_t *event, gp_out_t *out)
 {
-    if (event->msg->kind != GP_MSG_ELECTION_RELINQUISH) {
+    if (event->type != GP_EVENT_COMMAND || event->msg->kind != GP_MSG_ELECTION_RELINQUISH) {
         return;
     }
     peer->leaving = true;

@@ -68,7 +68,9 @@ static void store_record(gp_work_t *work, attempt_t *attempt, gp_out_t *out)
     gp_msg_t *msg = gp_work_store_attempt(work, attempt, out);
     gp_msg_attempt_state_t *record;
 
-    assert(msg != NULL); /* no record of it is being stored */
+    if (msg == NULL) {
+        return;
+    }
     record = &msg->u.attempt_state;
     record->home = attempt->home;
     record->job = attempt->job;
@@ -355,8 +357,7 @@ void gp_attempt_due(gp_work_t *work, attempt_t *attempt, gp_usec_t now, gp_out_t
     }
     if (attempt->due <= now && attempt->phase == ATTEMPT_STOPPING) {
         send_stop(attempt, now, out);
-    } else if (attempt->due <= now) {
-        assert(attempt->phase == ATTEMPT_ENDED);
+    } else if (attempt->due <= now && attempt->phase == ATTEMPT_ENDED) {
         send_end(work, attempt, now, out);
     }
 }
@@ -368,7 +369,7 @@ gp_usec_t gp_attempt_wake(const attempt_t *attempt)
     if (attempt->phase == ATTEMPT_FREE) {
         return GP_NEVER;
     }
-    if (attempt->kept_owed) { /* and so may be the lease */
+    if (attempt->kept_owed || attempt->lease_owed) {
         return 0;
     }
     if (gp_executor_active(attempt) &&
@@ -404,5 +405,4 @@ void gp_attempt_check(const gp_work_t *work, const attempt_t *attempt)
            attempt->phase == ATTEMPT_ENDED);
     assert(attempt->phase != ATTEMPT_ENDED || attempt->end.reason != GP_REASON_NONE);
     assert(attempt->phase != ATTEMPT_STOPPING || attempt->stop_reason != GP_REASON_NONE);
-    assert(attempt->kept_owed || !attempt->lease_owed);
 }

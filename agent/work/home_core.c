@@ -107,7 +107,7 @@ static void send_ended_ack(const home_job_t *job, gp_out_t *out)
 /* What a restart must know: that the job was accepted, who may run it, how it ended. */
 static gp_job_state_t stored_state(const home_job_t *job)
 {
-    if (job->phase == HOME_ENDING) {
+    if (job->phase == HOME_ENDING || job->phase == HOME_ENDED) {
         return job->end_state;
     }
     return job->phase >= HOME_NAMING ? GP_JOB_RUNNING : GP_JOB_NEW;
@@ -151,7 +151,7 @@ static home_job_t *oldest_ended(gp_work_t *work)
     for (uint32_t i = 0; i < work->home_count; i++) {
         home_job_t *job = gp_work_home_slot(work, i);
 
-        if (job->phase == HOME_ENDED && !job->changed &&
+        if (job->phase == HOME_ENDED && !job->ack_owed && !job->changed &&
             (oldest == NULL || job->job < oldest->job)) {
             oldest = job;
         }
@@ -518,8 +518,8 @@ void gp_home_due(gp_work_t *work, home_job_t *job, gp_usec_t now, gp_out_t *out)
         job->release = false;
         gp_home_send_cancel(job, GP_REASON_CANCELLED, out);
     }
-    if (job->phase == HOME_NEW || job->phase == HOME_NAMING || job->phase == HOME_ENDING) {
-        assert(job->due <= now); /* nothing else wakes it before the record is stored */
+    if ((job->phase == HOME_NEW || job->phase == HOME_NAMING || job->phase == HOME_ENDING) &&
+        job->due <= now) {
         job->due = GP_NEVER;
         store_record(work, job, out);
     }
@@ -536,7 +536,7 @@ gp_usec_t gp_home_wake(const home_job_t *job)
     if (job->phase == HOME_FREE) {
         return GP_NEVER;
     }
-    if (job->changed || job->release) {
+    if (job->changed || job->release || (job->ack_owed && job->phase == HOME_ENDED)) {
         return 0;
     }
     at = job->due < at ? job->due : at;
@@ -563,9 +563,4 @@ void gp_home_check(const gp_work_t *work, const home_job_t *job)
     assert(gp_home_open(job) || job->end.reason != GP_REASON_NONE);
     assert(gp_home_open(job) || job->end_state >= GP_JOB_DONE);
     assert(job->phase != HOME_ENDED || job->storing.token == 0);
-    /* The acknowledgement goes out with the news of the end. */
-    assert(job->phase != HOME_ENDED || !job->ack_owed || job->changed);
-    /* The group's verdict on its machine ended it. */
-    assert((job->phase != HOME_ORDERED && job->phase != HOME_RUNNING) ||
-           !gp_work_peer_down(work, &job->executor));
 }

@@ -303,7 +303,9 @@ static void match_due(gp_work_t *work, home_job_t *job, gp_usec_t now, gp_out_t 
         gp_home_finish(work, job, GP_JOB_FAILED, GP_REASON_NO_MATCH, now);
         return;
     }
-    assert(now >= job->due);
+    if (now < job->due) {
+        return;
+    }
     if (gp_out_holds(out, GP_MSG_JOB_FIND)) {
         return; /* its answer may come in this very step, and is large: the next step asks */
     }
@@ -330,8 +332,7 @@ void gp_home_place_due(gp_work_t *work, home_job_t *job, gp_usec_t now, gp_out_t
         gp_work_text_set(&job->text, gp_text("the machine did not answer"));
         gp_home_claim_next(work, job, now);
     }
-    if (job->phase == HOME_CLAIMING) {
-        assert(now >= job->due);
+    if (job->phase == HOME_CLAIMING && now >= job->due) {
         send_claim(work, job, out);
         job->due = now + WORK_RESEND;
     }

@@ -307,11 +307,19 @@ static void send_credit(gp_work_t *work, home_job_t *job, gp_out_t *out)
     msg->until = job->until;
 }
 
-/* The machine is not of the group any more, and silent: nobody will ever answer. */
+/*
+ * The group's verdict came before the order, or the machine is not of the group any more and
+ * silent: nobody will ever answer.
+ */
 static bool is_gone(const gp_work_t *work, const home_job_t *job, gp_usec_t now)
 {
+    gp_usec_t silent = now - job->heard;
+
+    if (gp_work_peer_down(work, &job->executor)) {
+        return silent > work->config.lease_us;
+    }
     return gp_work_peer(work, &job->executor) == NULL &&
-           now - job->heard > WORK_GONE_LEASES * work->config.lease_us;
+           silent > WORK_GONE_LEASES * work->config.lease_us;
 }
 
 void gp_home_watch_due(gp_work_t *work, home_job_t *job, gp_usec_t now, gp_out_t *out)
@@ -329,7 +337,9 @@ void gp_home_watch_due(gp_work_t *work, home_job_t *job, gp_usec_t now, gp_out_t
     }
     if (now >= job->due) {
         if (is_gone(work, job, now)) {
-            finish_lost(work, job, GP_CAUSE_NONE, now);
+            const work_peer_t *peer = gp_work_peer(work, &job->executor);
+
+            finish_lost(work, job, peer != NULL ? peer->cause : GP_CAUSE_NONE, now);
             return;
         }
         /* What is to be stopped is not ordered to start once more. */

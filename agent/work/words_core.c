@@ -10,7 +10,7 @@
 /* What may stand in a TEXT field: a character that somebody cut in two goes; other bytes, all. */
 static gp_slice_t valid(gp_slice_t text)
 {
-    for (uint32_t cut = 0; cut <= 3; cut++) { /* nothing at all is text: no less is left */
+    for (uint32_t cut = 0; cut <= 3 && cut <= text.n; cut++) {
         gp_slice_t shorter = {.p = text.p, .n = text.n - cut};
 
         if (gp_text_valid(shorter)) {
