@@ -94,7 +94,7 @@ t_usage() {
 t_found_once() {
     # Campaigns found these; what each was is in the history of the code that mends it.
     local run
-    for run in '200 12 0.25 1167' '64 64 0.2 15410' '5 5 2 40 --storm'; do
+    for run in '200 12 0.25 1167' '64 64 0.2 15410' '7 7 1 208' '5 5 2 40 --storm'; do
         # shellcheck disable=SC2086 # words
         set -- $run
         get "$G" sim run --nodes "$1" --group-size "$2" --hours "$3" --seed "$4" "${@:5}" --json
