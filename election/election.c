@@ -380,6 +380,10 @@ static void check(const void *core)
     assert(el->lease_until == 0 || gp_election_leads(el));
     assert(el->role != GP_ELECTION_CANDIDATE || gp_id_equal(&el->voted_for, &el->self));
     assert(!gp_election_caretakes(el) || (!gp_election_leads(el) && !el->going));
+    assert(!el->learner_ready || !gp_id_is_none(&el->learner));
+    for (uint32_t i = 0; i < el->roster.count; i++) {
+        assert(!gp_id_is_none(&el->roster.voters[i].id));
+    }
     for (uint32_t i = 0; i < el->pending_count; i++) {
         assert(el->pending[i].serial > el->durable_serial);
         assert(el->pending[i].serial <= el->serial);

@@ -394,6 +394,9 @@ void gp_election_take_register_ack(gp_election_t *el, const gp_id_t *peer,
 
 /* ---- roster.c: who votes --------------------------------------------------------------------- */
 
+/* Nobody is to become a voter. */
+void gp_election_drop_learner(gp_election_t *el);
+
 /* As leader with a committed register: brings the roster one step nearer to what it should be. */
 void gp_election_maintain(gp_election_t *el, gp_out_t *out);
 

@@ -38,7 +38,7 @@ void gp_election_win(gp_election_t *el, gp_out_t *out)
     el->won_at = el->now;
     el->lease_until = 0;
     el->committed = false;
-    el->learner = (gp_id_t){0};
+    gp_election_drop_learner(el);
     el->removed = (gp_id_t){0};
     el->better = (gp_id_t){0};
     el->move = GP_ELECTION_STAY;
@@ -69,7 +69,7 @@ void gp_election_step_down(gp_election_t *el, gp_step_down_why_t why, gp_out_t *
     el->renewing = false;
     el->committed = false;
     el->move = GP_ELECTION_STAY;
-    el->learner = (gp_id_t){0};
+    gp_election_drop_learner(el);
     el->lost_at = el->now;
     el->why = GP_CAMPAIGN_SILENT;
     gp_election_arm(el, el->now);

@@ -51,7 +51,7 @@ void gp_election_write(gp_election_t *el, const gp_election_roster_t *roster, gp
     el->version++;
     el->value_term = el->term;
     el->committed = false;
-    el->learner = (gp_id_t){0};
+    gp_election_drop_learner(el);
     gp_election_touch(el);
     tell_roster(el, out);
     gp_election_pending_t own = {.promise = GP_ELECTION_PROMISE_REGISTER,

@@ -230,6 +230,12 @@ static gp_election_roster_t changed_roster(const gp_election_t *el, const plan_t
     return next;
 }
 
+void gp_election_drop_learner(gp_election_t *el)
+{
+    el->learner = (gp_id_t){0};
+    el->learner_ready = false;
+}
+
 /* A voter to be must have the register on its disk first. */
 static bool teach(gp_election_t *el, const gp_id_t *id, gp_out_t *out)
 {
@@ -245,7 +251,7 @@ static bool teach(gp_election_t *el, const gp_id_t *id, gp_out_t *out)
         if (member != NULL) {
             member->refused_until = el->now + gp_election_us(el->config.dead_voter_after_ms);
         }
-        el->learner = (gp_id_t){0};
+        gp_election_drop_learner(el);
         return false;
     }
     return el->learner_ready;

@@ -96,6 +96,14 @@ static int pack_bytes(msgpack_packer *packer, const gp_field_t *field, gp_slice_
                : 0;
 }
 
+static int pack_id(msgpack_packer *packer, const gp_id_t *id)
+{
+    return msgpack_pack_bin(packer, sizeof id->b) != 0 ||
+                   msgpack_pack_bin_body(packer, id->b, sizeof id->b) != 0
+               ? -1
+               : 0;
+}
+
 /* Anything but a list. */
 static int pack_field(msgpack_packer *packer, const gp_field_t *field, const uint8_t *base)
 {
@@ -112,11 +120,11 @@ static int pack_field(msgpack_packer *packer, const gp_field_t *field, const uin
         number = gp_field_number(field, base);
         assert(number <= field->max);
         return msgpack_pack_uint64(packer, number);
+    case GP_FIELD_PEER:
+        assert(!gp_id_is_none(at));
+        return pack_id(packer, at);
     case GP_FIELD_ID:
-        return msgpack_pack_bin(packer, sizeof(gp_id_t)) != 0 ||
-                       msgpack_pack_bin_body(packer, at, sizeof(gp_id_t)) != 0
-                   ? -1
-                   : 0;
+        return pack_id(packer, at);
     case GP_FIELD_TEXT:
     case GP_FIELD_BLOB:
         return pack_bytes(packer, field, *(const gp_slice_t *)at);

@@ -44,6 +44,7 @@ typedef enum gp_msg_kind {
 #define GP_C_U32              uint32_t
 #define GP_C_U64              uint64_t
 #define GP_C_ID               gp_id_t
+#define GP_C_PEER             gp_id_t
 #define GP_C_TEXT             gp_slice_t
 #define GP_C_BLOB             gp_slice_t
 #define GP_F(type, name, max) GP_C_##type name;

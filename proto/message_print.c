@@ -169,6 +169,7 @@ static void put_field(gp_page_t *page, const gp_msg_table_t *table, const gp_fie
         put_number_field(page, table, field, base);
         break;
     case GP_FIELD_ID:
+    case GP_FIELD_PEER:
         put_id(page, at);
         break;
     case GP_FIELD_TEXT:

@@ -181,6 +181,9 @@ static gp_error_t read_field(gp_reader_t *reader, const gp_field_t *field, uint8
         return read_number(reader, field->max, at);
     case GP_FIELD_ID:
         return read_id(reader, at);
+    case GP_FIELD_PEER:
+        error = read_id(reader, at);
+        return error == GP_OK && gp_id_is_none(at) ? GP_E_MESSAGE_DECODE : error;
     case GP_FIELD_TEXT:
     case GP_FIELD_BLOB:
         return read_bytes(reader, field, at);

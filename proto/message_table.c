@@ -6,6 +6,7 @@
 #define GP_MAX_U32  UINT32_MAX
 #define GP_MAX_U64  UINT64_MAX
 #define GP_MAX_ID   sizeof(gp_id_t)
+#define GP_MAX_PEER sizeof(gp_id_t)
 #define GP_MAX_TEXT 0
 #define GP_MAX_BLOB 0
 
@@ -91,6 +92,7 @@ uint64_t gp_field_number(const gp_field_t *field, const uint8_t *base)
     case GP_FIELD_U64:
         return *(const uint64_t *)(const void *)at;
     case GP_FIELD_ID:
+    case GP_FIELD_PEER:
     case GP_FIELD_TEXT:
     case GP_FIELD_BLOB:
     case GP_FIELD_LIST:

@@ -14,6 +14,7 @@ typedef enum gp_field_type {
     GP_FIELD_U32,
     GP_FIELD_U64,
     GP_FIELD_ID,
+    GP_FIELD_PEER, /* an ID that is not all zeros */
     GP_FIELD_TEXT,
     GP_FIELD_BLOB,
     GP_FIELD_LIST

@@ -2,8 +2,9 @@
  * The one table of messages. It generates the enum, the structs, the field tables that the packer,
  * the strict reader and the printer walk, and the protocol page (scripts/protocol-page).
  *
- * F(type, name, max)    a field: BOOL U8 U16 U32 U64 ID TEXT BLOB; max is the largest value of a
- *                       number (0: any of its width) or the most bytes of TEXT and BLOB
+ * F(type, name, max)    a field: BOOL U8 U16 U32 U64 ID PEER TEXT BLOB; max is the largest value of
+ *                       a number (0: any of its width) or the most bytes of TEXT and BLOB; an ID of
+ *                       zeros is nobody's, a PEER is somebody's
  * L(record, name, max)  a list of at most max records; the struct has name[max] and name_count
  * R(name, doc)          a record with the fields GP_RECORD_<name>
  * M(KIND, name, code, scope, room, doc)   a message with the fields GP_FIELDS_<KIND>
@@ -36,7 +37,7 @@
     R(word, "one word of a command or one NAME=value of an environment")
 
 #define GP_RECORD_member(F, L)                                                                     \
-    F(ID, id, 0)                                                                                   \
+    F(PEER, id, 0)                                                                                 \
     F(U64, incarnation, 0)                                                                         \
     F(U8, state, 5)                                                                                \
     F(U8, cause, 31)                                                                               \
@@ -46,20 +47,20 @@
     F(TEXT, address, GP_ADDRESS_MAX)                                                               \
     F(BLOB, cert, GP_CERT_MAX)
 
-#define GP_RECORD_voter(F, L) F(ID, id, 0) F(U16, score, 1000)
+#define GP_RECORD_voter(F, L) F(PEER, id, 0) F(U16, score, 1000)
 
 #define GP_RECORD_vote(F, L) F(BLOB, bytes, GP_VOTE_MAX)
 
 #define GP_RECORD_release(F, L) F(ID, by, 0) F(U64, term, 0) F(BLOB, bytes, GP_RELEASE_MAX)
 
 #define GP_RECORD_standing(F, L)                                                                   \
-    F(ID, id, 0) F(U64, incarnation, 0) F(U8, state, 5) F(U8, flags, 0) F(U16, score, 1000)        \
+    F(PEER, id, 0) F(U64, incarnation, 0) F(U8, state, 5) F(U8, flags, 0) F(U16, score, 1000)      \
     F(BOOL, reached, 0)
 
 #define GP_RECORD_attr(F, L) F(U16, attr, 0) F(U64, number, 0) F(TEXT, text, GP_ATTR_TEXT_MAX)
 
 #define GP_RECORD_hit(F, L)                                                                        \
-    F(ID, id, 0) F(TEXT, name, GP_NAME_MAX) F(TEXT, address, GP_ADDRESS_MAX) F(U32, rtt_us, 0)     \
+    F(PEER, id, 0) F(TEXT, name, GP_NAME_MAX) F(TEXT, address, GP_ADDRESS_MAX) F(U32, rtt_us, 0)   \
     F(U64, incarnation, 0)
 
 #define GP_RECORD_value(F, L)                                                                      \

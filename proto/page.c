@@ -27,7 +27,8 @@ static const char *type_name(gp_field_type_t type)
     static const char *const names[] = {
         [GP_FIELD_BOOL] = "bool", [GP_FIELD_U8] = "u8",     [GP_FIELD_U16] = "u16",
         [GP_FIELD_U32] = "u32",   [GP_FIELD_U64] = "u64",   [GP_FIELD_ID] = "id",
-        [GP_FIELD_TEXT] = "text", [GP_FIELD_BLOB] = "blob", [GP_FIELD_LIST] = "list",
+        [GP_FIELD_PEER] = "peer", [GP_FIELD_TEXT] = "text", [GP_FIELD_BLOB] = "blob",
+        [GP_FIELD_LIST] = "list",
     };
 
     assert(type >= GP_FIELD_BOOL && type <= GP_FIELD_LIST);
@@ -51,6 +52,7 @@ static void print_field(const gp_field_t *field)
     switch (field->type) {
     case GP_FIELD_BOOL:
     case GP_FIELD_ID:
+    case GP_FIELD_PEER:
         printf("%s | |\n", type_name(field->type));
         break;
     case GP_FIELD_TEXT:
@@ -116,9 +118,9 @@ static void print_bodies(void)
         "## Bodies\n\n"
         "A body is one msgpack array with exactly the fields of its kind, in order. A list is\n"
         "an array of records, a record an array of its fields. bool is true or false; u8 to u64\n"
-        "are positive integers; id is a bin of 32 bytes; text is a str of UTF-8 without NUL;\n"
-        "blob is a bin. Every value has its shortest encoding. Nothing else is read: no maps,\n"
-        "floats, nil, ext or bytes after the end.\n\n"
+        "are positive integers; id is a bin of 32 bytes, peer one that is not all zeros; text\n"
+        "is a str of UTF-8 without NUL; blob is a bin. Every value has its shortest encoding.\n"
+        "Nothing else is read: no maps, floats, nil, ext or bytes after the end.\n\n"
         "Scopes: LINK kinds travel in link frames, SIGNED kinds in signed frames. STORED kinds\n"
         "are records on disk, LOCAL kinds commands and NOTICE kinds news inside one machine:\n"
         "these three are refused from the wire.\n\n"

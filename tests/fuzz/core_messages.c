@@ -89,6 +89,7 @@ static void hear_fields(fuzz_memory_t *memory, const gp_field_t *fields, uint32_
             memory->numbers[place_of(field->name)] = gp_field_number(field, base);
             break;
         case GP_FIELD_ID:
+        case GP_FIELD_PEER:
             memcpy(&memory->ids[place_of(field->name)], base + field->offset, sizeof(gp_id_t));
             break;
         case GP_FIELD_LIST:
@@ -160,7 +161,8 @@ static gp_id_t make_id(void *context, const gp_field_t *field)
         gp_id_t id = maker->memory->ids[place_of(field->name)];
         return gp_id_is_none(&id) ? fuzz_id(0) : id;
     }
-    return choice == 1 ? (gp_id_t){{0}} : fuzz_id((uint8_t)(choice - 2));
+    bool nobody = choice == 1 && field->type == GP_FIELD_ID;
+    return nobody ? (gp_id_t){{0}} : fuzz_id((uint8_t)(choice - 2));
 }
 
 static gp_slice_t make_text(fuzz_bytes_t *bytes, const gp_field_t *field)

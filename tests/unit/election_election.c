@@ -416,9 +416,10 @@ static void tame(gp_random_t *random, const gp_field_t *fields, uint32_t count, 
     for (uint32_t i = 0; i < count; i++) {
         uint8_t *at = base + fields[i].offset;
         bool wild = gp_random_below(random, 40) == 0;
-        if (fields[i].type == GP_FIELD_ID) {
+        bool peer = fields[i].type == GP_FIELD_PEER;
+        if (fields[i].type == GP_FIELD_ID || peer) {
             gp_id_t id = lab_id(1 + (uint32_t)gp_random_below(random, 5));
-            memcpy(at, wild ? &(gp_id_t){0} : &id, sizeof id);
+            memcpy(at, wild && !peer ? &(gp_id_t){0} : &id, sizeof id);
         } else if (fields[i].type == GP_FIELD_U64 && !wild) {
             uint64_t value = gp_random_below(random, 9);
             memcpy(at, &value, sizeof value);

@@ -309,6 +309,40 @@ static void test_a_learner_must_have_the_newest_version(void **state)
     solo_free(solo);
 }
 
+static void register_acks(solo_t *solo, uint32_t from)
+{
+    gp_msg_t *msg = solo_new_msg(GP_MSG_REGISTER_ACK);
+    msg->u.register_ack.term = solo->core->term;
+    msg->u.register_ack.version = solo->core->version;
+    msg->u.register_ack.stored = true;
+    solo_msg(solo, from, msg);
+}
+
+static void the_fifth_is_nobody(gp_msg_election_standings_t *standings)
+{
+    standings->members[4].id = (gp_id_t){0};
+}
+
+/* What the last voter to be had on its disk says nothing about the next one. */
+static void test_nobody_never_votes(void **state)
+{
+    (void)state;
+    gp_election_config_t config = lab_config();
+    solo_t *solo = solo_leader(&config, 3);
+    solo_standings(solo, 5, the_fifth_is_nobody);
+    register_acks(solo, 4);
+    assert_int_equal(solo->core->roster.count, 4);
+    solo_stored(solo, true);
+    for (uint32_t i = 2; i <= 4; i++) {
+        register_acks(solo, i);
+        solo_lease_acks(solo, i);
+    }
+    assert_true(gp_election_committed(solo->core));
+    solo_standings(solo, 5, the_fifth_is_nobody);
+    assert_int_equal(solo->core->roster.count, 4);
+    solo_free(solo);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -326,6 +360,7 @@ int main(void)
         cmocka_unit_test(test_a_successor_that_the_group_forgets_while_it_learns),
         cmocka_unit_test(test_the_leader_goes_last),
         cmocka_unit_test(test_a_learner_must_have_the_newest_version),
+        cmocka_unit_test(test_nobody_never_votes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

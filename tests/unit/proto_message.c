@@ -56,6 +56,7 @@ static void oracle_field(const gp_field_t *field, const uint8_t *base, const msg
         assert_true(object->via.u64 == gp_field_number(field, base));
         break;
     case GP_FIELD_ID:
+    case GP_FIELD_PEER:
         assert_int_equal(object->type, MSGPACK_OBJECT_BIN);
         assert_int_equal(object->via.bin.size, 32);
         assert_memory_equal(object->via.bin.ptr, at, 32);

@@ -252,6 +252,27 @@ static void test_one_over_each_limit(void **state)
     assert_int_equal(read_exact(GP_MSG_CERT_RENEW, zeros, 4 + GP_CERT_MAX), GP_OK);
 }
 
+/* Who a record is about is somebody; who led may be nobody. */
+static void test_nobody_where_somebody_must_be(void **state)
+{
+    static gp_msg_t sent;
+    size_t n = 0;
+
+    (void)state;
+    sent = (gp_msg_t){.kind = GP_MSG_ELECTION_STANDINGS};
+    sent.u.election_standings.members_count = 1;
+    sent.u.election_standings.members[0].id.b[31] = 1;
+    assert_int_equal(gp_msg_pack(&sent, packed, sizeof packed, &n), GP_OK);
+    assert_int_equal(read_exact(GP_MSG_ELECTION_STANDINGS, packed, n), GP_OK);
+    assert_int_equal(packed[3 + 2 + 31], 1); /* two heads, bin8 of 32 */
+    packed[3 + 2 + 31] = 0;
+    assert_int_equal(read_exact(GP_MSG_ELECTION_STANDINGS, packed, n), GP_E_MESSAGE_DECODE);
+
+    sent = (gp_msg_t){.kind = GP_MSG_RELINQUISHED};
+    assert_int_equal(gp_msg_pack(&sent, packed, sizeof packed, &n), GP_OK);
+    assert_int_equal(read_exact(GP_MSG_RELINQUISHED, packed, n), GP_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -263,6 +284,7 @@ int main(void)
         cmocka_unit_test(test_depth_bombs),
         cmocka_unit_test(test_kinds_that_may_not_travel),
         cmocka_unit_test(test_one_over_each_limit),
+        cmocka_unit_test(test_nobody_where_somebody_must_be),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,6 +19,7 @@ static size_t field_size(const gp_field_t *field)
     case GP_FIELD_U64:
         return 8;
     case GP_FIELD_ID:
+    case GP_FIELD_PEER:
         return sizeof(gp_id_t);
     case GP_FIELD_TEXT:
     case GP_FIELD_BLOB:
@@ -115,6 +116,7 @@ static size_t most_bytes(const gp_field_t *field)
                : field->max <= UINT32_MAX ? 5
                                           : 9;
     case GP_FIELD_ID:
+    case GP_FIELD_PEER:
         return 34;
     case GP_FIELD_TEXT:
     case GP_FIELD_BLOB:

@@ -30,6 +30,7 @@ static void fill_field(const sample_source_t *source, const gp_field_t *field, u
         *(uint64_t *)at = source->number(source->context, field);
         break;
     case GP_FIELD_ID:
+    case GP_FIELD_PEER:
         *(gp_id_t *)at = source->id(source->context, field);
         break;
     case GP_FIELD_TEXT:
@@ -182,6 +183,7 @@ static bool field_equal(const gp_field_t *field, const uint8_t *a, const uint8_t
 
     switch (field->type) {
     case GP_FIELD_ID:
+    case GP_FIELD_PEER:
         return gp_id_equal(at_a, at_b);
     case GP_FIELD_TEXT:
     case GP_FIELD_BLOB:
