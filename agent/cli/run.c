@@ -30,6 +30,7 @@ typedef struct run {
     bool broken;     /* our own output can't be written */
     bool unread;     /* because nobody reads it any more: as with any program in a pipe */
     bool announced;
+    bool unrecorded; /* the agent cannot record how it ended */
     uint64_t end_by; /* once cancelled: when to wait no longer */
     char job[64];
     json_t *facts; /* the job, as far as events told */
@@ -244,7 +245,20 @@ static void state_note(run_t *run)
     }
 }
 
-/* True at the end. */
+/* Its end cannot be recorded, so it is not told. True: not before the agent is started anew. */
+static bool unrecorded_take(run_t *run)
+{
+    const char *disk = json_string_value(json_object_get(run->facts, "disk"));
+    run->unrecorded = json_is_true(json_object_get(run->facts, "final"));
+    if (!run->unrecorded) {
+        gp_cli_note(run->cli, "job %s ended, but %s cannot record that yet: %s; make room: %s",
+                    job_of(run), run->cli->node, disk == NULL ? "its disk failed" : disk,
+                    "it is tried again each second");
+    }
+    return run->unrecorded;
+}
+
+/* True when there is nothing more to come. */
 static bool event_take(run_t *run, json_t *event)
 {
     const char *name = json_string_value(json_object_get(event, "event"));
@@ -256,12 +270,14 @@ static bool event_take(run_t *run, json_t *event)
         output_write(run, event);
     }
     bool end = strcmp(name, "end") == 0;
-    if (end || strcmp(name, "state") == 0) {
+    bool unrecorded = strcmp(name, "unrecorded") == 0;
+    if (end || unrecorded || strcmp(name, "state") == 0) {
         (void)json_object_update(run->facts, event);
         (void)json_object_del(run->facts, "event");
-        if (!end && !run->cli->json) {
+        if (!end && !unrecorded && !run->cli->json) {
             state_note(run);
         }
+        end = end || (unrecorded && unrecorded_take(run));
     }
     json_decref(event);
     return end;
@@ -371,11 +387,29 @@ static int lost_say(run_t *run)
                        node == NULL ? "" : node);
 }
 
+static int unrecorded_say(run_t *run)
+{
+    gp_cli_t *cli = run->cli;
+    const char *disk = json_string_value(json_object_get(run->facts, "disk"));
+    char start[4 * GP_CLI_PATH_MAX], jobs[4 * GP_CLI_PATH_MAX], next[9 * GP_CLI_PATH_MAX];
+    gp_cli_start_command(cli, cli->node, start, sizeof start);
+    gp_cli_next_node(cli, "ps", cli->node, jobs, sizeof jobs);
+    (void)snprintf(next, sizeof next,
+                   "check the disk and the kernel's log, stop %s, %s, and see %s", cli->node, start,
+                   jobs);
+    return gp_cli_fail(cli, GP_E_STATE_IO, next,
+                       "job %s ended, but %s cannot record how before it is started anew: %s",
+                       job_of(run), cli->node, disk == NULL ? "its disk failed" : disk);
+}
+
 /* The exit code of a job whose end was told. */
 static int ended_judge(run_t *run)
 {
     if (run->unread) {
         return SIGNAL_EXIT + SIGPIPE;
+    }
+    if (run->unrecorded) {
+        return unrecorded_say(run);
     }
     int code = end_say(run);
     if (run->timed_out) {
@@ -425,7 +459,7 @@ static void document_print(run_t *run, bool ended)
 static int run_judge(run_t *run, gp_http_next_t how)
 {
     if (run->cli->json && job_of(run)[0] != '\0') {
-        document_print(run, how == GP_HTTP_NEXT_END);
+        document_print(run, how == GP_HTTP_NEXT_END && !run->unrecorded);
     }
     switch (how) {
     case GP_HTTP_NEXT_END:
@@ -574,5 +608,6 @@ const gp_cli_command_t gp_cli_run_command = {
         "empty. Ctrl-C cancels it and waits for its end; a second Ctrl-C gives up waiting. With "
         "--timeout it is cancelled after that long, and the exit code is 6. With --json each event "
         "is a line, and the last line is the job's document, of which --fields may choose (partial "
-        "if its end is not known; an error if there is no job).",
+        "if its end is not known; an error if there is no job). If the disk of this machine cannot "
+        "record its end, that is said instead of it: exit code 1 if not before a restart.",
 };

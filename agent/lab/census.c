@@ -79,7 +79,7 @@ static const uint16_t known[GP_CENSUS_KINDS][GP_CENSUS_WIDTH] = {
                         [GP_VOTE_NOT_DURABLE] = 1},
     [GP_CENSUS_JOB] = {[GP_JOB_MATCHING] = B(GP_REASON_NONE),
                        [GP_JOB_CLAIMING] = B(GP_REASON_NONE),
-                       [GP_JOB_RUNNING] = B(GP_REASON_NONE),
+                       [GP_JOB_RUNNING] = B(GP_REASON_NONE) | B(GP_REASON_STORAGE),
                        [GP_JOB_DONE] = B(GP_REASON_EXIT),
                        [GP_JOB_FAILED] = B(GP_REASON_NO_MATCH) | B(GP_REASON_REFUSED) |
                                          B(GP_REASON_NODE_FAILED) | B(GP_REASON_AGENT_STOPPED) |

@@ -135,6 +135,13 @@ static void count(gp_sim_node_t *node, gp_census_kind_t kind, uint32_t a, uint32
     }
 }
 
+/* An end that could not be recorded is one row, whatever state the job was in. */
+static void count_job(gp_sim_node_t *node, const gp_msg_job_t *job)
+{
+    bool unrecorded = job->state < GP_JOB_DONE && job->reason == GP_REASON_STORAGE;
+    count(node, GP_CENSUS_JOB, unrecorded ? GP_JOB_RUNNING : job->state, job->reason);
+}
+
 static void count_error(gp_sim_node_t *node, uint32_t code)
 {
     if (code != GP_OK) {
@@ -186,7 +193,7 @@ static void take_census(gp_sim_node_t *node, const gp_msg_t *msg)
         count(node, GP_CENSUS_ROSTER, msg->u.roster.committed ? 1 : 0, 0);
         break;
     case GP_MSG_JOB:
-        count(node, GP_CENSUS_JOB, msg->u.job.state, msg->u.job.reason);
+        count_job(node, &msg->u.job);
         break;
     case GP_MSG_ANSWER:
         count_error(node, msg->u.answer.error);

@@ -107,7 +107,12 @@ static census_t take_census(const agent_t *agent)
     return census;
 }
 
-static const char *health_of(const agent_t *agent, const census_t *census)
+typedef struct health {
+    const char *word;
+    char why[GP_FAIL_TEXT_MAX + 256]; /* "" if it is ok */
+} health_t;
+
+static const char *word_of(const agent_t *agent, const census_t *census)
 {
     switch (gp_election_right(agent_election(agent))) {
     case GP_RIGHT_QUORUM:
@@ -120,14 +125,36 @@ static const char *health_of(const agent_t *agent, const census_t *census)
     return "unknown";
 }
 
-/* Why its health is not ok; "" if it is. */
-static const char *why_health(const agent_t *agent, const census_t *census)
+static const char *why_group(const agent_t *agent, const census_t *census)
 {
     const char *partial = why_partial(agent);
     if (partial[0] != '\0' || census->missing == 0) {
         return partial;
     }
     return census->missing == 1 ? "a machine is missing" : "machines are missing";
+}
+
+/* Who cannot record anything is not well, however its group is. */
+static void judge_health(const agent_t *agent, const census_t *census, health_t *ret_health)
+{
+    gp_fail_t fail = {.code = GP_OK};
+    const char *group = why_group(agent, census);
+    ret_health->word = word_of(agent, census);
+    if (gp_store_failure(agent->store, &fail) == GP_OK) {
+        (void)snprintf(ret_health->why, sizeof ret_health->why, "%s", group);
+        return;
+    }
+    const bool given_up = gp_store_given_up(agent->store);
+    if (given_up) {
+        ret_health->word = "failed";
+    } else if (strcmp(ret_health->word, "ok") == 0) {
+        ret_health->word = "degraded";
+    }
+    (void)snprintf(ret_health->why, sizeof ret_health->why, "%s: %s%s%s%s",
+                   given_up ? "nothing can be recorded here before a restart"
+                            : "nothing could be recorded here at last",
+                   fail.text, given_up ? "; check the disk and the kernel's log" : "",
+                   group[0] == '\0' ? "" : "; ", group);
 }
 
 static void subgrid_text(const agent_t *agent, char text[20])
@@ -144,17 +171,19 @@ static void get_status(gp_http_call_t *call, void *context)
     char subgrid[20];
     subgrid_text(agent, subgrid);
     census_t census = take_census(agent);
+    health_t health;
+    judge_health(agent, &census, &health);
     bool partial = gp_election_right(election) != GP_RIGHT_QUORUM;
     json_t *document = gp_document_new("status", agent_wall(), partial);
     json_t *item = json_pack(
-        "{s:s,s:o,s:s,s:s,s:s,s:s,s:s,s:I,s:s,s:i,s:i,s:i,s:o,s:o,s:s,s:s,s:s,s:I}", "name",
+        "{s:s,s:o,s:s,s:s,s:s,s:s,s:s,s:I,s:s,s:i,s:i,s:i,s:o,s:o,s:s,s:o,s:s,s:I}", "name",
         agent->dir.name, "id", id_text(self), "state", agent->stopping ? "leaving" : "alive",
         "role", role_of(agent, self), "region", agent->identity.region, "subgrid", subgrid,
         "leader", gp_id_is_none(&leader) ? "" : agent_name_of(agent, &leader), "term",
         (json_int_t)gp_election_term(election), "mandate", mandate_of(agent), "members",
         census.members, "alive", census.alive, "stopped", census.stopped, "missing",
-        census.missing_names, "voters", voter_names(agent), "health", health_of(agent, &census),
-        "why", why_health(agent, &census), "address", agent->address, "uptime_ms",
+        census.missing_names, "voters", voter_names(agent), "health", health.word, "why",
+        gp_document_text(gp_text(health.why)), "address", agent->address, "uptime_ms",
         (json_int_t)((agent_now() - agent->started) / 1000));
     gp_document_add(document, item);
     gp_http_call_answer(call, document);

@@ -2,8 +2,8 @@
  * Jobs: `run` as a stream of JSON lines, credit for what the client has read, and the launcher.
  *
  * The stream's lines: {"event":"state",...} at each change,
- * {"event":"output","stream":..,"data":..} with base64, and last {"event":"end",...}. A client that
- * goes away cancels its job.
+ * {"event":"output","stream":..,"data":..} with base64, {"event":"unrecorded",...} if its end
+ * cannot be recorded, and last {"event":"end",...}. A client that goes away cancels its job.
  */
 #include <sodium.h>
 #include <stdlib.h>
@@ -20,6 +20,7 @@ struct stream {
     uint64_t job;      /* 0: the peer has not given it a number yet */
     uint64_t received; /* bytes of output handed to the client's connection */
     bool slow;         /* no credit until the client has read */
+    bool unrecorded;   /* the client knows that its end could not be recorded */
 };
 
 static stream_t *find_stream(agent_t *agent, uint64_t token, uint64_t job)
@@ -81,6 +82,26 @@ static json_t *end_json(agent_t *agent, const stream_t *stream, const gp_msg_job
     return job_json("end", &told);
 }
 
+/* It ended, and the disk did not take that: once more each second, unless a restart is needed. */
+static void on_unrecorded(stream_t *stream, const gp_msg_job_t *job)
+{
+    gp_fail_t fail = {.code = GP_OK};
+    const bool final = gp_store_given_up(stream->agent->store);
+    if (stream->call == NULL || (stream->unrecorded && !final)) {
+        return;
+    }
+    stream->unrecorded = true;
+    (void)gp_store_failure(stream->agent->store, &fail);
+    json_t *line = job_json("unrecorded", job);
+    (void)json_object_set_new(line, "disk", gp_document_text(gp_text(fail.text)));
+    (void)json_object_set_new(line, "final", json_boolean(final));
+    (void)gp_http_stream_line(stream->call, line);
+    if (final) {
+        gp_http_stream_end(stream->call);
+        drop(stream);
+    }
+}
+
 static void on_job(agent_t *agent, uint64_t token, const gp_msg_job_t *job)
 {
     stream_t *stream = find_stream(agent, token, job->job);
@@ -89,6 +110,10 @@ static void on_job(agent_t *agent, uint64_t token, const gp_msg_job_t *job)
     }
     bool ended = job->state >= GP_JOB_DONE;
     stream->job = job->job;
+    if (!ended && job->reason == GP_REASON_STORAGE) {
+        on_unrecorded(stream, job);
+        return;
+    }
     if (stream->call != NULL) {
         (void)gp_http_stream_line(stream->call,
                                   ended ? end_json(agent, stream, job) : job_json("state", job));

@@ -109,6 +109,12 @@ GP_MUST_CHECK gp_error_t gp_store_put_now(gp_store_t *store, const gp_store_reco
 /* The last failure of the disk, GP_OK if the last write went well. Any thread. */
 gp_error_t gp_store_failure(gp_store_t *store, gp_fail_t *ret_fail);
 
+/*
+ * Is it one after which nothing can be trusted to be durable (not a lack of room)? Then each write
+ * fails until the store is opened anew. Any thread.
+ */
+bool gp_store_given_up(gp_store_t *store);
+
 /* Writes that wait, and commits so far: for metrics. Any thread. */
 typedef struct gp_store_stats {
     uint64_t commits;

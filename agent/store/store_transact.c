@@ -94,14 +94,6 @@ static void transaction_end(gp_store_t *store)
     }
 }
 
-static bool has_given_up(gp_store_t *store)
-{
-    (void)pthread_mutex_lock(&store->lock);
-    const bool given_up = store->given_up;
-    (void)pthread_mutex_unlock(&store->lock);
-    return given_up;
-}
-
 static void give_up(gp_store_t *store, gp_error_t error, const char *what)
 {
     (void)pthread_mutex_lock(&store->lock);
@@ -127,7 +119,7 @@ void gp_store_transact(gp_store_t *store, gp_store_job_t *first)
 {
     store->broken = GP_OK;
     store->dirty = false;
-    if (has_given_up(store)) {
+    if (gp_store_given_up(store)) {
         store->broken = gp_store_failure(store, NULL);
         transaction_fail(store, first);
         store->broken = GP_OK;
@@ -158,7 +150,7 @@ void gp_store_transact(gp_store_t *store, gp_store_job_t *first)
 
 void gp_store_checkpoint(gp_store_t *store)
 {
-    if (store->wal_pages < CHECKPOINT_IDLE || has_given_up(store)) {
+    if (store->wal_pages < CHECKPOINT_IDLE || gp_store_given_up(store)) {
         return;
     }
     (void)pthread_mutex_lock(&store->lock);

@@ -366,6 +366,14 @@ gp_error_t gp_store_failure(gp_store_t *store, gp_fail_t *ret_fail)
     return code;
 }
 
+bool gp_store_given_up(gp_store_t *store)
+{
+    (void)pthread_mutex_lock(&store->lock);
+    const bool given_up = store->given_up;
+    (void)pthread_mutex_unlock(&store->lock);
+    return given_up;
+}
+
 gp_store_stats_t gp_store_stats(gp_store_t *store)
 {
     (void)pthread_mutex_lock(&store->lock);

@@ -59,7 +59,16 @@ void gp_home_enter(home_job_t *job, home_phase_t phase, gp_usec_t now)
 
 work_end_t gp_home_end(const home_job_t *job)
 {
+    if (job->unrecorded) {
+        return (work_end_t){.reason = GP_REASON_STORAGE};
+    }
     return gp_home_state(job) >= GP_JOB_DONE ? job->end : (work_end_t){.reason = GP_REASON_NONE};
+}
+
+gp_slice_t gp_home_text(const home_job_t *job)
+{
+    return job->unrecorded ? gp_text("it ended, but how could not be recorded")
+                           : gp_work_text_slice(&job->text);
 }
 
 static void send_notice(const home_job_t *job, gp_out_t *out)
@@ -74,7 +83,7 @@ static void send_notice(const home_job_t *job, gp_out_t *out)
     msg->executor = job->executor;
     msg->node = gp_out_slice(out, gp_work_name_slice(&job->node));
     msg->name = gp_out_slice(out, gp_work_name_slice(&job->name));
-    msg->text = gp_out_slice(out, gp_work_text_slice(&job->text));
+    msg->text = gp_out_slice(out, gp_home_text(job));
     msg->reason = (uint8_t)end.reason;
     msg->code = end.code;
     msg->wall_us = end.wall_us;
@@ -328,6 +337,7 @@ void gp_home_finish(gp_work_t *work, home_job_t *job, gp_job_state_t state, gp_r
     job->release = job->phase >= HOME_CLAIMING && !job->ended_known;
     job->last_state = gp_home_state(job);
     job->phase = HOME_ENDING;
+    job->unrecorded = false;
     job->end_state = state;
     job->end.reason = reason;
     job->since = now;
@@ -381,10 +391,14 @@ static void naming_stored(gp_work_t *work, home_job_t *job, const gp_event_t *ev
 static void end_stored(home_job_t *job, const gp_event_t *event)
 {
     if (!event->ok) {
-        job->due = event->now + WORK_STORE_AGAIN; /* nobody hears of an end that may get lost */
+        /* Nobody hears of an end that may get lost, only that there is one. */
+        job->due = event->now + WORK_STORE_AGAIN;
+        job->unrecorded = true;
+        job->changed = true;
         return;
     }
     job->phase = HOME_ENDED;
+    job->unrecorded = false;
     job->changed = true;
 }
 
@@ -559,6 +573,7 @@ void gp_home_check(const gp_work_t *work, const home_job_t *job)
     assert((job->phase != HOME_ORDERED && job->phase != HOME_RUNNING) ||
            (job->ticket != 0 && !gp_id_is_none(&job->executor) && job->storing.token == 0));
     assert(job->consumed <= job->received && job->acked <= job->received);
+    assert(!job->unrecorded || job->phase == HOME_ENDING);
     /* Never only "failed". */
     assert(gp_home_open(job) || job->end.reason != GP_REASON_NONE);
     assert(gp_home_open(job) || job->end_state >= GP_JOB_DONE);

@@ -583,7 +583,7 @@ bool gp_work_job_at(const void *core, uint32_t index, gp_work_job_t *ret_job)
         .executor = job->executor,
         .node = gp_work_name_slice(&job->node),
         .name = gp_work_name_slice(&job->name),
-        .text = gp_work_text_slice(&job->text),
+        .text = gp_home_text(job),
         .since = job->since,
         .heard = job->heard,
         .output = job->received,

@@ -95,6 +95,7 @@ typedef struct home_job {
     bool deaf;               /* the user is gone: output goes nowhere */
     bool ended_known;        /* `end` holds what the executor said; output may be missing */
     bool ack_owed;           /* ENDED_ACK waits for the record */
+    bool unrecorded;         /* its end is known, and the disk failed to take it */
     gp_reason_t stop_reason; /* NONE: nobody wants it stopped */
     gp_job_state_t end_state;
     gp_job_state_t last_state; /* before the end: until that is stored, nobody hears of it */
@@ -311,8 +312,10 @@ gp_usec_t gp_home_wake(const home_job_t *job);
 bool gp_home_open(const home_job_t *job);
 gp_job_state_t gp_home_state(const home_job_t *job);
 /* How it ended; while it has not, nothing, although its program's end may be known: its output is
- * still on the way. */
+ * still on the way. STORAGE while it runs: the disk failed to take its end, and is tried again. */
 work_end_t gp_home_end(const home_job_t *job);
+/* Of the last refusal, or of its end, in words. */
+gp_slice_t gp_home_text(const home_job_t *job);
 void gp_home_check(const gp_work_t *work, const home_job_t *job);
 
 /* ---- watch_core.c: a job that may be running: lease, output, end, its machine's fate --------- */

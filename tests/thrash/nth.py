@@ -3,8 +3,9 @@
 
 A machine joins a grid of one, starts, runs a job and stops, with inject.c before libc. In life n the
 n-th fsync (write, send, malloc) fails, once. What is judged, at each n: every command ends with a
-documented exit code; who could not join left nothing behind (but an unfinished directory, if its
-process was ended); and when the same machine is started again on a disk that is well, it is who it
+documented exit code, before its timeout if the end of the job cannot be recorded any more; a machine
+whose disk is given up says so; who could not join left nothing behind (but an unfinished directory,
+if its process was ended); and when the same machine is started again on a disk that is well, it is who it
 was and knows each job that was acknowledged, and none ran twice. It is over when fewer calls are made than
 n. A malloc that fails may end the agent (its libraries abort, and a crash is what the disk is made
 for), but may lose nothing.
@@ -53,6 +54,7 @@ class Lives:
         self.well = {"PATH": os.environ["PATH"], "GRIDPEER_DIR": self.dir}
         self.hurt = {**self.well, **self.inject.environment(self.library)}
         self.agent, self.said, self.aborted, self.lives, self.died = None, [], 0, 0, False
+        self.unrecorded = 0
 
     def found(self):
         """A grid of one; a new one now and then, as those who fail to join are remembered there."""
@@ -96,7 +98,7 @@ class Lives:
         while time.monotonic() < end:
             if self.agent.poll() is not None:
                 return False
-            if self.command(environment, "status", "--json").returncode in (0, 2, 4):
+            if self.command(environment, "status", "--json").returncode in (0, 2, 3, 4):
                 return True
             self.said.pop()
         raise Wrong("the agent neither answers nor ends")
@@ -128,9 +130,19 @@ class Lives:
                 out = self.tried(kind, "run", "--json", "--timeout", "10s", "--on", name, "--",
                                  "sh", "-c", f"echo {mark} >>{self.marks}")
                 jobs = self.acknowledged(mark, out.stdout)
+                self.judge_disk(out)
             self.end(kind)
         self.inject.set(nth=0)
         return joined, jobs, self.inject.calls(kind) - base
+
+    def judge_disk(self, run):
+        """Whoever cannot record an end any more is not well, and says so itself."""
+        if "cannot record how" not in run.stderr:
+            return
+        self.unrecorded += 1
+        out = self.command(self.well, "status")
+        if out.returncode != 3 or "nothing can be recorded here" not in out.stdout:
+            raise Wrong(f"its disk is given up, and its status is {out.returncode}: {out.stdout}")
 
     def acknowledged(self, name, text):
         last = {}
@@ -183,6 +195,7 @@ class Lives:
     def all_of(self, kind, options):
         """Every n until none is hit any more; gives how many lives there were and how many calls."""
         n, lives, calls, missed = options.first, 0, 0, 0
+        self.unrecorded = 0
         while n <= options.most and missed < 3:
             calls, hit = self.one(kind, n)
             if calls == 0:
@@ -192,7 +205,11 @@ class Lives:
                 print(f"{kind} {n}: {'; '.join(self.said)}", flush=True)
             missed = 0 if hit else missed + 1
             n += options.stride
-        return {"lives": lives, "calls": calls, "to_the_end": missed >= 3}
+        to_the_end = missed >= 3
+        if kind == "write" and options.stride == 1 and to_the_end and self.unrecorded == 0:
+            raise Wrong("no write of a job's end was among those that failed")
+        return {"lives": lives, "calls": calls, "unrecorded": self.unrecorded,
+                "to_the_end": to_the_end}
 
 
 def main():

@@ -161,6 +161,30 @@ static void json_ends_with_the_job(void **state)
     json_decref(document);
 }
 
+/* While the disk may get well it is waited for; where only a restart helps, nobody waits. */
+static void an_end_that_cannot_be_recorded_is_told(void **state)
+{
+    stage_t *stage = *state;
+    lines_set(stage, running,
+              "{'event':'unrecorded','job':17,'state':'running','reason':'storage','node':'n3',"
+              "'disk':'the disk is full','final':false}",
+              "{'event':'end','job':17,'state':'failed','reason':'exit','code':4,'node':'n3'}");
+    assert_int_equal(stage_run(stage, "run -- x"), 4);
+    assert_has(stage->err, "job 17 ended, but n1 cannot record that yet: the disk is full; make");
+    lines_set(stage, running,
+              "{'event':'unrecorded','job':17,'state':'running','reason':'storage','node':'n3',"
+              "'disk':'cannot write state.db: Input/output error','final':true}",
+              NULL);
+    assert_int_equal(stage_run(stage, "run --timeout 1h -- x"), 1);
+    assert_has(stage->err, "job 17 ended, but n1 cannot record how before it is started anew: "
+                           "cannot write state.db: Input/output error\n"
+                           "  next: check the disk and the kernel's log, stop n1, start it: ");
+    assert_int_equal(stage_run(stage, "run --json -- x"), 1);
+    json_t *document = last_line(stage);
+    assert_true(json_is_true(json_object_get(document, "partial")));
+    json_decref(document);
+}
+
 static void bad_output_does_not_hurt(void **state)
 {
     stage_t *stage = *state;
@@ -382,6 +406,7 @@ int main(void)
         TEST(ends_have_exit_codes_and_words),
         TEST(json_prints_events_and_a_document),
         TEST(json_ends_with_the_job),
+        TEST(an_end_that_cannot_be_recorded_is_told),
         TEST(bad_output_does_not_hurt),
         TEST(errors_before_the_start_are_told),
         TEST(limits_are_checked_here),

@@ -236,25 +236,45 @@ static void the_end_is_acknowledged_when_it_is_durable(void **state)
     assert_true(gp_work_ops.wake(desk->core) == GP_NEVER);
 }
 
-/* What was told must not be otherwise after a restart: until it is on disk, the job runs. */
+static void unrecorded(desk_t *desk)
+{
+    const gp_msg_job_t *told = &desk_noticed(desk, GP_MSG_JOB)->u.job;
+
+    assert_int_equal(told->state, GP_JOB_RUNNING);
+    assert_int_equal(told->reason, GP_REASON_STORAGE);
+    assert_int_equal(told->code, 0);
+    assert_int_equal(desk_count(desk, GP_ACTION_SEND, GP_MSG_ENDED_ACK), 0);
+}
+
+/*
+ * What was told must not be otherwise after a restart: until it is on disk, the job runs, and why
+ * it is so is told each time that the disk fails.
+ */
 static void an_end_is_told_when_it_is_recorded(void **state)
 {
     desk_t *desk = *state;
     gp_work_job_t job;
 
     (void)desk_running(desk);
-    desk_ended(desk, 1, GP_REASON_EXIT, 0, 0);
+    desk_ended(desk, 1, GP_REASON_EXIT, 7, 0);
+    assert_true(gp_work_job_find(desk->core, DESK_FIRST, &job));
+    assert_int_equal(job.reason, GP_REASON_NONE);
     desk_stored(desk, desk_store_token(desk, GP_MSG_JOB_STATE), false);
-    assert_int_equal(desk_count(desk, GP_ACTION_NOTICE, GP_MSG_JOB), 0);
-    assert_int_equal(desk_count(desk, GP_ACTION_SEND, GP_MSG_ENDED_ACK), 0);
+    unrecorded(desk);
     assert_true(gp_work_job_find(desk->core, DESK_FIRST, &job));
     assert_int_equal(job.state, GP_JOB_RUNNING);
-    assert_int_equal(job.reason, GP_REASON_NONE);
+    assert_int_equal(job.reason, GP_REASON_STORAGE);
+    desk_wake(desk, 2 * GP_SECOND);
+    assert_int_equal(desk_count(desk, GP_ACTION_NOTICE, GP_MSG_JOB), 0);
+    desk_stored(desk, desk_store_token(desk, GP_MSG_JOB_STATE), false);
+    unrecorded(desk);
     desk_wake(desk, 2 * GP_SECOND);
     desk_stored(desk, desk_store_token(desk, GP_MSG_JOB_STATE), true);
-    assert_int_equal(desk_noticed(desk, GP_MSG_JOB)->u.job.state, GP_JOB_DONE);
+    assert_int_equal(desk_noticed(desk, GP_MSG_JOB)->u.job.state, GP_JOB_FAILED);
+    assert_int_equal(desk_noticed(desk, GP_MSG_JOB)->u.job.reason, GP_REASON_EXIT);
+    assert_int_equal(desk_noticed(desk, GP_MSG_JOB)->u.job.code, 7);
     (void)desk_sent(desk, 1, GP_MSG_ENDED_ACK);
-    assert_int_equal(state_of(desk, DESK_FIRST), GP_JOB_DONE);
+    assert_int_equal(state_of(desk, DESK_FIRST), GP_JOB_FAILED);
 }
 
 static void ends_of_no_interest_are_acknowledged(void **state)

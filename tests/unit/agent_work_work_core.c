@@ -13,9 +13,10 @@
 static void report(const char *what, const world_result_t *sum)
 {
     printf("%s: %u submitted, %u accepted, %u started, %u done, %u failed, %u cancelled, %u lost, "
-           "%u rejected, %llu messages;",
+           "%u rejected, %u unrecorded, %llu messages;",
            what, sum->submitted, sum->accepted, sum->started, sum->done, sum->failed,
-           sum->cancelled, sum->lost, sum->rejected, (unsigned long long)sum->messages);
+           sum->cancelled, sum->lost, sum->rejected, sum->unrecorded,
+           (unsigned long long)sum->messages);
     for (uint32_t i = 1; i < 32; i++) {
         if (sum->reasons[i] > 0) {
             printf(" %s %u", gp_reason_name((gp_reason_t)i), sum->reasons[i]);
@@ -34,6 +35,7 @@ static void add(world_result_t *sum, const world_result_t *one)
     sum->cancelled += one->cancelled;
     sum->lost += one->lost;
     sum->rejected += one->rejected;
+    sum->unrecorded += one->unrecorded;
     sum->messages += one->messages;
     for (uint32_t i = 0; i < 32; i++) {
         sum->reasons[i] += one->reasons[i];
@@ -150,6 +152,7 @@ static void failing_disks_are_told(void **state)
     (void)state;
     run("stores", &faults, 100, 40000, &sum);
     assert_true(sum.rejected > 0 && sum.done > 0 && sum.reasons[GP_REASON_STORAGE] > 0);
+    assert_true(sum.unrecorded > 0);
 }
 
 static void everything_at_once(void **state)

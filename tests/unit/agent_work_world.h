@@ -37,7 +37,8 @@ typedef struct world_result {
     uint32_t failed;
     uint32_t cancelled;
     uint32_t lost;
-    uint32_t rejected; /* never accepted, and the user was told */
+    uint32_t rejected;   /* never accepted, and the user was told */
+    uint32_t unrecorded; /* how often a disk did not take an end, and the user was told */
     uint32_t reasons[32];
     uint64_t messages;
     uint64_t hash; /* of everything that happened */

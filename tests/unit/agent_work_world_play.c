@@ -188,6 +188,11 @@ void world_on_job(uint32_t at_node, uint64_t request, const gp_msg_job_t *msg)
                gp_job_state_name((gp_job_state_t)msg->state),
                gp_reason_name((gp_reason_t)msg->reason), msg->code, (int)msg->text.n,
                (const char *)msg->text.p);
+    if (msg->state < GP_JOB_DONE && msg->reason == GP_REASON_STORAGE) {
+        assert(job == NULL || (job->number == msg->job && !job->told_end));
+        w->result->unrecorded++;
+        return;
+    }
     if (job == NULL) { /* on the disk, but the agent went before its user heard the number */
         assert(msg->state == GP_JOB_FAILED && msg->reason == GP_REASON_HOME_RESTARTED);
         return;
