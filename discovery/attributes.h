@@ -46,7 +46,7 @@
     A(CPU_IDLE, 15, "cpu.idle", SHARE, 0, MOVING, MORE, 100, 0,                                    \
       "share of processor time that was idle lately")                                              \
     A(CPU_SOCKETS, 16, "cpu.sockets", COUNT, 1, FIXED, MORE, 0, 0, "processor packages")           \
-    A(LOAD_1, 17, "load.1", DECIMAL, 1000, MOVING, LESS, 250, 200, "load average of one minute")   \
+    A(LOAD_1, 17, "load.1", DECIMAL, 1000, MOVING, LESS, 500, 250, "load average of one minute")   \
     A(PSI_CPU, 18, "psi.cpu", SHARE, 0, MOVING, LESS, 50, 200,                                     \
       "share of time in which work waited for a processor")                                        \
     A(PSI_MEM, 19, "psi.mem", SHARE, 0, MOVING, LESS, 20, 200,                                     \

@@ -224,11 +224,12 @@ void gp_group_ring_probe(gp_group_t *g, gp_out_t *out)
     gp_usec_t half = g->config.ring_period / 2;
     g->ring_at = g->now + half - half / 8 + gp_random_below(&g->random, half / 4 + 1);
     gp_group_ring_choose(g);
-    if (!gp_group_has_leader(g) || g->leading || gp_group_is_deputy(g)) {
+    g->ring_asks = !g->ring_asks;
+    if (!g->ring_asks || !gp_group_has_leader(g) || g->leading || gp_group_is_deputy(g)) {
         return;
     }
-    g->ring_next = !g->ring_next;
-    gp_group_entry_t *m = gp_group_ring(g, g->ring_next);
+    /* The one after it asks this machine; leader and deputy ask everybody anyway. */
+    gp_group_entry_t *m = gp_group_ring(g, false);
     if (m != NULL && !gp_id_equal(&m->shown.id, &g->leader.id)) {
         gp_group_probe(g, m, g->config.beat_timeout, out);
     }

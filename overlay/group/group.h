@@ -24,7 +24,7 @@ typedef struct gp_group_config {
     gp_usec_t beat_period;    /* leader and deputy each ask each member once in it */
     gp_usec_t beat_timeout;   /* a question unanswered for so long opens a suspicion */
     gp_usec_t confirm_window; /* from suspicion to verdict */
-    gp_usec_t ring_period;    /* each ring neighbour is probed once in it */
+    gp_usec_t ring_period;    /* the ring neighbour before it is probed once in it */
     gp_usec_t late_after;     /* own timers missed by more: nothing known is current */
     gp_usec_t redial_after;   /* between two dials whose refusals are evidence */
     gp_usec_t view_batch;     /* a change waits at most so long for others to join its view */

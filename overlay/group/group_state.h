@@ -152,7 +152,7 @@ struct gp_group {
     gp_usec_t beat_at;
     uint32_t beat_slot;
     gp_usec_t ring_at;
-    bool ring_next;
+    bool ring_asks;  /* every other time: half a period is for the choice of links alone */
     gp_id_t ring[2]; /* the neighbours that are linked to; all zero: not chosen yet */
     gp_usec_t probe_at;
     uint32_t probe_cursor;
