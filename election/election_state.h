@@ -63,7 +63,7 @@ typedef struct gp_election_doubt {
 typedef struct gp_election_member {
     gp_id_t id;
     uint64_t incarnation;
-    gp_usec_t down_since;    /* Unavailable or Left since, or GP_NEVER */
+    gp_usec_t down_since;    /* Unavailable, Left or its disk failing since, or GP_NEVER */
     gp_usec_t refused_until; /* did not take the register: not a voter before this */
     uint16_t score;
     uint8_t state;

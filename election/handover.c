@@ -39,9 +39,8 @@ static bool is_able(const gp_election_t *el, uint32_t index)
 {
     const gp_id_t *id = &el->roster.voters[index].id;
     const gp_election_member_t *member = gp_election_member_const(el, id);
-    uint8_t bar = GP_FLAG_RELAYED | GP_FLAG_LEAVING;
     return !gp_id_equal(id, &el->self) && member != NULL && member->state == GP_MEMBER_ALIVE &&
-           (member->flags & bar) == 0;
+           (member->flags & GP_FLAGS_SAID) == 0;
 }
 
 /* Has it all that is committed, so that it can win from the next moment on? */
@@ -110,11 +109,10 @@ void gp_election_report_relinquished(gp_election_t *el, const gp_id_t *successor
 
 bool gp_election_has_heir(const gp_election_t *el)
 {
-    uint8_t bar = GP_FLAG_RELAYED | GP_FLAG_LEAVING;
     for (uint32_t i = 0; i < el->member_count; i++) {
         const gp_election_member_t *member = &el->members[i];
         if (!gp_id_equal(&member->id, &el->self) && member->state == GP_MEMBER_ALIVE &&
-            (member->flags & bar) == 0) {
+            (member->flags & GP_FLAGS_SAID) == 0) {
             return true;
         }
     }
@@ -193,12 +191,11 @@ void gp_election_watch_better(gp_election_t *el, gp_out_t *out)
         return;
     }
     uint32_t needed = me->score + el->config.promote_gap;
-    uint8_t bar = GP_FLAG_RELAYED | GP_FLAG_LEAVING;
     const gp_election_member_t *still = gp_election_member_const(el, &el->better);
     const gp_election_member_t *best = NULL;
     for (uint32_t i = 0; i < el->member_count; i++) {
         const gp_election_member_t *member = &el->members[i];
-        bool able = member->state == GP_MEMBER_ALIVE && (member->flags & bar) == 0 &&
+        bool able = member->state == GP_MEMBER_ALIVE && (member->flags & GP_FLAGS_SAID) == 0 &&
                     member->score >= needed && !gp_id_equal(&member->id, &el->self);
         if (!able) {
             still = still == member ? NULL : still;

@@ -16,8 +16,6 @@ typedef struct plan {
     gp_id_t id;
 } plan_t;
 
-static const uint8_t bar = GP_FLAG_RELAYED | GP_FLAG_LEAVING;
-
 static bool is_self(const gp_election_t *el, const gp_id_t *id)
 {
     return gp_id_equal(&el->self, id);
@@ -27,10 +25,11 @@ static bool is_self(const gp_election_t *el, const gp_id_t *id)
 static bool self_leaves(const gp_election_t *el)
 {
     const gp_election_member_t *me = gp_election_member_const(el, &el->self);
-    return el->going || (me != NULL && (me->flags & bar) != 0 && gp_election_has_heir(el));
+    return el->going ||
+           (me != NULL && (me->flags & GP_FLAGS_SAID) != 0 && gp_election_has_heir(el));
 }
 
-/* For how long a voter must be Unavailable before it counts as dead. */
+/* For how long a voter must be Unavailable, or its disk fail, before it counts as dead. */
 static gp_usec_t patience(const gp_election_t *el)
 {
     /* An even roster is as weak as the next smaller one but needs one more: be quick. */
@@ -41,8 +40,8 @@ static gp_usec_t patience(const gp_election_t *el)
 static bool is_dead_member(const gp_election_t *el, const gp_election_member_t *member,
                            gp_usec_t after)
 {
-    return member->state == GP_MEMBER_LEFT ||
-           (member->state == GP_MEMBER_UNAVAILABLE && el->now >= member->down_since + after);
+    bool gone = member->state == GP_MEMBER_UNAVAILABLE || (member->flags & GP_FLAG_FAILING) != 0;
+    return member->state == GP_MEMBER_LEFT || (gone && el->now >= member->down_since + after);
 }
 
 /* A voter that the membership forgot: dead once it has not answered for long either. */
@@ -61,9 +60,18 @@ static bool is_dead_voter(const gp_election_t *el, uint32_t index)
     return el->now >= heard + gp_election_us(el->config.dead_voter_after_ms);
 }
 
-/* Has this voter answered within the last lease? */
+static bool is_failing(const gp_election_t *el, const gp_id_t *id)
+{
+    const gp_election_member_t *member = gp_election_member_const(el, id);
+    return member != NULL && (member->flags & GP_FLAG_FAILING) != 0;
+}
+
+/* Has this voter answered within the last lease, and would it keep what it is told? */
 static bool responds(const gp_election_t *el, const gp_id_t *id)
 {
+    if (is_failing(el, id)) {
+        return false;
+    }
     if (is_self(el, id)) {
         return true;
     }
@@ -156,7 +164,7 @@ static const gp_election_member_t *find_spare(const gp_election_t *el)
     const gp_election_member_t *best = NULL;
     for (uint32_t i = 0; i < el->member_count; i++) {
         const gp_election_member_t *member = &el->members[i];
-        bool able = member->state == GP_MEMBER_ALIVE && (member->flags & bar) == 0 &&
+        bool able = member->state == GP_MEMBER_ALIVE && (member->flags & GP_FLAGS_SAID) == 0 &&
                     member->refused_until <= el->now && !is_self(el, &member->id) &&
                     gp_election_voter_index(&el->roster, &member->id) < 0;
         if (able && (best == NULL ||
@@ -278,7 +286,9 @@ void gp_election_maintain(gp_election_t *el, gp_out_t *out)
         return;
     }
     watch_self(el);
-    plan_t plan = make_plan(el);
+    /* With a failing disk it could not even write: it keeps the lead, or hands it over. */
+    bool failing = is_failing(el, &el->self);
+    plan_t plan = failing ? (plan_t){.change = CHANGE_NONE} : make_plan(el);
     if (plan.change == CHANGE_ADD && !teach(el, &plan.id, out)) {
         return;
     }

@@ -104,7 +104,8 @@ uint32_t gp_election_rank(const gp_election_t *el)
 static gp_election_member_t merge(const gp_election_t *el, const gp_record_standing_t *standing,
                                   const gp_election_member_t *old)
 {
-    bool down = standing->state == GP_MEMBER_UNAVAILABLE || standing->state == GP_MEMBER_LEFT;
+    bool down = standing->state == GP_MEMBER_UNAVAILABLE || standing->state == GP_MEMBER_LEFT ||
+                (standing->flags & GP_FLAG_FAILING) != 0;
     gp_election_member_t member = {
         .id = standing->id,
         .incarnation = standing->incarnation,

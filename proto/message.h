@@ -110,8 +110,12 @@ typedef enum gp_cause {
 typedef enum gp_member_flag {
     GP_FLAG_RELAYED = 1, /* others cannot dial back: never super-peer */
     GP_FLAG_LEAVING = 2, /* draining: no new role, no new work */
-    GP_FLAG_SEEN = 4     /* its agent has been up at least once since it was admitted */
+    GP_FLAG_SEEN = 4,    /* its agent has been up at least once since it was admitted */
+    GP_FLAG_FAILING = 8  /* its disk took no record of late: no new role, no vote */
 } gp_member_flag_t;
+
+/* What a machine says of itself; and with any of these it gets no new role. */
+#define GP_FLAGS_SAID (GP_FLAG_RELAYED | GP_FLAG_LEAVING | GP_FLAG_FAILING)
 
 /* By which right a leader leads. */
 typedef enum gp_right {

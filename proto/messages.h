@@ -97,6 +97,8 @@
     M(GROUP_LEADER, group_leader, 0x14, LOCAL, GROUP, "the election's news for the group")         \
     M(GROUP_SELF, group_self, 0x15, LOCAL, GROUP, "this machine's own load and health changed")    \
     M(GROUP_CERT, group_cert, 0x16, LOCAL, GROUP, "this machine has a fresh certificate")          \
+    M(GROUP_DISK, group_disk, 0x17, LOCAL, GROUP, "this machine's disk fails, or is well again")   \
+    M(GROUP_TRY, group_try, 0x18, STORED, GROUP, "written to see whether the disk takes records")  \
     M(MEMBER, member, 0x20, NOTICE, GROUP, "a member came, went or changed, and why")              \
     M(VIEW_APPLIED, view_applied, 0x21, NOTICE, GROUP, "this machine now holds this view")         \
     M(GONE, gone, 0x22, NOTICE, GROUP, "own evidence: that process is gone")                       \
@@ -224,6 +226,8 @@
     L(voter, voters, GP_VOTERS_MAX)
 #define GP_FIELDS_GROUP_SELF(F, L) F(U16, health, 1000) F(U16, headroom, 1000) F(U8, flags, 0)
 #define GP_FIELDS_GROUP_CERT(F, L) F(BLOB, cert, GP_CERT_MAX)
+#define GP_FIELDS_GROUP_DISK(F, L) F(BOOL, failing, 0)
+#define GP_FIELDS_GROUP_TRY(F, L) F(U64, group, 0) F(U64, at, 0)
 #define GP_FIELDS_MEMBER(F, L)                                                                     \
     F(U64, group, 0) F(U8, before, 5) F(BOOL, forgotten, 0) L(member, entries, 1)
 #define GP_FIELDS_VIEW_APPLIED(F, L)                                                               \

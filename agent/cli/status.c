@@ -158,7 +158,7 @@ const gp_cli_command_t gp_cli_status = {
         "Answered by this machine's own agent, also without a super-peer or a majority. Machines "
         "that left for good are no members; missing are those that are suspect, unavailable or "
         "unknown, not those whose agent was stopped in good order: gridpeer node list says why. "
-        "Exit code 0: healthy; 2: degraded (a caretaker leads, machines are missing, or the disk "
-        "took nothing at last); 3: failed (nothing can be recorded here before a restart); 4: "
+        "Exit code 0: healthy; 2: degraded (a caretaker leads, machines are missing, or a disk "
+        "takes no records); 3: failed (nothing can be recorded here before a restart); 4: "
         "unknown (nobody leads).",
 };

@@ -80,6 +80,7 @@ typedef struct census {
     int alive;
     int stopped;           /* in good order: not missing */
     int missing;           /* suspect, unavailable or unknown */
+    int failing;           /* alive, and its disk takes no records */
     json_t *missing_names; /* name: state */
 } census_t;
 
@@ -96,6 +97,7 @@ static census_t take_census(const agent_t *agent)
         census.members++;
         if (member->state == GP_MEMBER_ALIVE) {
             census.alive++;
+            census.failing += (member->flags & GP_FLAG_FAILING) != 0 ? 1 : 0;
         } else if (left) {
             census.stopped++;
         } else {
@@ -116,7 +118,7 @@ static const char *word_of(const agent_t *agent, const census_t *census)
 {
     switch (gp_election_right(agent_election(agent))) {
     case GP_RIGHT_QUORUM:
-        return census->missing == 0 ? "ok" : "degraded";
+        return census->missing == 0 && census->failing == 0 ? "ok" : "degraded";
     case GP_RIGHT_CARETAKER:
         return "degraded";
     case GP_RIGHT_NONE:
@@ -128,8 +130,11 @@ static const char *word_of(const agent_t *agent, const census_t *census)
 static const char *why_group(const agent_t *agent, const census_t *census)
 {
     const char *partial = why_partial(agent);
-    if (partial[0] != '\0' || census->missing == 0) {
+    if (partial[0] != '\0' || (census->missing == 0 && census->failing == 0)) {
         return partial;
+    }
+    if (census->missing == 0) {
+        return census->failing == 1 ? "the disk of a machine fails" : "the disks of machines fail";
     }
     return census->missing == 1 ? "a machine is missing" : "machines are missing";
 }
@@ -221,7 +226,11 @@ void agent_why(agent_t *agent, const gp_group_member_t *member, char text[AGENT_
     }
     bool caretaker = gp_election_right(election) == GP_RIGHT_CARETAKER;
     if (caretaker && gp_id_equal(&leader, &member->id) && used < AGENT_WHY_MAX) {
-        (void)snprintf(text + used, AGENT_WHY_MAX - used, "; caretaker of this side");
+        used += (size_t)snprintf(text + used, AGENT_WHY_MAX - used, "; caretaker of this side");
+    }
+    bool alive = member->state == GP_MEMBER_ALIVE || member->state == GP_MEMBER_SUSPECT;
+    if (alive && (member->flags & GP_FLAG_FAILING) != 0 && used < AGENT_WHY_MAX) {
+        (void)snprintf(text + used, AGENT_WHY_MAX - used, "; its disk takes no records");
     }
 }
 

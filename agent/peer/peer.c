@@ -6,10 +6,14 @@
 #define JOB_TOKEN   (UINT64_C(1) << 63)
 #define JOB_FIND_MS 10000
 
+#define DISK_WELL_AFTER (5 * GP_SECOND) /* without a failure, and one record was taken */
+
 typedef struct peer {
     gp_id_t self;
     bool leaving;
     bool forever;
+    bool failing; /* the disk: the group knows */
+    gp_usec_t failed_at;
     bool certified; /* machines have certificates here: without one they may do nothing */
     bool stepped[GP_ROOM_COUNT]; /* on the sheet at hand */
     void *cores[GP_ROOM_COUNT];
@@ -305,6 +309,19 @@ static void mark_leaving(peer_t *peer, const gp_event_t *event, gp_out_t *out)
     command(peer, event->now, 0, msg, out);
 }
 
+/* Whichever record it was: who cannot keep what it promises shall have no part that needs it. */
+static void watch_disk(peer_t *peer, const gp_event_t *event, gp_out_t *out)
+{
+    bool well = event->ok && event->now >= peer->failed_at + DISK_WELL_AFTER;
+    peer->failed_at = event->ok ? peer->failed_at : event->now;
+    if (event->ok ? peer->failing && well : !peer->failing) {
+        peer->failing = !event->ok;
+        gp_msg_t *msg = draft(out, GP_MSG_GROUP_DISK);
+        msg->u.group_disk.failing = peer->failing;
+        command(peer, event->now, 0, msg, out);
+    }
+}
+
 static void dispatch(peer_t *peer, const gp_event_t *event, gp_out_t *out)
 {
     switch (event->type) {
@@ -333,9 +350,12 @@ static void dispatch(peer_t *peer, const gp_event_t *event, gp_out_t *out)
         mark_leaving(peer, event, out);
         step_core(peer, event->room, event, out);
         break;
+    case GP_EVENT_STORED:
+        step_core(peer, event->room, event, out);
+        watch_disk(peer, event, out);
+        break;
     case GP_EVENT_LOAD:
     case GP_EVENT_DIALED:
-    case GP_EVENT_STORED:
         step_core(peer, event->room, event, out);
         break;
     }

@@ -31,6 +31,7 @@ void gp_group_defaults(gp_group_config_t *ret_config)
         .forget_never_after = 600 * GP_SECOND,
         .forget_dead_after = 60 * GP_SECOND,
         .store_period = 2 * GP_SECOND,
+        .try_period = 30 * GP_SECOND,
     };
 }
 
@@ -81,6 +82,7 @@ static void start(gp_group_t *g)
 {
     g->started = true;
     g->leaderless_since = g->now;
+    g->tried_at = g->now;
     g->seek_cursor = (uint32_t)gp_random_below(&g->random, GP_MEMBERS_MAX);
     g->seek_at = g->now;
     g->probe_at =
@@ -98,11 +100,8 @@ static void start(gp_group_t *g)
 
 /* ---- dispatch -------------------------------------------------------------------------------- */
 
-static void on_self(gp_group_t *g, const gp_msg_group_self_t *news, gp_out_t *out)
+static void take_flags(gp_group_t *g, uint8_t flags, gp_out_t *out)
 {
-    g->health = news->health < 1000 ? news->health : 1000;
-    g->headroom = news->headroom < 1000 ? news->headroom : 1000;
-    uint8_t flags = news->flags & (GP_FLAG_RELAYED | GP_FLAG_LEAVING);
     if (flags == g->flags) {
         return;
     }
@@ -115,6 +114,20 @@ static void on_self(gp_group_t *g, const gp_msg_group_self_t *news, gp_out_t *ou
     } else {
         gp_group_present(g, out);
     }
+}
+
+static void on_self(gp_group_t *g, const gp_msg_group_self_t *news, gp_out_t *out)
+{
+    g->health = news->health < 1000 ? news->health : 1000;
+    g->headroom = news->headroom < 1000 ? news->headroom : 1000;
+    uint8_t kept = g->flags & GP_FLAG_FAILING;
+    take_flags(g, (news->flags & GP_FLAGS_SAID & ~GP_FLAG_FAILING) | kept, out);
+}
+
+static void on_disk(gp_group_t *g, const gp_msg_group_disk_t *news, gp_out_t *out)
+{
+    uint8_t others = g->flags & (uint8_t)~GP_FLAG_FAILING;
+    take_flags(g, news->failing ? others | GP_FLAG_FAILING : others, out);
 }
 
 /* The others learn of it as of a new address: from the leader's view. */
@@ -147,6 +160,9 @@ static void on_command(gp_group_t *g, const gp_event_t *event, gp_out_t *out)
         break;
     case GP_MSG_GROUP_CERT:
         on_cert(g, &event->msg->u.group_cert, out);
+        break;
+    case GP_MSG_GROUP_DISK:
+        on_disk(g, &event->msg->u.group_disk, out);
         break;
     default:
         gp_group_refuse(g, event, GP_E_MESSAGE_KIND, out);
@@ -289,6 +305,7 @@ static void run_timers(gp_group_t *g, gp_out_t *out)
     if (is_due(g->ring_at, g->now)) {
         gp_group_ease(g);
         gp_group_ring_probe(g, out);
+        gp_group_present_again(g, out);
         gp_group_forget_old(g, out);
         gp_group_close_ears(g);
     }
@@ -367,8 +384,8 @@ static gp_usec_t next_wake(const gp_group_t *g)
     if (g->leaving && !g->left) {
         sooner(&at, g->leave_at);
     }
-    if (g->store_dirty && !g->store_open) {
-        sooner(&at, g->store_at);
+    if (!g->store_open) {
+        sooner(&at, g->store_dirty ? g->store_at : gp_group_try_at(g));
     }
     sooner(&at, g->ring_at);
     sooner(&at, g->pull_at);
@@ -410,7 +427,7 @@ static void core_step(void *core, const gp_event_t *event, gp_out_t *out)
         break;
     case GP_EVENT_STORED:
         g->store_open = false;
-        g->store_dirty = g->store_dirty || !event->ok;
+        g->store_dirty = g->store_dirty || (!event->ok && !g->store_tries);
         break;
     case GP_EVENT_COMMAND:
         on_command(g, event, out);

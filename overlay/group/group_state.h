@@ -169,7 +169,9 @@ struct gp_group {
     gp_usec_t fell_at;    /* a member was last seen to become unavailable */
     /* disk */
     bool store_dirty, store_open;
+    bool store_tries; /* what is on its way to the disk is a try */
     gp_usec_t store_at, last_store;
+    gp_usec_t tried_at; /* when the disk was last written to; at first: the start */
     /* links */
     bool links_dirty;
     uint32_t link_count;
@@ -232,6 +234,7 @@ void gp_group_ring_choose(gp_group_t *g);
 
 bool gp_group_has_leader(const gp_group_t *g);
 bool gp_group_is_deputy(const gp_group_t *g);
+bool gp_group_is_voter(const gp_group_t *g);  /* by the roster that the election told last */
 bool gp_group_may_judge(const gp_group_t *g); /* leads by a quorum, and its lease runs */
 
 /* The highest incarnation known of it, from whatever source. */
@@ -355,7 +358,12 @@ void gp_group_on_introduce(gp_group_t *g, const gp_event_t *event, gp_out_t *out
 void gp_group_on_introduce_command(gp_group_t *g, const gp_event_t *event, gp_out_t *out);
 void gp_group_take_in(gp_group_t *g, gp_group_entry_t *m); /* leader: into the view */
 void gp_group_introduce_again(gp_group_t *g, gp_out_t *out);
+/* When the disk is to be tried next, if nothing else is written; GP_NEVER. */
+gp_usec_t gp_group_try_at(const gp_group_t *g);
+
 void gp_group_present(gp_group_t *g, gp_out_t *out); /* this machine to its leader, anew */
+/* If the leader's view of this machine is not what it said of itself: the word was lost. */
+void gp_group_present_again(gp_group_t *g, gp_out_t *out);
 void gp_group_reply(gp_group_t *g, const gp_id_t *to, gp_out_t *out); /* who leads */
 
 /* ---- report.c -------------------------------------------------------------------------------- */

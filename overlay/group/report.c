@@ -306,27 +306,32 @@ static void report_links(gp_group_t *g, gp_out_t *out)
 /* ---- disk ------------------------------------------------------------------------------------ */
 
 /*
+ * A voter whose disk fails unnoticed fails the group when it is needed, and in a quiet group nobody
+ * writes. While it fails, somebody has to see when it is well.
+ */
+gp_usec_t gp_group_try_at(const gp_group_t *g)
+{
+    if ((g->flags & GP_FLAG_FAILING) != 0) {
+        return g->tried_at + g->config.store_period;
+    }
+    return gp_group_is_voter(g) ? g->tried_at + g->config.try_period : GP_NEVER;
+}
+
+static void store_try(gp_group_t *g, gp_out_t *out)
+{
+    gp_msg_t *msg = gp_out_add(out, GP_ACTION_KEEP, &g->self, GP_MSG_GROUP_TRY);
+    gp_out_last(out)->token = g->view_number;
+    msg->u.group_try.group = g->config.group;
+    msg->u.group_try.at = g->now;
+}
+
+/*
  * What it loses with the record it seeks and hears again: a slow disk is no reason for silence.
  * Only who leaves waits for it, last of the batch: when it starts again, it must know whom to look
  * for.
  */
-static void report_store(gp_group_t *g, gp_out_t *out)
+static void store_members(gp_group_t *g, gp_out_t *out)
 {
-    if (!g->store_dirty || g->store_open) {
-        return;
-    }
-    if (g->store_at == 0) { /* the first change soon: a machine that has just joined may crash */
-        gp_usec_t next = g->last_store == 0 ? 0 : g->last_store + g->config.store_period;
-        gp_usec_t soon = g->now + STORE_SOON;
-        g->store_at = next > soon ? next : soon;
-    }
-    if (g->now < g->store_at) {
-        return;
-    }
-    g->last_store = g->now;
-    g->store_dirty = false;
-    g->store_open = true;
-    g->store_at = 0;
     gp_msg_t *msg = gp_out_add(out, g->leaving ? GP_ACTION_STORE : GP_ACTION_KEEP, &g->self,
                                GP_MSG_GROUP_STATE);
     gp_out_last(out)->token = g->view_number;
@@ -341,6 +346,33 @@ static void report_store(gp_group_t *g, gp_out_t *out)
             gp_group_record(m, true, out, &state->entries[state->entries_count++]);
         }
     }
+}
+
+static void report_store(gp_group_t *g, gp_out_t *out)
+{
+    if (g->store_open) {
+        return;
+    }
+    if (g->store_dirty && g->store_at == 0) {
+        /* The first change soon: a machine that has just joined may crash. */
+        gp_usec_t next = g->last_store == 0 ? 0 : g->last_store + g->config.store_period;
+        gp_usec_t soon = g->now + STORE_SOON;
+        g->store_at = next > soon ? next : soon;
+    }
+    if (g->now < (g->store_dirty ? g->store_at : gp_group_try_at(g))) {
+        return;
+    }
+    g->tried_at = g->now;
+    g->store_open = true;
+    g->store_tries = !g->store_dirty;
+    if (g->store_tries) {
+        store_try(g, out);
+        return;
+    }
+    g->last_store = g->now;
+    g->store_dirty = false;
+    g->store_at = 0;
+    store_members(g, out);
 }
 
 void gp_group_load(gp_group_t *g, const gp_event_t *event)

@@ -40,6 +40,14 @@ void gp_group_present(gp_group_t *g, gp_out_t *out)
     }
 }
 
+void gp_group_present_again(gp_group_t *g, gp_out_t *out)
+{
+    const gp_group_entry_t *self = gp_group_self(g);
+    if (gp_group_holds(g) && ((self->shown.flags ^ g->flags) & GP_FLAGS_SAID) != 0) {
+        gp_group_present(g, out);
+    }
+}
+
 static bool can_seek(const gp_group_t *g, const gp_group_entry_t *m)
 {
     return !gp_id_equal(&m->shown.id, &g->self) && m->shown.address[0] != 0 &&
@@ -170,7 +178,7 @@ static void admit(gp_group_t *g, gp_group_entry_t *m, const gp_msg_seek_t *seek,
     bool knew = m->ruled_state == GP_MEMBER_ALIVE && m->shown.incarnation == seek->incarnation;
     bool never = m->shown.incarnation == 0;
     m->left_seen = m->left_seen && m->left_incarnation >= seek->incarnation;
-    uint8_t flags = (uint8_t)((seek->flags & (GP_FLAG_RELAYED | GP_FLAG_LEAVING)) | GP_FLAG_SEEN);
+    uint8_t flags = (seek->flags & GP_FLAGS_SAID) | GP_FLAG_SEEN;
     bool flags_changed = m->shown.flags != flags;
     if (!gp_group_witness(g, m, seek->incarnation, out)) {
         gp_group_reply(g, &m->shown.id, out);

@@ -286,6 +286,16 @@ bool gp_group_is_deputy(const gp_group_t *g)
     return gp_group_has_leader(g) && !g->leading && gp_id_equal(&g->leader.deputy, &g->self);
 }
 
+bool gp_group_is_voter(const gp_group_t *g)
+{
+    for (uint32_t i = 0; i < g->leader.voter_count; i++) {
+        if (gp_id_equal(&g->leader.voters[i], &g->self)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool gp_group_may_judge(const gp_group_t *g)
 {
     return g->leading && g->leader.right == GP_RIGHT_QUORUM && g->now < g->leader.lease_until;

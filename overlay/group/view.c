@@ -288,15 +288,13 @@ static void apply_whole(gp_group_t *g, const gp_msg_view_t *view, gp_out_t *out)
 
 static void acknowledge(gp_group_t *g, gp_out_t *out)
 {
-    for (uint32_t i = 0; i < g->leader.voter_count; i++) {
-        if (gp_id_equal(&g->leader.voters[i], &g->self)) {
-            gp_msg_t *msg = gp_out_add(out, GP_ACTION_SEND, &g->leader.id, GP_MSG_VIEW_ACK);
-            msg->u.view_ack.group = g->config.group;
-            msg->u.view_ack.term = g->view_term;
-            msg->u.view_ack.number = g->view_number;
-            return;
-        }
+    if (!gp_group_is_voter(g)) {
+        return;
     }
+    gp_msg_t *msg = gp_out_add(out, GP_ACTION_SEND, &g->leader.id, GP_MSG_VIEW_ACK);
+    msg->u.view_ack.group = g->config.group;
+    msg->u.view_ack.term = g->view_term;
+    msg->u.view_ack.number = g->view_number;
 }
 
 bool gp_group_holds(const gp_group_t *g)

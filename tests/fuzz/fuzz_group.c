@@ -37,5 +37,5 @@ const fuzz_core_t fuzz_core = {.ops = &gp_group_ops,
                                .opening = opening,
                                .commands = {GP_MSG_GROUP_LEADER, GP_MSG_GROUP_INTRODUCE,
                                             GP_MSG_GROUP_LEAVE, GP_MSG_GROUP_SELF,
-                                            GP_MSG_GROUP_CERT},
+                                            GP_MSG_GROUP_CERT, GP_MSG_GROUP_DISK},
                                .sayable = fuzz_group_sayable};

@@ -4,7 +4,7 @@
 A machine joins a grid of one, starts, runs a job and stops, with inject.c before libc. In life n the
 n-th fsync (write, send, malloc) fails, once. What is judged, at each n: every command ends with a
 documented exit code, before its timeout if the end of the job cannot be recorded any more; a machine
-whose disk is given up says so; who could not join left nothing behind (but an unfinished directory,
+whose disk is given up says so, and the others do; who could not join left nothing behind (but an unfinished directory,
 if its process was ended); and when the same machine is started again on a disk that is well, it is who it
 was and knows each job that was acknowledged, and none ran twice. It is over when fewer calls are made than
 n. A malloc that fails may end the agent (its libraries abort, and a crash is what the disk is made
@@ -143,6 +143,13 @@ class Lives:
         out = self.command(self.well, "status")
         if out.returncode != 3 or "nothing can be recorded here" not in out.stdout:
             raise Wrong(f"its disk is given up, and its status is {out.returncode}: {out.stdout}")
+        end, told = time.monotonic() + LIMIT_S, False
+        while not told:
+            items = json.loads(self.good(self.founder, "node", "list", "--json"))["items"]
+            told = any("its disk takes no records" in item["why"] for item in items)
+            if not told and time.monotonic() > end:
+                raise Wrong("its disk is given up, and the others do not know")
+            self.said.pop()
 
     def acknowledged(self, name, text):
         last = {}

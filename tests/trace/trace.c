@@ -122,6 +122,11 @@ static void thaw(gp_world_t *world, uint32_t node)
     gp_world_pause(world, node, false);
 }
 
+static void fill(gp_world_t *world, uint32_t node)
+{
+    gp_world_disk(world, node, true, 0);
+}
+
 static void stop(gp_world_t *world, uint32_t node)
 {
     gp_world_leave(world, node, false);
@@ -213,7 +218,7 @@ static void command(trace_t *trace, const char *line)
         void (*what)(gp_world_t *, uint32_t);
     } verbs[] = {{"start ", gp_world_start}, {"crash ", crash}, {"wipe ", wipe},
                  {"freeze ", freeze},        {"thaw ", thaw},   {"stop ", stop},
-                 {"leave ", leave}};
+                 {"leave ", leave},          {"fill ", fill}};
     char rest[LINE_MAX_BYTES];
     const char *space = strchr(line, ' ');
     snprintf(rest, sizeof rest, "%s", space == NULL ? "" : space + 1);

@@ -627,6 +627,56 @@ static void the_worst_step_fits_the_sheet(void **state)
                   "the same of actions: what can wait, members, records, and what comes once");
 }
 
+/* ---- the disk ----------------------------------------------------------------------------------
+ */
+
+/* As it presents itself next, while it has no leader. */
+static bool is_flagged(rig_t *rig)
+{
+    for (int i = 0; i < 100; i++) {
+        gp_usec_t wake = gp_peer_ops.wake(rig->peer);
+        rig->now = wake > rig->now ? wake : rig->now;
+        step(rig, (gp_event_t){.type = GP_EVENT_WAKE});
+        for (uint32_t k = 0; k < rig->out.count; k++) {
+            const gp_msg_t *msg = rig->actions[k].msg;
+            if (msg != NULL && msg->kind == GP_MSG_SEEK) {
+                return (msg->u.seek.flags & GP_FLAG_FAILING) != 0;
+            }
+        }
+    }
+    fail_msg("it seeks nobody");
+    return false;
+}
+
+static void stored(rig_t *rig, gp_room_t room, bool ok)
+{
+    step(rig, (gp_event_t){.type = GP_EVENT_STORED, .room = room, .ok = ok});
+    (void)settle(rig, GP_MSG_MEMBER);
+}
+
+/* Whichever record failed; and it is well when for long enough none has. */
+static void a_failing_disk_is_the_groups_business(void **state)
+{
+    rig_t *rig = *state;
+
+    start(rig, rig->cert[0]);
+    stored(rig, GP_ROOM_WORK, true);
+    assert_false(is_flagged(rig));
+    stored(rig, GP_ROOM_WORK, false);
+    gp_usec_t failed_at = rig->now;
+    assert_true(is_flagged(rig));
+    assert_true(rig->now < failed_at + 4 * GP_SECOND);
+    rig->now = failed_at + 4 * GP_SECOND;
+    stored(rig, GP_ROOM_GROUP, true);
+    stored(rig, GP_ROOM_ELECTION, false);
+    rig->now += 4 * GP_SECOND;
+    stored(rig, GP_ROOM_GROUP, true);
+    assert_true(is_flagged(rig));
+    rig->now += 2 * GP_SECOND;
+    stored(rig, GP_ROOM_GROUP, true);
+    assert_false(is_flagged(rig));
+}
+
 #define RIGGED(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -644,6 +694,7 @@ int main(void)
         RIGGED(many_jobs_that_ask_in_vain_fit_one_step),
         RIGGED(much_output_and_changed_members_fit_one_step),
         RIGGED(the_worst_step_fits_the_sheet),
+        RIGGED(a_failing_disk_is_the_groups_business),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

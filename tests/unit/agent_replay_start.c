@@ -57,6 +57,7 @@ static void test_all_of_it_comes_back(void **state)
     assert_true(gp_slice_equal(back.config.group.cert, start.config.group.cert));
     assert_true(gp_slice_equal(back.config.discovery.region, start.config.discovery.region));
     assert_true(back.config.group.store_period == start.config.group.store_period);
+    assert_true(back.config.group.try_period == start.config.group.try_period);
     assert_int_equal(back.config.work.roles, start.config.work.roles);
     assert_null(back.config.work.fits);
     /* No number was left out: what is zero are holes between fields, pointers, and these slices. */

@@ -151,6 +151,62 @@ static void test_relayed_and_leaving_machines_do_not_vote(void **state)
     lab_free(lab);
 }
 
+static void test_a_voter_whose_disk_fails_is_replaced_after_a_while(void **state)
+{
+    (void)state;
+    lab_t *lab = lab_new(4, 16);
+    lab_grow(lab);
+    assert_false(lab_is_voter(lab, 3));
+    lab->nodes[1].flags = GP_FLAG_FAILING;
+    lab_run(lab, 9 * GP_SECOND);
+    assert_true(lab_is_voter(lab, 1)); /* it may get well */
+    (void)lab_wait(lab, four_votes, 5 * GP_SECOND);
+    assert_false(lab_is_voter(lab, 1));
+    lab->nodes[2].flags = GP_FLAG_FAILING;
+    lab->nodes[1].flags = 0;
+    lab_run(lab, 15 * GP_SECOND);
+    assert_true(has_three(lab) && lab_is_voter(lab, 1) && !lab_is_voter(lab, 2));
+    assert_int_equal(lab->nodes[0].step_downs, 0);
+    lab_free(lab);
+}
+
+static bool another_leads(const lab_t *lab)
+{
+    return lab_leader(lab) > 0;
+}
+
+static void test_a_leader_whose_disk_fails_hands_over(void **state)
+{
+    (void)state;
+    lab_t *lab = lab_new(4, 17);
+    lab_grow(lab);
+    lab->nodes[0].flags = GP_FLAG_FAILING;
+    (void)lab_wait(lab, another_leads, 2 * GP_SECOND);
+    assert_int_equal(lab->nodes[0].step_downs, 1);
+    lab_run(lab, 15 * GP_SECOND);
+    assert_true(has_three(lab) && !lab_is_voter(lab, 0));
+    lab_free(lab);
+}
+
+/* A change that too few would keep must not be begun: it could not be committed. */
+static void test_where_too_many_disks_fail_all_stays_as_it_is(void **state)
+{
+    (void)state;
+    for (uint32_t from = 0; from < 2; from++) { /* with the leader's own, and without */
+        lab_t *lab = lab_new(4, 18);
+        lab_grow(lab);
+        uint64_t version = lab->nodes[0].core->version;
+        for (uint32_t i = from; i < 4; i++) {
+            lab->nodes[i].flags = GP_FLAG_FAILING;
+        }
+        lab_run(lab, 30 * GP_SECOND);
+        assert_true(has_three(lab) && lab_leader(lab) == 0);
+        assert_true(lab->nodes[0].core->version == version);
+        assert_int_equal(lab->nodes[0].step_downs, 0);
+        lab_free(lab);
+    }
+}
+
 static bool drop_registers_to_two(uint32_t from, uint32_t to, gp_msg_kind_t kind)
 {
     (void)from;
@@ -361,6 +417,9 @@ int main(void)
         cmocka_unit_test(test_the_leader_goes_last),
         cmocka_unit_test(test_a_learner_must_have_the_newest_version),
         cmocka_unit_test(test_nobody_never_votes),
+        cmocka_unit_test(test_a_voter_whose_disk_fails_is_replaced_after_a_while),
+        cmocka_unit_test(test_a_leader_whose_disk_fails_hands_over),
+        cmocka_unit_test(test_where_too_many_disks_fail_all_stays_as_it_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

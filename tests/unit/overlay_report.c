@@ -199,6 +199,105 @@ static void test_the_named_leader_is_alive(void **state)
     solo_free(s);
 }
 
+static void disk(solo_t *s, bool failing)
+{
+    gp_msg_t msg = {.kind = GP_MSG_GROUP_DISK};
+    msg.u.group_disk.failing = failing;
+    solo_command(s, &msg);
+}
+
+static void stored(solo_t *s, bool ok)
+{
+    solo_event(s, (gp_event_t){.type = GP_EVENT_STORED, .room = GP_ROOM_GROUP, .ok = ok});
+}
+
+/* Runs until something is written, for two periods at most. */
+static bool writes(solo_t *s)
+{
+    gp_usec_t end = s->now + 2 * s->config.store_period;
+    while (gp_group_ops.wake(s->core) <= end) {
+        gp_usec_t wake = gp_group_ops.wake(s->core);
+        s->now = wake > s->now ? wake : s->now;
+        solo_event(s, (gp_event_t){.type = GP_EVENT_WAKE});
+        if (solo_action(s, GP_MSG_GROUP_TRY, SOLO_ANY, 0) != NULL ||
+            solo_action(s, GP_MSG_GROUP_STATE, SOLO_ANY, 0) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* It is tried again and again, so that somebody sees when it is well. */
+static void test_a_failing_disk_is_told_and_tried(void **state)
+{
+    (void)state;
+    solo_t *s = solo_following(3);
+    stored(s, true); /* the record of its beginning */
+    disk(s, true);
+    assert_int_equal(solo_action(s, GP_MSG_SEEK, 1, 0)->msg->u.seek.flags, GP_FLAG_FAILING);
+    gp_msg_t msg = {.kind = GP_MSG_GROUP_SELF};
+    msg.u.group_self.flags = GP_FLAG_LEAVING; /* the shell knows nothing of it */
+    solo_command(s, &msg);
+    assert_int_equal(solo_action(s, GP_MSG_SEEK, 1, 0)->msg->u.seek.flags,
+                     GP_FLAG_FAILING | GP_FLAG_LEAVING);
+    for (int i = 0; i < 4; i++) {
+        assert_true(writes(s));
+        stored(s, i >= 2);
+    }
+    disk(s, false);
+    assert_int_equal(solo_action(s, GP_MSG_SEEK, 1, 0)->msg->u.seek.flags, GP_FLAG_LEAVING);
+    solo_free(s);
+    s = solo_leading(3);
+    disk(s, true);
+    assert_int_equal(solo_entry(s, 0)->shown.flags, GP_FLAG_FAILING | GP_FLAG_SEEN);
+    solo_free(s);
+}
+
+static void test_a_voter_tries_its_disk(void **state)
+{
+    (void)state;
+    for (uint32_t voters = 0; voters < 2; voters++) {
+        solo_t *s = solo_following(3);
+        s->core->leader.voter_count = voters;
+        s->core->leader.voters[0] = s->core->self;
+        stored(s, true); /* the record of its beginning */
+        s->core->store_dirty = false;
+        gp_usec_t wrote_at = s->core->tried_at;
+        gp_usec_t at = gp_group_try_at(s->core);
+        assert_true(at == (voters == 0 ? GP_NEVER : wrote_at + s->config.try_period));
+        assert_true(gp_group_ops.wake(s->core) <= at);
+        solo_free(s);
+    }
+}
+
+/* The word may have been lost with its link. */
+static void test_what_the_leader_did_not_take_is_said_again(void **state)
+{
+    (void)state;
+    for (int failing = 0; failing < 2; failing++) {
+        solo_t *s = solo_following(3);
+        uint32_t said = 0;
+        if (failing == 1) {
+            disk(s, true);
+        }
+        gp_usec_t end = s->now + s->config.ring_period;
+        gp_msg_t beat = {.kind = GP_MSG_BEAT};
+        beat.u.beat = (gp_msg_beat_t){
+            .group = SOLO_GROUP, .term = 1, .number = 7, .digest = s->core->view_digest, .role = 1};
+        while (s->now < end) {
+            gp_usec_t wake = gp_group_ops.wake(s->core);
+            s->now = wake > s->now ? wake : s->now;
+            solo_event(s, (gp_event_t){.type = GP_EVENT_WAKE});
+            const gp_action_t *a = solo_action(s, GP_MSG_SEEK, 1, 0);
+            said += a != NULL && a->msg->u.seek.flags == GP_FLAG_FAILING ? 1 : 0;
+            solo_answer_all(s);
+            solo_message(s, 1, &beat);
+        }
+        assert_int_equal(said > 0, failing);
+        solo_free(s);
+    }
+}
+
 static void test_unknown_commands(void **state)
 {
     (void)state;
@@ -413,6 +512,9 @@ static void test_the_forgotten_is_not_loaded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_failing_disk_is_told_and_tried),
+        cmocka_unit_test(test_what_the_leader_did_not_take_is_said_again),
+        cmocka_unit_test(test_a_voter_tries_its_disk),
         cmocka_unit_test(test_each_change_once),
         cmocka_unit_test(test_loading),
         cmocka_unit_test(test_storing_is_rare_and_last),

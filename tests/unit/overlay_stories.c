@@ -269,18 +269,21 @@ static void test_idle_traffic(void **state)
         virtual_run(w, w->now + 100 * GP_SECOND);
         uint64_t worst = 0;
         uint64_t bytes = 0;
+        uint32_t tries = 0;
         for (uint32_t i = 2; i < w->count; i++) {
             worst = w->nodes[i].sent > worst ? w->nodes[i].sent : worst;
             bytes = w->nodes[i].sent_bytes > bytes ? w->nodes[i].sent_bytes : bytes;
-            assert_int_equal(w->nodes[i].stores, 0);
+            tries += w->nodes[i].stores > 0 ? 1 : 0;
+            assert_in_range(w->nodes[i].stores, 0, 4); /* a voter tries its disk each 30 s */
             assert_true(w->nodes[i].standings < 10);
         }
+        assert_true(tries <= GP_VOTERS_MAX);
         printf("idle, %u members: a member sends %.2f messages/s, %.0f payload bytes/s; the leader "
                "%.1f messages/s\n",
                sizes[s], (double)worst / 100, (double)bytes / 100,
                (double)w->nodes[w->leader].sent / 100);
         assert_true(worst <= 400);
-        assert_int_equal(w->nodes[w->leader].stores, 0);
+        assert_in_range(w->nodes[w->leader].stores, 0, 4);
         virtual_free(w);
     }
 }
