@@ -114,6 +114,27 @@ bool gp_launcher_notice(gp_launcher_t *launcher, const gp_msg_t *notice)
     return notice->kind != GP_MSG_WORK_STOPPED;
 }
 
+/* What the disk says all through one input. */
+static uint8_t disk;
+#define DISK_FAILS    1
+#define DISK_GIVEN_UP 2
+
+gp_error_t gp_store_failure(gp_store_t *store, gp_fail_t *ret_fail)
+{
+    (void)store;
+    if ((disk & DISK_FAILS) == 0) {
+        return GP_OK;
+    }
+    *ret_fail = (gp_fail_t){.code = GP_E_STATE_IO, .text = "cannot write"};
+    return ret_fail->code;
+}
+
+bool gp_store_given_up(gp_store_t *store)
+{
+    (void)store;
+    return (disk & DISK_GIVEN_UP) != 0;
+}
+
 gp_store_stats_t gp_store_stats(gp_store_t *store)
 {
     (void)store;
@@ -321,6 +342,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (int i = 0; i < 8 && settle(); i++) {
     }
     int fd = client_new();
+    disk = data[0] % 4 == DISK_GIVEN_UP ? 0 : data[0] % 4;
     size_t first = 1 + (size_t)data[0] * (size - 1) / 255; /* in one piece or in two */
     FUZZ_CHECK(send(fd, data + 1, first - 1, MSG_NOSIGNAL) == (ssize_t)(first - 1));
     serve(fd, &answered);
