@@ -25,7 +25,7 @@ typedef struct gp_election_config {
     uint32_t jitter_ms;      /* random addition to retries; 0 in tests that count milliseconds */
     uint32_t vote_wait_ms;   /* how long a candidate waits for votes before it tries again */
     uint32_t vote_valid_ms;  /* validity of a signed vote in a mandate; renewed at half of it */
-    uint32_t dead_voter_after_ms; /* a voter Unavailable for so long is replaced */
+    uint32_t dead_voter_after_ms; /* Unavailable, or its disk failing, for so long: replaced */
     uint32_t promote_after_ms;    /* a clearly better machine must be so for this long */
     uint32_t promote_gap;         /* clearly better: by so many points of score */
     uint32_t promote_every_ms;    /* at most one voluntary move in this time */

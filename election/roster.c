@@ -300,7 +300,8 @@ void gp_election_maintain(gp_election_t *el, gp_out_t *out)
         }
         plan.change = CHANGE_WAIT;
     }
-    if (plan.change == CHANGE_NONE) {
+    /* A successor must win without this machine, if that is why it is to succeed. */
+    if (plan.change == CHANGE_NONE && (el->going || can_commit(el, &el->roster))) {
         gp_election_try_handover(el, out);
     }
 }

@@ -89,7 +89,9 @@ bool gp_election_can_stand(const gp_election_t *el)
 
 uint32_t gp_election_rank(const gp_election_t *el)
 {
-    uint32_t rank = 0;
+    const gp_election_member_t *me = gp_election_member_const(el, &el->self);
+    bool failing = me != NULL && (me->flags & GP_FLAG_FAILING) != 0; /* it can keep no vote */
+    uint32_t rank = failing ? el->roster.count : 0;
     for (uint32_t i = 0; i < el->roster.count; i++) {
         const gp_id_t *id = &el->roster.voters[i].id;
         if (gp_id_equal(id, &el->self)) {

@@ -111,10 +111,10 @@ typedef enum gp_member_flag {
     GP_FLAG_RELAYED = 1, /* others cannot dial back: never super-peer */
     GP_FLAG_LEAVING = 2, /* draining: no new role, no new work */
     GP_FLAG_SEEN = 4,    /* its agent has been up at least once since it was admitted */
-    GP_FLAG_FAILING = 8  /* its disk took no record of late: no new role, no vote */
+    GP_FLAG_FAILING = 8  /* its disk refused a record of late: no voter for long, last to stand */
 } gp_member_flag_t;
 
-/* What a machine says of itself; and with any of these it gets no new role. */
+/* What a machine says of itself; with any of these it becomes no voter and no successor. */
 #define GP_FLAGS_SAID (GP_FLAG_RELAYED | GP_FLAG_LEAVING | GP_FLAG_FAILING)
 
 /* By which right a leader leads. */

@@ -271,6 +271,10 @@ static bool event_take(run_t *run, json_t *event)
     }
     bool end = strcmp(name, "end") == 0;
     bool unrecorded = strcmp(name, "unrecorded") == 0;
+    if (!unrecorded && (end || strcmp(name, "state") == 0)) {
+        (void)json_object_del(run->facts, "disk"); /* it is well again */
+        (void)json_object_del(run->facts, "final");
+    }
     if (end || unrecorded || strcmp(name, "state") == 0) {
         (void)json_object_update(run->facts, event);
         (void)json_object_del(run->facts, "event");
@@ -437,7 +441,14 @@ static int late_say(run_t *run)
                            cli->node, (unsigned long long)after);
     }
     bool placed = node != NULL && node[0] != '\0';
+    const char *disk = json_string_value(json_object_get(run->facts, "disk"));
     gp_cli_next_node(cli, "ps", cli->node, jobs, sizeof jobs);
+    if (disk != NULL) {
+        (void)snprintf(next, sizeof next, "make room, and see how it ended: %s", jobs);
+        return gp_cli_fail(cli, GP_E_TIMED_OUT, next,
+                           "job %s ended, but after %llu ms %s could not record how: %s",
+                           job_of(run), (unsigned long long)after, cli->node, disk);
+    }
     (void)snprintf(next, sizeof next, "see how it ends: %s", jobs);
     return gp_cli_fail(cli, GP_E_TIMED_OUT, next,
                        "job %s was cancelled, and after %llu ms %s %s has not told its end",

@@ -159,6 +159,6 @@ const gp_cli_command_t gp_cli_status = {
         "that left for good are no members; missing are those that are suspect, unavailable or "
         "unknown, not those whose agent was stopped in good order: gridpeer node list says why. "
         "Exit code 0: healthy; 2: degraded (a caretaker leads, machines are missing, or a disk "
-        "takes no records); 3: failed (nothing can be recorded here before a restart); 4: "
+        "refuses records); 3: failed (nothing can be recorded here before a restart); 4: "
         "unknown (nobody leads).",
 };

@@ -208,6 +208,11 @@ static void collect(agent_t *agent)
     msg->u.group_self.headroom = gp_host_headroom(agent->host);
     msg->u.group_self.flags = own_flags(agent);
     agent_command(agent, 0, msg);
+    if (gp_store_failure(agent->store, NULL) != GP_OK) { /* also of what no core wrote */
+        msg = gp_runner_draft(agent->runner, GP_MSG_GROUP_DISK);
+        msg->u.group_disk.failing = true;
+        agent_command(agent, 0, msg);
+    }
     if (again_ms > agent->config.collect_period || again_ms == GP_HOST_PERIOD_MS) {
         again_ms = agent->config.collect_period;
     }

@@ -80,7 +80,7 @@ typedef struct census {
     int alive;
     int stopped;           /* in good order: not missing */
     int missing;           /* suspect, unavailable or unknown */
-    int failing;           /* alive, and its disk takes no records */
+    int failing;           /* alive, and its disk refuses records; but this one */
     json_t *missing_names; /* name: state */
 } census_t;
 
@@ -97,7 +97,8 @@ static census_t take_census(const agent_t *agent)
         census.members++;
         if (member->state == GP_MEMBER_ALIVE) {
             census.alive++;
-            census.failing += (member->flags & GP_FLAG_FAILING) != 0 ? 1 : 0;
+            bool self = gp_id_equal(&member->id, gp_net_self(agent->net));
+            census.failing += !self && (member->flags & GP_FLAG_FAILING) != 0 ? 1 : 0;
         } else if (left) {
             census.stopped++;
         } else {
@@ -157,7 +158,7 @@ static void judge_health(const agent_t *agent, const census_t *census, health_t 
     }
     (void)snprintf(ret_health->why, sizeof ret_health->why, "%s: %s%s%s%s",
                    given_up ? "nothing can be recorded here before a restart"
-                            : "nothing could be recorded here at last",
+                            : "the last record could not be written here",
                    fail.text, given_up ? "; check the disk and the kernel's log" : "",
                    group[0] == '\0' ? "" : "; ", group);
 }
@@ -230,7 +231,7 @@ void agent_why(agent_t *agent, const gp_group_member_t *member, char text[AGENT_
     }
     bool alive = member->state == GP_MEMBER_ALIVE || member->state == GP_MEMBER_SUSPECT;
     if (alive && (member->flags & GP_FLAG_FAILING) != 0 && used < AGENT_WHY_MAX) {
-        (void)snprintf(text + used, AGENT_WHY_MAX - used, "; its disk takes no records");
+        (void)snprintf(text + used, AGENT_WHY_MAX - used, "; its disk refuses records");
     }
 }
 

@@ -87,17 +87,18 @@ static void on_unrecorded(stream_t *stream, const gp_msg_job_t *job)
 {
     gp_fail_t fail = {.code = GP_OK};
     const bool final = gp_store_given_up(stream->agent->store);
-    if (stream->call == NULL || (stream->unrecorded && !final)) {
-        return;
+    if (stream->call != NULL && (final || !stream->unrecorded)) {
+        (void)gp_store_failure(stream->agent->store, &fail);
+        json_t *line = job_json("unrecorded", job);
+        (void)json_object_set_new(line, "disk", gp_document_text(gp_text(fail.text)));
+        (void)json_object_set_new(line, "final", json_boolean(final));
+        (void)gp_http_stream_line(stream->call, line);
     }
     stream->unrecorded = true;
-    (void)gp_store_failure(stream->agent->store, &fail);
-    json_t *line = job_json("unrecorded", job);
-    (void)json_object_set_new(line, "disk", gp_document_text(gp_text(fail.text)));
-    (void)json_object_set_new(line, "final", json_boolean(final));
-    (void)gp_http_stream_line(stream->call, line);
-    if (final) {
+    if (final && stream->call != NULL) {
         gp_http_stream_end(stream->call);
+    }
+    if (final) {
         drop(stream);
     }
 }

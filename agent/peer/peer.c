@@ -310,15 +310,15 @@ static void mark_leaving(peer_t *peer, const gp_event_t *event, gp_out_t *out)
 }
 
 /* Whichever record it was: who cannot keep what it promises shall have no part that needs it. */
-static void watch_disk(peer_t *peer, const gp_event_t *event, gp_out_t *out)
+static void watch_disk(peer_t *peer, bool ok, gp_usec_t now, gp_out_t *out)
 {
-    bool well = event->ok && event->now >= peer->failed_at + DISK_WELL_AFTER;
-    peer->failed_at = event->ok ? peer->failed_at : event->now;
-    if (event->ok ? peer->failing && well : !peer->failing) {
-        peer->failing = !event->ok;
+    bool well = ok && now >= peer->failed_at + DISK_WELL_AFTER;
+    peer->failed_at = ok ? peer->failed_at : now;
+    if (ok ? peer->failing && well : !peer->failing) {
+        peer->failing = !ok;
         gp_msg_t *msg = draft(out, GP_MSG_GROUP_DISK);
         msg->u.group_disk.failing = peer->failing;
-        command(peer, event->now, 0, msg, out);
+        command(peer, now, 0, msg, out);
     }
 }
 
@@ -348,11 +348,15 @@ static void dispatch(peer_t *peer, const gp_event_t *event, gp_out_t *out)
         break;
     case GP_EVENT_COMMAND:
         mark_leaving(peer, event, out);
+        if (event->msg->kind == GP_MSG_GROUP_DISK) { /* of what no core wrote */
+            watch_disk(peer, !event->msg->u.group_disk.failing, event->now, out);
+            break;
+        }
         step_core(peer, event->room, event, out);
         break;
     case GP_EVENT_STORED:
         step_core(peer, event->room, event, out);
-        watch_disk(peer, event, out);
+        watch_disk(peer, event->ok, event->now, out);
         break;
     case GP_EVENT_LOAD:
     case GP_EVENT_DIALED:

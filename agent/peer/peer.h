@@ -12,6 +12,7 @@
  *   work.JOB_FIND     -> discovery.DISCOVERY_FIND         machines for a job
  *   discovery.ANSWER  -> work.WORK_ANSWER                 (only for questions of jobs)
  *   election.RELINQUISHED -> group.GROUP_LEAVE            last step of leaving in good order
+ *   any STORED, refused or not -> group.GROUP_DISK        the disk fails, or is well again
  *
  * Leaving: the shell gives ELECTION_RELINQUISH; the peer marks the machine as leaving, hands over
  * what it leads, says goodbye, and reports LEFT, after which the shell may stop.

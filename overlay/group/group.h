@@ -42,7 +42,7 @@ typedef struct gp_group_config {
     gp_usec_t forget_never_after;   /* admitted, and never spoke */
     gp_usec_t forget_dead_after;    /* UNAVAILABLE and away so long: may make room for another */
     gp_usec_t store_period;         /* least time between two GROUP_STATE records */
-    gp_usec_t try_period;           /* a voter's disk: nothing written for so long, it is tried */
+    gp_usec_t try_period;           /* a voter's disk, to which this room wrote nothing so long */
 } gp_group_config_t;
 
 /* One member as this machine sees it. */

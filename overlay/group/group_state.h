@@ -171,7 +171,7 @@ struct gp_group {
     bool store_dirty, store_open;
     bool store_tries; /* what is on its way to the disk is a try */
     gp_usec_t store_at, last_store;
-    gp_usec_t tried_at; /* when the disk was last written to; at first: the start */
+    gp_usec_t tried_at; /* when this room last wrote to the disk; at first: the start */
     /* links */
     bool links_dirty;
     uint32_t link_count;
@@ -358,8 +358,6 @@ void gp_group_on_introduce(gp_group_t *g, const gp_event_t *event, gp_out_t *out
 void gp_group_on_introduce_command(gp_group_t *g, const gp_event_t *event, gp_out_t *out);
 void gp_group_take_in(gp_group_t *g, gp_group_entry_t *m); /* leader: into the view */
 void gp_group_introduce_again(gp_group_t *g, gp_out_t *out);
-/* When the disk is to be tried next, if nothing else is written; GP_NEVER. */
-gp_usec_t gp_group_try_at(const gp_group_t *g);
 
 void gp_group_present(gp_group_t *g, gp_out_t *out); /* this machine to its leader, anew */
 /* If the leader's view of this machine is not what it said of itself: the word was lost. */
@@ -367,6 +365,9 @@ void gp_group_present_again(gp_group_t *g, gp_out_t *out);
 void gp_group_reply(gp_group_t *g, const gp_id_t *to, gp_out_t *out); /* who leads */
 
 /* ---- report.c -------------------------------------------------------------------------------- */
+
+/* When the disk is to be tried next, if nothing else is written; GP_NEVER. */
+gp_usec_t gp_group_try_at(const gp_group_t *g);
 
 /* End of each step: notices, if some entry is dirty; links, standings, the record on disk. */
 void gp_group_report(gp_group_t *g, bool dirty, gp_out_t *out);

@@ -113,6 +113,7 @@ static void take_lead(gp_group_t *g, gp_out_t *out)
     bool known = self->in_view;
     self->in_view = true;
     self->identity = !known;
+    bool told = known && self->shown.flags == (g->flags | GP_FLAG_SEEN);
     self->shown.flags = g->flags | GP_FLAG_SEEN;
     self->shown.incarnation = g->incarnation;
     if (g->leaving && g->left) {
@@ -120,7 +121,7 @@ static void take_lead(gp_group_t *g, gp_out_t *out)
     } else if (self->ruled_state != GP_MEMBER_ALIVE) {
         gp_group_rule(g, self, GP_MEMBER_ALIVE, known ? GP_CAUSE_RESTARTED : GP_CAUSE_JOINED);
     } else {
-        self->changed = self->changed || !known;
+        self->changed = self->changed || !told;
     }
     g->view_term = g->leader.term;
     g->view_by = g->self;

@@ -296,7 +296,7 @@ static bool settle(void)
         gp_runner_frame(agent.runner, &agent.identity.id, own);
     }
     for (uint32_t i = 0; i < store_count; i++) {
-        gp_runner_stored(agent.runner, stores[i].room, stores[i].ticket, true);
+        gp_runner_stored(agent.runner, stores[i].room, stores[i].ticket, disk == 0);
     }
     store_count = 0;
     for (uint32_t i = 0; i < deferred_count; i++) {
@@ -339,6 +339,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         set_up();
     }
     peer_new();
+    disk = 0;
     for (int i = 0; i < 8 && settle(); i++) {
     }
     int fd = client_new();

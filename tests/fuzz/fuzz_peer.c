@@ -34,7 +34,7 @@ const fuzz_core_t fuzz_core = {
     .configure = configure,
     .opening = opening,
     .commands = {GP_MSG_WORK_RUN, GP_MSG_DISCOVERY_FIND, GP_MSG_GROUP_INTRODUCE, GP_MSG_OWN_RECORD,
-                 GP_MSG_GROUP_SELF, GP_MSG_GROUP_CERT, GP_MSG_WORK_CONSUMED, GP_MSG_WORK_CANCEL,
-                 GP_MSG_WORK_POLICY, GP_MSG_ELECTION_FOUND, GP_MSG_WORK_STOP,
+                 GP_MSG_GROUP_SELF, GP_MSG_GROUP_CERT, GP_MSG_GROUP_DISK, GP_MSG_WORK_CONSUMED,
+                 GP_MSG_WORK_CANCEL, GP_MSG_WORK_POLICY, GP_MSG_ELECTION_FOUND, GP_MSG_WORK_STOP,
                  GP_MSG_ELECTION_RELINQUISH},
     .sayable = fuzz_group_sayable};

@@ -10,6 +10,7 @@
  *   start n1 n2 ...                start (or restart) processes
  *   run 500ms                      let time go on
  *   crash n1 | wipe n1 | freeze n1 | thaw n1 | stop n1 | leave n1
+ *   fill n1                        its disk is full until heal
  *   cut n1 n2 / n3 n4 n5           nobody on one side hears the other
  *   deaf n1 / n2                   n1 does not hear n2
  *   heal

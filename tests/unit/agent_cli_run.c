@@ -183,6 +183,14 @@ static void an_end_that_cannot_be_recorded_is_told(void **state)
     json_t *document = last_line(stage);
     assert_true(json_is_true(json_object_get(document, "partial")));
     json_decref(document);
+    lines_set(stage, running,
+              "{'event':'unrecorded','job':17,'state':'running','reason':'storage','node':'n3',"
+              "'disk':'the disk is full','final':false}",
+              NULL);
+    stage->hang = true;
+    stage->mute = true;
+    assert_int_equal(stage_run(stage, "run --timeout 50ms -- x"), 6);
+    assert_has(stage->err, "n1 could not record how: the disk is full");
 }
 
 static void bad_output_does_not_hurt(void **state)

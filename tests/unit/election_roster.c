@@ -207,6 +207,29 @@ static void test_where_too_many_disks_fail_all_stays_as_it_is(void **state)
     }
 }
 
+/* A successor that could not win must not be given the lead. */
+static void test_a_failing_leader_keeps_the_lead_where_nobody_could_win(void **state)
+{
+    (void)state;
+    for (int crashed = 0; crashed < 2; crashed++) {
+        lab_t *lab = lab_new(3, 19);
+        lab_grow(lab);
+        if (crashed == 1) {
+            lab_crash(lab, 2);
+        } else {
+            lab->nodes[2].flags = GP_FLAG_FAILING;
+            lab->nodes[2].disk_fails = true;
+        }
+        lab_run(lab, 2 * GP_SECOND);
+        lab->nodes[0].flags = GP_FLAG_FAILING;
+        lab->nodes[0].disk_fails = true;
+        lab_run(lab, 30 * GP_SECOND);
+        assert_int_equal(lab_leader(lab), 0);
+        assert_int_equal(lab->nodes[0].step_downs, 0);
+        lab_free(lab);
+    }
+}
+
 static bool drop_registers_to_two(uint32_t from, uint32_t to, gp_msg_kind_t kind)
 {
     (void)from;
@@ -420,6 +443,7 @@ int main(void)
         cmocka_unit_test(test_a_voter_whose_disk_fails_is_replaced_after_a_while),
         cmocka_unit_test(test_a_leader_whose_disk_fails_hands_over),
         cmocka_unit_test(test_where_too_many_disks_fail_all_stays_as_it_is),
+        cmocka_unit_test(test_a_failing_leader_keeps_the_lead_where_nobody_could_win),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
