@@ -75,6 +75,7 @@ static const uint16_t known[GP_CENSUS_KINDS][GP_CENSUS_WIDTH] = {
                         [GP_VOTE_STALE_TERM] = 1,
                         [GP_VOTE_LEASED] = 1,
                         [GP_VOTE_BEHIND] = 1,
+                        [GP_VOTE_NOT_VOTER] = 1,
                         [GP_VOTE_TAKEN] = 1,
                         [GP_VOTE_NOT_DURABLE] = 1},
     [GP_CENSUS_JOB] = {[GP_JOB_MATCHING] = B(GP_REASON_NONE),

@@ -236,6 +236,15 @@ void gp_oracle_notice(gp_sim_node_t *node, uint64_t token, const gp_msg_t *msg)
     }
 }
 
+/* A word of the sender's next life, said again by a fault, may have come before this one. */
+static bool is_of_this_life(const gp_world_t *world, const gp_happening_t *h)
+{
+    gp_envelope_t envelope;
+    uint32_t peer = gp_world_node(world, &h->peer);
+    return peer != UINT32_MAX && gp_envelope_open(gp_slice(h->bytes, h->n), &envelope) == GP_OK &&
+           envelope.boot == world->nodes[peer].disk.boot;
+}
+
 /* What is signed is taken as it was said, once, and not refused because of what others said. */
 void gp_oracle_frame(gp_sim_node_t *node, const gp_happening_t *h, gp_error_t error)
 {
@@ -261,7 +270,7 @@ void gp_oracle_frame(gp_sim_node_t *node, const gp_happening_t *h, gp_error_t er
     }
     bool in_order =
         h->manner == GP_MANNER_IN_ORDER && world->config.message_permyriad[GP_FAULT_REORDER] == 0;
-    if (error == GP_E_MESSAGE_REPLAY && in_order && !again) {
+    if (error == GP_E_MESSAGE_REPLAY && in_order && !again && is_of_this_life(world, h)) {
         gp_oracle_violation(world, "a new message was refused as a replay", node);
     }
 }

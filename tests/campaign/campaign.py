@@ -28,7 +28,7 @@ FAILURES_MAX = 10
 SELDOM = {"job: lost, home-restarted", "job: lost, agent-stopped", "job: failed, lease-lost",
           "member: unavailable, unavailable", "place: leads, cares", "place: follows, leads",
           "place: leads, follows a caretaker", "member: suspect, none",
-          "error: E_RUN_FULL", "error: E_NO_MATCH"}
+          "vote: not-voter", "error: E_RUN_FULL", "error: E_NO_MATCH"}
 ALL = 20000
 # Machines, machines in a sub-Grid, hours: small groups for their many elections, large ones for
 # their many members, long ones for what comes seldom.
