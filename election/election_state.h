@@ -226,6 +226,9 @@ bool gp_election_roster_read(const gp_record_voter_t *voters, uint32_t count,
 gp_election_member_t *gp_election_member(gp_election_t *el, const gp_id_t *id);
 const gp_election_member_t *gp_election_member_const(const gp_election_t *el, const gp_id_t *id);
 
+/* By its own word its disk refuses records: it can keep no promise. */
+bool gp_election_is_failing(const gp_election_t *el, const gp_id_t *id);
+
 /* Alive or merely suspect. */
 bool gp_election_living(const gp_election_t *el, const gp_id_t *id);
 

@@ -60,16 +60,10 @@ static bool is_dead_voter(const gp_election_t *el, uint32_t index)
     return el->now >= heard + gp_election_us(el->config.dead_voter_after_ms);
 }
 
-static bool is_failing(const gp_election_t *el, const gp_id_t *id)
-{
-    const gp_election_member_t *member = gp_election_member_const(el, id);
-    return member != NULL && (member->flags & GP_FLAG_FAILING) != 0;
-}
-
 /* Has this voter answered within the last lease, and would it keep what it is told? */
 static bool responds(const gp_election_t *el, const gp_id_t *id)
 {
-    if (is_failing(el, id)) {
+    if (gp_election_is_failing(el, id)) {
         return false;
     }
     if (is_self(el, id)) {
@@ -287,7 +281,7 @@ void gp_election_maintain(gp_election_t *el, gp_out_t *out)
     }
     watch_self(el);
     /* With a failing disk it could not even write: it keeps the lead, or hands it over. */
-    bool failing = is_failing(el, &el->self);
+    bool failing = gp_election_is_failing(el, &el->self);
     plan_t plan = failing ? (plan_t){.change = CHANGE_NONE} : make_plan(el);
     if (plan.change == CHANGE_ADD && !teach(el, &plan.id, out)) {
         return;

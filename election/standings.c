@@ -52,6 +52,12 @@ gp_election_member_t *gp_election_member(gp_election_t *el, const gp_id_t *id)
     return NULL;
 }
 
+bool gp_election_is_failing(const gp_election_t *el, const gp_id_t *id)
+{
+    const gp_election_member_t *member = gp_election_member_const(el, id);
+    return member != NULL && (member->flags & GP_FLAG_FAILING) != 0;
+}
+
 bool gp_election_living(const gp_election_t *el, const gp_id_t *id)
 {
     const gp_election_member_t *member = gp_election_member_const(el, id);
@@ -89,9 +95,8 @@ bool gp_election_can_stand(const gp_election_t *el)
 
 uint32_t gp_election_rank(const gp_election_t *el)
 {
-    const gp_election_member_t *me = gp_election_member_const(el, &el->self);
-    bool failing = me != NULL && (me->flags & GP_FLAG_FAILING) != 0; /* it can keep no vote */
-    uint32_t rank = failing ? el->roster.count : 0;
+    /* With a failing disk it can keep no vote. */
+    uint32_t rank = gp_election_is_failing(el, &el->self) ? el->roster.count : 0;
     for (uint32_t i = 0; i < el->roster.count; i++) {
         const gp_id_t *id = &el->roster.voters[i].id;
         if (gp_id_equal(id, &el->self)) {
