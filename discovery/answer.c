@@ -22,12 +22,6 @@ static uint32_t count_bits(uint64_t bits)
     return n;
 }
 
-static uint32_t lowest_bit(uint64_t bits)
-{
-    assert(bits != 0);
-    return (uint32_t)__builtin_ctzll(bits);
-}
-
 /* < 0: member a comes before member b in the answer. A total order: ids differ. */
 static int place_compare(const gp_discovery_t *d, uint32_t a, uint32_t b)
 {
@@ -86,7 +80,7 @@ static uint32_t find_best(const gp_discovery_t *d, uint32_t limit, uint32_t *bes
         uint64_t match = gp_query_eval(d->query, d->blocks[block], d->offered[block]);
         to->matched += count_bits(match);
         for (; match != 0; match &= match - 1) {
-            n = keep_best(d, best, n, limit, block * GP_LANES_MAX + lowest_bit(match));
+            n = keep_best(d, best, n, limit, block * GP_LANES_MAX + gp_lowest_bit(match));
         }
     }
     return n;

@@ -120,6 +120,17 @@ static bool is_within(const detach_t *detach, const void *p)
     return at >= from && at - from < detach->size;
 }
 
+static bool has_slices(const gp_record_table_t *record)
+{
+    for (uint32_t i = 0; i < record->field_count; i++) {
+        gp_field_type_t type = record->fields[i].type;
+        if (type == GP_FIELD_TEXT || type == GP_FIELD_BLOB) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void detach_fields(const detach_t *detach, const gp_field_t *fields, uint32_t count,
                           uint8_t *base)
 {
@@ -133,17 +144,18 @@ static void detach_fields(const detach_t *detach, const gp_field_t *fields, uint
             }
         } else if (field->type == GP_FIELD_LIST) {
             const gp_record_table_t *record = gp_record_table(field->record);
-            for (uint32_t k = 0; k < gp_field_count(field, base); k++) {
+            uint32_t records = has_slices(record) ? gp_field_count(field, base) : 0;
+            for (uint32_t k = 0; k < records; k++) {
                 detach_fields(detach, record->fields, record->field_count, at + k * record->size);
             }
         }
     }
 }
 
-void gp_out_detach(gp_out_t *out, const void *memory, size_t size)
+void gp_out_detach(gp_out_t *out, uint32_t from, const void *memory, size_t size)
 {
     const detach_t detach = {.out = out, .memory = memory, .size = size};
-    for (uint32_t i = 0; i < out->count; i++) {
+    for (uint32_t i = from; i < out->count; i++) {
         gp_action_t *action = &out->actions[i];
         if (action->msg != NULL) {
             const gp_msg_table_t *table = gp_msg_table((uint32_t)action->msg->kind);

@@ -122,9 +122,9 @@ void *gp_out_bytes(gp_out_t *out, size_t n);
 gp_slice_t gp_out_slice(gp_out_t *out, gp_slice_t from);
 
 /*
- * Copies into the arena whatever the actions so far point to within `size` bytes at `memory`: a
- * core that is stepped again on the same sheet may change what it said last time.
+ * Copies into the arena whatever the actions from the index `from` on point to within `size` bytes
+ * at `memory`: a core that is stepped again on the same sheet may change what it said last time.
  */
-void gp_out_detach(gp_out_t *out, const void *memory, size_t size);
+void gp_out_detach(gp_out_t *out, uint32_t from, const void *memory, size_t size);
 
 #endif

@@ -75,8 +75,7 @@ uint64_t gp_hash(const void *bytes, size_t n, uint64_t seed)
 
     assert(p != NULL || n == 0);
     for (size_t i = 0; i < n; i += 8) {
-        h = (h ^ word_of(p + i, n - i)) * UINT64_C(0xbf58476d1ce4e5b9);
-        h ^= h >> 32;
+        h = gp_hash_word(h, word_of(p + i, n - i));
     }
     return mix(h ^ n);
 }

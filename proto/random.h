@@ -18,6 +18,13 @@ uint64_t gp_random_next(gp_random_t *random);
 /* Uniform in 0 .. bound-1 (bound > 0), without modulo bias. */
 uint64_t gp_random_below(gp_random_t *random, uint64_t bound);
 
+/* Takes eight bytes more into a hash: a multiplication and a fold. */
+static inline uint64_t gp_hash_word(uint64_t hash, uint64_t word)
+{
+    hash = (hash ^ word) * UINT64_C(0xbf58476d1ce4e5b9);
+    return hash ^ hash >> 32;
+}
+
 /*
  * A fixed 64-bit hash of bytes, eight at a time (each a multiplication and a fold, then the
  * finalizer of splitmix64): for digests and rendezvous, not for security.

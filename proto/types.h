@@ -67,6 +67,13 @@ static inline bool gp_id_is_none(const gp_id_t *id)
     return gp_id_equal(id, &none);
 }
 
+/* The index of the lowest bit that is set; bits must not be 0. */
+static inline uint32_t gp_lowest_bit(uint64_t bits)
+{
+    assert(bits != 0);
+    return (uint32_t)__builtin_ctzll(bits);
+}
+
 static inline gp_slice_t gp_slice(const void *p, size_t n)
 {
     assert(n <= UINT32_MAX);

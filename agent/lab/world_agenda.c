@@ -15,7 +15,7 @@ gp_happening_t *gp_happening_new(gp_happening_type_t type, const gp_sim_node_t *
     return happening;
 }
 
-static bool earlier(const gp_happening_t *a, const gp_happening_t *b)
+static bool earlier(const gp_agenda_entry_t *a, const gp_agenda_entry_t *b)
 {
     return a->at < b->at || (a->at == b->at && a->order < b->order);
 }
@@ -24,16 +24,17 @@ void gp_agenda_add(gp_agenda_t *agenda, gp_happening_t *happening)
 {
     if (agenda->count == agenda->capacity) {
         agenda->capacity = agenda->capacity == 0 ? 1024 : 2 * agenda->capacity;
-        agenda->v = realloc(agenda->v, agenda->capacity * sizeof(gp_happening_t *));
+        agenda->v = realloc(agenda->v, agenda->capacity * sizeof agenda->v[0]);
         assert(agenda->v != NULL && "out of memory");
     }
     happening->order = ++agenda->order;
+    gp_agenda_entry_t entry = {happening->at, happening->order, happening};
     size_t at = agenda->count++;
-    while (at > 0 && earlier(happening, agenda->v[(at - 1) / 2])) {
+    while (at > 0 && earlier(&entry, &agenda->v[(at - 1) / 2])) {
         agenda->v[at] = agenda->v[(at - 1) / 2];
         at = (at - 1) / 2;
     }
-    agenda->v[at] = happening;
+    agenda->v[at] = entry;
 }
 
 gp_happening_t *gp_agenda_take(gp_agenda_t *agenda)
@@ -41,18 +42,18 @@ gp_happening_t *gp_agenda_take(gp_agenda_t *agenda)
     if (agenda->count == 0) {
         return NULL;
     }
-    gp_happening_t *first = agenda->v[0];
-    gp_happening_t *last = agenda->v[--agenda->count];
+    gp_happening_t *first = agenda->v[0].what;
+    gp_agenda_entry_t last = agenda->v[--agenda->count];
     size_t at = 0;
     for (;;) {
         size_t child = 2 * at + 1;
         if (child >= agenda->count) {
             break;
         }
-        if (child + 1 < agenda->count && earlier(agenda->v[child + 1], agenda->v[child])) {
+        if (child + 1 < agenda->count && earlier(&agenda->v[child + 1], &agenda->v[child])) {
             child++;
         }
-        if (!earlier(agenda->v[child], last)) {
+        if (!earlier(&agenda->v[child], &last)) {
             break;
         }
         agenda->v[at] = agenda->v[child];
@@ -64,5 +65,5 @@ gp_happening_t *gp_agenda_take(gp_agenda_t *agenda)
 
 const gp_happening_t *gp_agenda_first(const gp_agenda_t *agenda)
 {
-    return agenda->count > 0 ? agenda->v[0] : NULL;
+    return agenda->count > 0 ? agenda->v[0].what : NULL;
 }

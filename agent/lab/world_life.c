@@ -236,7 +236,7 @@ static const gp_happening_t *next_store(const gp_sim_node_t *node, gp_usec_t aft
     const gp_agenda_t *agenda = &node->world->agenda;
     const gp_happening_t *next = NULL;
     for (size_t i = 0; i < agenda->count; i++) {
-        const gp_happening_t *h = agenda->v[i];
+        const gp_happening_t *h = agenda->v[i].what;
         if (h->type == GP_HAPPEN_STORED && h->node == node->index && h->life == node->life &&
             h->at > after && (next == NULL || h->at < next->at)) {
             next = h;

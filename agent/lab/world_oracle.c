@@ -24,11 +24,8 @@ static gp_sim_group_t *group_of(const gp_sim_node_t *node)
 static void trace(gp_sim_node_t *node, uint64_t token, const gp_msg_t *msg)
 {
     gp_world_t *world = node->world;
-    size_t n = 0;
-    gp_error_t error = gp_msg_pack(msg, world->packed, sizeof world->packed, &n);
-    assert(error == GP_OK);
-    uint64_t head[4] = {world->now, node->index, (uint64_t)msg->kind, world->hash};
-    world->hash = gp_hash(world->packed, n, gp_hash(head, sizeof head, 0));
+    world->hash = gp_hash_word(world->hash, world->now);
+    world->hash = gp_msg_hash(msg, gp_hash_word(world->hash, node->index));
     if (world->watch != NULL) {
         world->watch(world->watch_context, node->index, world->now, token, msg);
     }

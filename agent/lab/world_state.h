@@ -41,9 +41,16 @@ typedef struct gp_happening {
     uint8_t bytes[]; /* a frame, a record, a packed command */
 } gp_happening_t;
 
+/* When it happens stands beside it: sorting reads nothing else. */
+typedef struct gp_agenda_entry {
+    gp_usec_t at;
+    uint64_t order;
+    gp_happening_t *what;
+} gp_agenda_entry_t;
+
 /* A binary heap by (at, order). */
 typedef struct gp_agenda {
-    gp_happening_t **v;
+    gp_agenda_entry_t *v;
     size_t count;
     size_t capacity;
     uint64_t order;

@@ -15,9 +15,12 @@ typedef struct peer {
     bool failing; /* the disk: the group knows */
     gp_usec_t failed_at;
     bool certified; /* machines have certificates here: without one they may do nothing */
-    bool stepped[GP_ROOM_COUNT]; /* on the sheet at hand */
+    /* on the sheet at hand */
+    bool stepped[GP_ROOM_COUNT];
+    uint32_t detached[GP_ROOM_COUNT]; /* so many actions point to nothing of that core */
     void *cores[GP_ROOM_COUNT];
     size_t sizes[GP_ROOM_COUNT];
+    gp_usec_t wakes[GP_ROOM_COUNT]; /* as each core said after its last step */
 } peer_t;
 
 static const gp_core_ops_t *const core_ops[GP_ROOM_COUNT] = {
@@ -107,6 +110,7 @@ static void peer_init(void *core, const void *config, gp_id_t self, uint64_t see
     for (int room = FIRST_CORE; room <= LAST_CORE; room++) {
         const void *part = room == GP_ROOM_WORK ? &work : config_of(config, room);
         core_ops[room]->init(peer->cores[room], part, self, seed + (uint64_t)room);
+        peer->wakes[room] = core_ops[room]->wake(peer->cores[room]);
     }
 }
 
@@ -114,12 +118,14 @@ static void step_core(peer_t *peer, gp_room_t room, const gp_event_t *event, gp_
 {
     gp_room_t before = out->room;
     if (peer->stepped[room]) {
-        gp_out_detach(out, peer->cores[room], peer->sizes[room]);
+        gp_out_detach(out, peer->detached[room], peer->cores[room], peer->sizes[room]);
+        peer->detached[room] = out->count;
     }
     peer->stepped[room] = true;
     out->room = room;
     core_ops[room]->step(peer->cores[room], event, out);
     out->room = before;
+    peer->wakes[room] = core_ops[room]->wake(peer->cores[room]);
 }
 
 /* ---- notices become commands ----------------------------------------------------------------- */
@@ -332,13 +338,14 @@ static void dispatch(peer_t *peer, const gp_event_t *event, gp_out_t *out)
         break;
     case GP_EVENT_WAKE:
         for (int room = FIRST_CORE; room <= LAST_CORE; room++) {
-            if (core_ops[room]->wake(peer->cores[room]) <= event->now) {
+            if (peer->wakes[room] <= event->now) {
                 step_core(peer, (gp_room_t)room, event, out);
             }
         }
         break;
     case GP_EVENT_MSG:
         gp_group_heard(peer->cores[GP_ROOM_GROUP], &event->peer, event->now);
+        peer->wakes[GP_ROOM_GROUP] = gp_group_ops.wake(peer->cores[GP_ROOM_GROUP]);
         if (gp_msg_room(event->msg->kind) <= LAST_CORE) {
             step_core(peer, gp_msg_room(event->msg->kind), event, out);
         }
@@ -370,6 +377,7 @@ static void peer_step(void *core, const gp_event_t *event, gp_out_t *out)
     peer_t *peer = core;
     uint32_t next = out->count;
     memset(peer->stepped, 0, sizeof peer->stepped);
+    memset(peer->detached, 0, sizeof peer->detached);
     dispatch(peer, event, out);
     /*
      * Commands may bring further notices, and one core many steps on this sheet. What can wait
@@ -395,8 +403,7 @@ static gp_usec_t peer_wake(const void *core)
     const peer_t *peer = core;
     gp_usec_t first = GP_NEVER;
     for (int room = FIRST_CORE; room <= LAST_CORE; room++) {
-        gp_usec_t wake = core_ops[room]->wake(peer->cores[room]);
-        first = wake < first ? wake : first;
+        first = peer->wakes[room] < first ? peer->wakes[room] : first;
     }
     return first;
 }
@@ -406,6 +413,7 @@ static void peer_check(const void *core)
     const peer_t *peer = core;
     for (int room = FIRST_CORE; room <= LAST_CORE; room++) {
         core_ops[room]->check(peer->cores[room]);
+        assert(peer->wakes[room] == core_ops[room]->wake(peer->cores[room]));
     }
 }
 

@@ -212,8 +212,11 @@ void gp_group_beats(gp_group_t *g, gp_out_t *out)
     uint32_t slot = g->beat_slot;
     g->beat_slot = (slot + 1) % GP_GROUP_SLOTS;
     for (uint32_t i = 0; i < g->count; i++) {
+        if (gp_group_look_at(g, i)->beat_slot != slot) {
+            continue;
+        }
         gp_group_entry_t *m = gp_group_at(g, i);
-        if (m->beat_slot == slot && wants_beat(g, m)) {
+        if (wants_beat(g, m)) {
             beat(g, m, out);
         }
     }

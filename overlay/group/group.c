@@ -291,12 +291,21 @@ static void entry_timers(gp_group_t *g, gp_group_entry_t *m, uint32_t *opened, g
     }
 }
 
+/* What was given out in this step may have other times by now. */
+static bool may_be_due(const gp_group_t *g, uint8_t slot)
+{
+    bool touched = (g->touched >> slot & 1) != 0;
+    return touched || g->entries[slot].poked || g->wakes[slot] <= g->now;
+}
+
 static void run_timers(gp_group_t *g, gp_out_t *out)
 {
     uint32_t opened = 0;
     bool due = g->poked || g->entries_wake <= g->now;
     for (uint32_t i = 0; due && i < g->count; i++) {
-        entry_timers(g, gp_group_at(g, i), &opened, out);
+        if (may_be_due(g, g->order[i])) {
+            entry_timers(g, gp_group_at(g, i), &opened, out);
+        }
     }
     if ((g->leading || gp_group_is_deputy(g)) && g->beat_at <= g->now) {
         gp_group_ease(g);
@@ -349,20 +358,31 @@ static gp_usec_t entry_wake(const gp_group_entry_t *m)
     return at;
 }
 
+static gp_usec_t first_wake(const gp_group_t *g)
+{
+    gp_usec_t wake = GP_NEVER;
+    for (uint32_t i = 0; i < g->count; i++) {
+        sooner(&wake, g->wakes[g->order[i]]);
+    }
+    return wake;
+}
+
 /* At the end of each step: when an entry is next due, and whether one is dirty. */
 static bool look_at_touched(gp_group_t *g)
 {
     bool dirty = false;
-    gp_usec_t wake = GP_NEVER;
-    for (uint32_t i = 0; i < g->count; i++) {
-        uint8_t slot = g->order[i];
-        if ((g->touched >> slot & 1) != 0) {
-            g->wakes[slot] = entry_wake(&g->entries[slot]);
-            dirty = dirty || g->entries[slot].dirty;
-        }
-        sooner(&wake, g->wakes[slot]);
+    bool first_gone = false; /* the one that was due next may not be any more */
+    for (uint64_t left = g->touched & g->used; left != 0; left &= left - 1) {
+        uint32_t slot = gp_lowest_bit(left);
+        gp_usec_t wake = entry_wake(&g->entries[slot]);
+        first_gone = first_gone || (g->wakes[slot] == g->entries_wake && wake > g->wakes[slot]);
+        g->wakes[slot] = wake;
+        sooner(&g->entries_wake, wake);
+        dirty = dirty || g->entries[slot].dirty;
     }
-    g->entries_wake = wake;
+    if (first_gone || (g->touched & ~g->used) != 0) {
+        g->entries_wake = first_wake(g);
+    }
     g->touched = 0;
     return dirty;
 }
@@ -490,6 +510,7 @@ static void core_check(const void *core)
         assert(i == 0 || gp_id_compare(&g->entries[g->order[i - 1]].shown.id, &m->shown.id) < 0);
     }
     assert(used == g->used);
+    assert(g->touched != 0 || g->entries_wake == first_wake(g));
     assert(gp_group_member(g, &g->self) != NULL);
     assert(g->factor >= GP_GROUP_FACTOR_MIN && g->factor <= GP_GROUP_FACTOR_MAX);
     assert(!g->leading || (gp_id_equal(&g->leader.id, &g->self) && gp_group_has_leader(g)));

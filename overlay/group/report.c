@@ -165,18 +165,10 @@ static bool is_active(const gp_group_t *g)
 
 static uint64_t standing_hash(const gp_record_standing_t *s, uint64_t seed)
 {
-    uint8_t bytes[sizeof(gp_id_t) + 13];
-    memcpy(bytes, s->id.b, sizeof(gp_id_t));
-    uint8_t *p = bytes + sizeof(gp_id_t);
-    for (int b = 0; b < 8; b++) {
-        p[b] = (uint8_t)(s->incarnation >> (8 * b));
-    }
-    p[8] = s->state;
-    p[9] = s->flags;
-    p[10] = (uint8_t)s->score;
-    p[11] = (uint8_t)(s->score >> 8);
-    p[12] = s->reached;
-    return gp_hash(bytes, sizeof bytes, seed);
+    uint64_t rest = (uint64_t)s->state | (uint64_t)s->flags << 8 | (uint64_t)s->score << 16 |
+                    (uint64_t)s->reached << 32;
+    uint64_t hash = gp_hash_word(gp_hash_word(seed, gp_id_head(&s->id)), s->incarnation);
+    return gp_hash_word(hash, rest);
 }
 
 static void stand(gp_group_t *g, gp_group_entry_t *m, gp_record_standing_t *ret_standing)
@@ -412,9 +404,8 @@ void gp_group_load(gp_group_t *g, const gp_event_t *event)
 void gp_group_report(gp_group_t *g, bool dirty, gp_out_t *out)
 {
     for (uint32_t i = 0; dirty && i < g->count; i++) {
-        gp_group_entry_t *m = gp_group_at(g, i);
-        if (m->dirty) {
-            refresh(g, m, out);
+        if (gp_group_look_at(g, i)->dirty) {
+            refresh(g, gp_group_at(g, i), out);
         }
     }
     report_links(g, out);

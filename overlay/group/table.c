@@ -118,6 +118,7 @@ void gp_group_remove(gp_group_t *g, gp_group_entry_t *m)
     memmove(&g->heads[index], &g->heads[index + 1], after * sizeof g->heads[0]);
     uint64_t others = ~(UINT64_C(1) << slot);
     g->used &= others;
+    g->touched |= ~others; /* so that its times count no more */
     for (uint32_t i = 0; i < g->count; i++) {
         gp_group_entry_t *o = gp_group_at(g, i);
         o->asked &= others;

@@ -132,19 +132,21 @@ static void test_detach(void **state)
     gp_out_last(&out)->targets = targets;
     gp_out_last(&out)->target_count = 2;
     targets[1] = peer;
-    gp_out_detach(&out, memory, sizeof memory);
+    gp_out_detach(&out, 4, memory, sizeof memory); /* none of them */
+    assert_ptr_equal(actions[1].msg->u.find.query.p, memory + 2);
+    gp_out_detach(&out, 0, memory, sizeof memory);
     memset(memory, 'x', sizeof memory);
     const gp_record_member_t *entry = &actions[0].msg->u.member.entries[0];
     assert_true(gp_slice_equal(entry->name, gp_text("n1")));
     assert_ptr_equal(entry->address.p, other);
     assert_true(gp_slice_equal(actions[1].msg->u.find.query, gp_text("tcp://here")));
     assert_ptr_equal(actions[3].targets, targets); /* they are not in that memory */
-    gp_out_detach(&out, targets, sizeof targets);
+    gp_out_detach(&out, 0, targets, sizeof targets);
     assert_ptr_not_equal(actions[3].targets, targets);
     assert_true(gp_id_equal(&actions[3].targets[1], &peer));
     size_t used = out.used;
-    gp_out_detach(&out, memory, sizeof memory); /* once is enough */
-    gp_out_detach(&out, targets, sizeof targets);
+    gp_out_detach(&out, 0, memory, sizeof memory); /* once is enough */
+    gp_out_detach(&out, 0, targets, sizeof targets);
     assert_int_equal(out.used, used);
 }
 

@@ -225,6 +225,37 @@ static void test_copy_takes_only_its_kind(void **state)
     free(copy);
 }
 
+/* What reads back as the same has the same hash; what packs otherwise has another. */
+static void test_hash_of_every_kind(void **state)
+{
+    gp_random_t random;
+
+    (void)state;
+    gp_random_init(&random, 20261121);
+    for (size_t k = 0; k < sample_kind_count; k++) {
+        size_t m = 0;
+        uint64_t before = 0;
+
+        for (int round = 0; round < ROUNDS; round++) {
+            size_t n = 0;
+            uint64_t hash;
+
+            sample_message(&random, sample_kinds[k], &sent);
+            hash = gp_msg_hash(&sent, 7);
+            assert_int_equal(gp_msg_pack(&sent, packed, sizeof packed, &n), GP_OK);
+            memset(&got, 0x5a, gp_msg_size(sample_kinds[k]));
+            assert_int_equal(gp_msg_read(sample_kinds[k], gp_slice(packed, n), false, &got), GP_OK);
+            assert_true(gp_msg_hash(&got, 7) == hash);
+            assert_true(gp_msg_hash(&got, 8) != hash);
+            bool same = n == m && memcmp(packed, again, n) == 0;
+            assert_true(round == 0 || same == (hash == before));
+            memcpy(again, packed, n);
+            m = n;
+            before = hash;
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -235,6 +266,7 @@ int main(void)
         cmocka_unit_test(test_text_that_is_not_utf8_is_not_sent),
         cmocka_unit_test(test_facts_of_the_table),
         cmocka_unit_test(test_copy_takes_only_its_kind),
+        cmocka_unit_test(test_hash_of_every_kind),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
