@@ -160,6 +160,7 @@ struct gp_group {
     uint32_t seek_tries;
     uint32_t seek_cursor;
     gp_usec_t introduce_at; /* 0: nobody to introduce */
+    gp_usec_t forwarded_at; /* last one for whom there is no place here; 0: none yet */
     gp_usec_t standings_at;
     uint64_t standings_hash;
     bool standings_dirty;

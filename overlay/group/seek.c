@@ -200,28 +200,51 @@ static void admit(gp_group_t *g, gp_group_entry_t *m, const gp_msg_seek_t *seek,
     gp_group_reply(g, &m->shown.id, out);
 }
 
-static void forward(gp_group_t *g, gp_group_entry_t *m, gp_out_t *out)
+static gp_record_member_t *introduction(gp_group_t *g, gp_out_t *out)
 {
     gp_msg_t *msg = gp_out_add(out, GP_ACTION_SEND, &g->leader.id, GP_MSG_INTRODUCE);
     msg->u.introduce.group = g->config.group;
     msg->u.introduce.entries_count = 1;
-    gp_group_record(m, true, out, &msg->u.introduce.entries[0]);
+    return &msg->u.introduce.entries[0];
+}
+
+static void forward(gp_group_t *g, const gp_group_entry_t *m, gp_out_t *out)
+{
+    gp_group_record(m, true, out, introduction(g, out));
+}
+
+/*
+ * This machine has no place for who seeks, but the leader may, or can make room; and its own table
+ * may be so full of former members that it has none for the leader, and cannot turn to it.
+ */
+static void forward_stranger(gp_group_t *g, const gp_record_member_t *stranger, gp_out_t *out)
+{
+    bool rested = g->forwarded_at == 0 || g->now - g->forwarded_at >= INTRODUCE_PERIOD;
+    if (rested && gp_group_has_leader(g) && !g->leading) {
+        g->forwarded_at = g->now;
+        gp_record_member_t *record = introduction(g, out);
+        record->id = stranger->id;
+        record->name = gp_out_slice(out, stranger->name);
+        record->address = gp_out_slice(out, stranger->address);
+        record->cert = gp_out_slice(out, stranger->cert);
+    }
 }
 
 void gp_group_on_seek(gp_group_t *g, const gp_event_t *event, gp_out_t *out)
 {
     const gp_msg_seek_t *seek = &event->msg->u.seek;
+    gp_record_member_t record = {
+        .id = event->peer, .name = seek->name, .address = seek->address, .cert = seek->cert};
     gp_group_entry_t *m = entry_for(g, event, &event->peer, out);
     if (m == NULL) {
-        gp_group_reply(g, &event->peer, out); /* the leader may have room, or know it already */
+        gp_group_reply(g, &event->peer, out); /* the leader may know it already */
+        forward_stranger(g, &record, out);
         return;
     }
     if (seek->incarnation < gp_group_newest(m)) {
         m->wants_full = g->leading; /* an old message; or its boot epoch went back: it shall see */
         return;
     }
-    gp_record_member_t record = {
-        .id = event->peer, .name = seek->name, .address = seek->address, .cert = seek->cert};
     gp_group_identify(g, m, &record);
     if (g->leading) {
         gp_group_take_in(g, m);

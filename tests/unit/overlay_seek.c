@@ -319,6 +319,32 @@ static void test_a_full_table_still_says_who_leads(void **state)
     solo_free(s);
 }
 
+/* The seeker's table may be as full, with no place for the leader: it cannot turn to it itself. */
+static void test_a_full_table_forwards_who_seeks(void **state)
+{
+    (void)state;
+    solo_t *s = solo_started(GP_MEMBERS_MAX - 1);
+    solo_leader(s, 1, 2, 1, GP_RIGHT_QUORUM);
+    gp_msg_t msg = seek_of(100, 1 << 16);
+    for (int i = 0; i < 2; i++) {
+        solo_message(s, 100, &msg);
+        const gp_action_t *a = solo_action(s, GP_MSG_INTRODUCE, 1, 0);
+        assert_non_null(a);
+        const gp_record_member_t *told = &a->msg->u.introduce.entries[0];
+        assert_int_equal(a->msg->u.introduce.entries_count, 1);
+        const gp_id_t seeker = solo_id(100);
+        assert_true(gp_id_equal(&told->id, &seeker));
+        assert_true(gp_slice_equal(told->address, msg.u.seek.address));
+        solo_message(s, 100, &msg);
+        assert_null(solo_action(s, GP_MSG_INTRODUCE, SOLO_ANY, 0)); /* not for each that comes */
+        s->now += GP_SECOND / 2;
+    }
+    solo_leader(s, 0, 2, 2, GP_RIGHT_NONE);
+    solo_message(s, 100, &msg);
+    assert_null(solo_action(s, GP_MSG_INTRODUCE, SOLO_ANY, 0)); /* to nobody */
+    solo_free(s);
+}
+
 /* Who makes room is told of by its own name, although a newcomer has its place in the same step. */
 static void test_the_forgotten_keeps_its_name_in_the_view(void **state)
 {
@@ -555,6 +581,7 @@ int main(void)
         cmocka_unit_test(test_what_is_sent_does_not_change_in_the_same_step),
         cmocka_unit_test(test_introducing),
         cmocka_unit_test(test_a_full_table_still_says_who_leads),
+        cmocka_unit_test(test_a_full_table_forwards_who_seeks),
         cmocka_unit_test(test_the_forgotten_keeps_its_name_in_the_view),
         cmocka_unit_test(test_a_caretaker_seeks_the_majority),
         cmocka_unit_test(test_machines_without_an_address),
