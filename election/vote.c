@@ -342,12 +342,29 @@ bool gp_election_credible(const gp_election_t *el, uint64_t term)
 }
 
 /*
- * A voter is in a higher term: so is this machine from now on, and follows. Nobody else's word
- * counts: one liar could depose every leader.
+ * A member that stood, lost its place in the roster meanwhile and refuses each mandate of a term
+ * that is below its own would follow nobody until the group comes to a higher one by itself. One
+ * liar could depose every leader so: not more often than this.
  */
+#define RAISE_EVERY (60 * GP_SECOND)
+
+static bool may_raise(gp_election_t *el, const gp_id_t *peer)
+{
+    bool rested = el->raised_at == 0 || el->now - el->raised_at >= RAISE_EVERY;
+    if (!gp_election_leads(el) || !rested || gp_election_member_const(el, peer) == NULL) {
+        return false;
+    }
+    el->raised_at = el->now;
+    return true;
+}
+
+/* A voter is in a higher term: so is this machine from now on, and follows. */
 static void meet_term(gp_election_t *el, const gp_id_t *peer, uint64_t term, gp_out_t *out)
 {
-    if (!gp_election_credible(el, term) || gp_election_voter_index(&el->roster, peer) < 0) {
+    if (!gp_election_credible(el, term)) {
+        return;
+    }
+    if (gp_election_voter_index(&el->roster, peer) < 0 && !may_raise(el, peer)) {
         return;
     }
     assert(term > el->term);

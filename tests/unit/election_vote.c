@@ -257,6 +257,28 @@ static void test_only_a_voters_word_ends_a_term(void **state)
     solo_free(solo);
 }
 
+/*
+ * It stood, and is no voter any more: a mandate of the lower term would never do for it. Whoever is
+ * in the group may say so, once in a while.
+ */
+static void test_a_members_higher_term_is_met_now_and_then(void **state)
+{
+    (void)state;
+    gp_election_config_t config = lab_config();
+    solo_t *solo = solo_leader(&config, 3);
+    solo_standings(solo, 5, NULL);
+    deny(solo, 5, 9 + GP_TERM_JUMP);
+    assert_true(gp_election_leads(solo->core));
+    deny(solo, 5, 9);
+    assert_false(gp_election_leads(solo->core));
+    assert_int_equal(gp_election_own_term(solo->core), 9);
+    deny(solo, 4, 12); /* while nobody leads, only voters count */
+    assert_int_equal(gp_election_own_term(solo->core), 9);
+    deny(solo, 2, 10);
+    assert_int_equal(gp_election_own_term(solo->core), 10);
+    solo_free(solo);
+}
+
 static void test_counts_each_voter_once(void **state)
 {
     (void)state;
@@ -471,6 +493,22 @@ static void test_a_voter_that_was_cut_off_disturbs_nobody(void **state)
     lab_free(lab);
 }
 
+/* Seed 9032 of a campaign: it stood in vain, was replaced meanwhile, and came back. */
+static void test_a_former_voter_of_a_higher_term_follows_again(void **state)
+{
+    (void)state;
+    lab_t *lab = lab_new(7, 9032);
+    lab_grow(lab);
+    uint64_t term = term_of(lab);
+    lab_crash(lab, 6);
+    lab->nodes[6].disk.term = term + 3;
+    lab_run(lab, 2 * GP_SECOND);
+    lab_start(lab, 6);
+    (void)lab_wait(lab, lab_agreed, 5 * GP_SECOND);
+    assert_true(term_of(lab) > term + 3);
+    lab_free(lab);
+}
+
 static void test_a_voter_that_hears_no_leader_disturbs_nobody(void **state)
 {
     (void)state;
@@ -591,6 +629,8 @@ int main(void)
         cmocka_unit_test(test_a_release_by_whom_it_voted_for_ends_the_wait_after_a_start),
         cmocka_unit_test(test_terms_that_lie_are_ignored),
         cmocka_unit_test(test_only_a_voters_word_ends_a_term),
+        cmocka_unit_test(test_a_members_higher_term_is_met_now_and_then),
+        cmocka_unit_test(test_a_former_voter_of_a_higher_term_follows_again),
         cmocka_unit_test(test_counts_each_voter_once),
         cmocka_unit_test(test_denials_end_a_campaign_early),
         cmocka_unit_test(test_a_leader_that_meets_a_higher_term_steps_down),
