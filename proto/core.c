@@ -38,9 +38,9 @@ static gp_action_t *out_next(gp_out_t *out, gp_action_type_t type, const gp_id_t
     gp_action_t *action;
 
     assert(out->count < out->capacity);
-    assert(out->room > 0 && out->room < GP_ROOM_COUNT);
+    assert(out->room > 0 && out->room < GP_ROOM_COUNT && out->seat < GP_SEAT_COUNT);
     action = &out->actions[out->count++];
-    *action = (gp_action_t){.type = type, .room = out->room};
+    *action = (gp_action_t){.type = type, .room = out->room, .seat = out->seat};
     if (peer != NULL) {
         action->peer = *peer;
     }

@@ -5,10 +5,11 @@
  * with the time inside them; actions come out, in order. The daemon, the simulator and the tests
  * drive the very same cores. A step cannot fail: bad input becomes a notice, a bug an assert.
  *
- * Order of actions: STORE is a barrier for its room. Actions of the same room that come after it,
- * in this batch or a later one, take effect only once the record is durable. KEEP is none: what is
- * lost with such a record costs time, and no promise rests on it. The shell answers each STORE and
- * each KEEP with one STORED event; a room has one KEEP open at a time.
+ * Order of actions: STORE is a barrier for its core, which is one room of one seat. Actions of the
+ * same core that come after it, in this batch or a later one, take effect only once the record is
+ * durable. KEEP is none: what is lost with such a record costs time, and no promise rests on it.
+ * The shell answers each STORE and each KEEP with one STORED event; a core has one KEEP open at a
+ * time.
  *
  * Memory: a message inside an event is borrowed until step returns. A message inside an action
  * lives in the out's arena; slices inside it point into the arena or into the core's own memory,
@@ -19,6 +20,17 @@
 
 #include "proto/message.h"
 #include "proto/types.h"
+
+/*
+ * A machine has a seat in each group that it belongs to, and in each seat its own cores for that
+ * group. What it has once (work, joining) is in the seat of its sub-Grid.
+ */
+typedef enum gp_seat {
+    GP_SEAT_SUBGRID = 0,
+    GP_SEAT_REGION, /* of a super-peer, or one of its standbys */
+    GP_SEAT_GRID,   /* of a region peer, or one of its standbys */
+    GP_SEAT_COUNT
+} gp_seat_t;
 
 typedef enum gp_event_type {
     GP_EVENT_LOAD = 1, /* before START, once for each record of the room that was stored */
@@ -42,6 +54,7 @@ typedef enum gp_dial {
 typedef struct gp_event {
     gp_event_type_t type;
     gp_room_t room; /* LOAD, STORED, DIALED: the room whose action this answers */
+    gp_seat_t seat; /* STORED: and its seat; MSG and LOAD name a group, the rest is for all seats */
     gp_usec_t now;
     gp_id_t peer;
     uint64_t token;
@@ -61,7 +74,8 @@ typedef enum gp_action_type {
 
 typedef struct gp_action {
     gp_action_type_t type;
-    gp_room_t room; /* who acts; set by gp_out_add from the out */
+    gp_room_t room; /* who acts: this and the seat are set by gp_out_add from the out */
+    gp_seat_t seat;
     gp_id_t peer;
     uint64_t token;
     const gp_msg_t *msg;
@@ -77,7 +91,8 @@ typedef struct gp_out {
     uint8_t *arena;
     size_t used;
     size_t size;
-    gp_room_t room; /* the room now stepping: stamped on each action */
+    gp_room_t room; /* the core now stepping: stamped on each action */
+    gp_seat_t seat;
 } gp_out_t;
 
 typedef struct gp_core_ops {

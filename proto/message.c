@@ -45,6 +45,17 @@ size_t gp_msg_size(gp_msg_kind_t kind)
     return table != NULL ? offsetof(gp_msg_t, u) + table->size : 0;
 }
 
+uint64_t gp_msg_group(const gp_msg_t *msg)
+{
+    const gp_msg_table_t *table = gp_msg_table((uint32_t)msg->kind);
+
+    assert(table != NULL);
+    if (table->field_count == 0 || strcmp(table->fields[0].name, "group") != 0) {
+        return 0;
+    }
+    return gp_field_number(&table->fields[0], (const uint8_t *)&msg->u);
+}
+
 void gp_msg_copy(gp_msg_t *to, const gp_msg_t *msg)
 {
     assert(gp_msg_known((uint32_t)msg->kind));

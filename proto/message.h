@@ -218,6 +218,9 @@ gp_error_t gp_msg_read(gp_msg_kind_t kind, gp_slice_t bytes, bool wire, gp_msg_t
 size_t gp_msg_print(const gp_msg_t *msg, const char *(*name)(void *context, const gp_id_t *id),
                     void *context, char *text, size_t size);
 
+/* The group that msg names, as the first of its fields; 0: messages of its kind name none. */
+uint64_t gp_msg_group(const gp_msg_t *msg);
+
 /* Copies msg (only as much as its kind needs) to `to`, which has gp_msg_size(kind) bytes. */
 void gp_msg_copy(gp_msg_t *to, const gp_msg_t *msg);
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "agent/lab/world_state.h"
+#include "agent/shell/record.h"
 
 static uint32_t first_of(const gp_world_t *world, uint32_t node)
 {
@@ -42,7 +43,9 @@ static void write_sponsor(gp_sim_node_t *node, const gp_sim_node_t *sponsor)
     size_t n = 0;
     gp_error_t error = gp_msg_pack(&world->msg, world->packed, sizeof world->packed, &n);
     assert(error == GP_OK);
-    gp_sim_keep(&node->disk, GP_MSG_GROUP_STATE, 0, gp_slice(world->packed, n));
+    bool removed;
+    uint64_t key = gp_record_key(&world->msg, &removed);
+    gp_sim_keep(&node->disk, GP_MSG_GROUP_STATE, key, gp_slice(world->packed, n));
 }
 
 static gp_sim_node_t *find_sponsor(gp_sim_node_t *node)
@@ -112,7 +115,7 @@ static void make_runner(gp_sim_node_t *node)
         .core_config = &peer,
         .seed = gp_random_next(&world->random),
         .gate = {.self = node->id,
-                 .group = peer.group.group,
+                 .groups = {peer.group.group},
                  .boot = node->disk.boot,
                  .sealer = {world->config.ed25519 ? &gp_signer_ed25519 : &gp_signer_standin,
                             node->secret}},

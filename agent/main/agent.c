@@ -405,7 +405,7 @@ static gp_error_t open_peer(agent_t *agent, gp_fail_t *fail)
         .seed = seed,
         .gate = {.grid = agent->identity.grid,
                  .self = agent->identity.id,
-                 .group = agent->identity.group,
+                 .groups = {agent->identity.group},
                  .boot = agent->boot,
                  .sealer = {&gp_signer_ed25519, agent->identity.node},
                  .certified = agent_certified,

@@ -50,8 +50,16 @@ static bool in_time(gp_wall_ms_t sent, gp_wall_ms_t wall)
 
 static bool for_us(const gp_gate_t *gate, const gp_id_t *destination)
 {
-    gp_id_t group = gp_envelope_group(gate->config.group);
-    return gp_id_equal(destination, &gate->config.self) || gp_id_equal(destination, &group);
+    if (gp_id_equal(destination, &gate->config.self)) {
+        return true;
+    }
+    for (int seat = 0; seat < GP_SEAT_COUNT; seat++) {
+        gp_id_t group = gp_envelope_group(gate->config.groups[seat]);
+        if (gate->config.groups[seat] != 0 && gp_id_equal(destination, &group)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool are_certified(const gp_gate_t *gate, const gp_record_member_t *entries, uint32_t count)
@@ -158,12 +166,13 @@ gp_error_t gp_gate_seal(gp_gate_t *gate, const gp_id_t *to, const gp_msg_t *msg,
     if (gp_msg_scope(msg->kind) == GP_SCOPE_LINK) {
         return gp_envelope_link(msg, frame, GP_MESSAGE_MAX, ret_n);
     }
+    assert(to != NULL || gp_msg_group(msg) != 0);
     gp_envelope_t envelope = {
         .is_signed = true,
         .kind = msg->kind,
         .grid = gate->config.grid,
         .source = gate->config.self,
-        .destination = to != NULL ? *to : gp_envelope_group(gate->config.group),
+        .destination = to != NULL ? *to : gp_envelope_group(gp_msg_group(msg)),
         .boot = gate->config.boot,
         .sequence = ++gate->sequence,
         .sent_ms = wall,

@@ -9,6 +9,7 @@
 #ifndef GP_AGENT_PEER_GATE_H
 #define GP_AGENT_PEER_GATE_H
 
+#include "proto/core.h"
 #include "proto/envelope.h"
 #include "proto/message.h"
 
@@ -21,7 +22,7 @@
 typedef struct gp_gate_config {
     gp_grid_id_t grid;
     gp_id_t self;
-    uint64_t group;
+    uint64_t groups[GP_SEAT_COUNT]; /* in which it has a seat; 0: none */
     uint64_t boot; /* this start's boot epoch */
     gp_sealer_t sealer;
     /*

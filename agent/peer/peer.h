@@ -1,8 +1,9 @@
 /*
  * The peer: the cores of one machine, composed into one core. Both shells drive it.
  *
- * The cores know nothing of each other: they meet here, as events. A notice that one core gives is
- * handed to those that need it as a command, in the same step:
+ * A machine has a seat in each group that it belongs to (proto/core.h), with cores of its own. The
+ * cores know nothing of each other: they meet here, as events. A notice that one core gives is
+ * handed to those that need it as a command, in the same step and the same seat:
  *
  *   group.STANDINGS   -> election.ELECTION_STANDINGS      who is there, how good, who is reached
  *   group.GONE        -> election.ELECTION_EVIDENCE       that process is gone: do not wait

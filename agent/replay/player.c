@@ -215,13 +215,17 @@ static bool read_event(player_t *player, gp_get_t *get)
 {
     gp_event_t *event = &player->event;
     uint64_t type = gp_get_number(get);
-    uint64_t room = gp_get_number(get);
+    uint64_t place = gp_get_number(get);
+    uint64_t room = place % GP_RECORDED_SEAT;
+    uint64_t seat = place / GP_RECORDED_SEAT;
     uint64_t has = gp_get_number(get);
-    if (get->over || type < GP_EVENT_LOAD || type > GP_EVENT_COMMAND || room >= GP_ROOM_JOIN) {
+    if (get->over || type < GP_EVENT_LOAD || type > GP_EVENT_COMMAND || room >= GP_ROOM_JOIN ||
+        seat >= GP_SEAT_COUNT) {
         return false;
     }
     *event = (gp_event_t){.type = (gp_event_type_t)type,
                           .room = (gp_room_t)room,
+                          .seat = (gp_seat_t)seat,
                           .now = player->start.now + gp_get_number(get),
                           .ok = (has & GP_RECORDED_OK) != 0};
     if ((has & GP_RECORDED_PEER) != 0 && !read_peer(player, get, (has & GP_RECORDED_NEW) != 0)) {

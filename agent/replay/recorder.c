@@ -25,7 +25,7 @@ void gp_digest_actions(gp_digest_t *digest, const gp_out_t *out)
         const gp_action_t *action = &out->actions[i];
         gp_put_t put = {.to = digest->bytes, .size = sizeof digest->bytes};
         gp_put_number(&put, action->type);
-        gp_put_number(&put, action->room);
+        gp_put_number(&put, action->room + GP_RECORDED_SEAT * action->seat);
         gp_put_raw(&put, action->peer.b, sizeof action->peer.b);
         gp_put_number(&put, action->token);
         gp_put_number(&put, action->target_count);
@@ -116,7 +116,7 @@ static bool put_event(gp_recorder_t *recorder, const gp_event_t *event, gp_put_t
     gp_bytes_put64(hash, recorder->digest.hash);
     gp_put_raw(put, hash, sizeof hash);
     gp_put_number(put, event->type);
-    gp_put_number(put, event->room);
+    gp_put_number(put, event->room + GP_RECORDED_SEAT * event->seat);
     gp_put_number(put, (event->ok ? GP_RECORDED_OK : 0) | (peer ? GP_RECORDED_PEER : 0) |
                            (event->token != 0 ? GP_RECORDED_TOKEN : 0) |
                            (event->msg != NULL ? GP_RECORDED_MSG : 0) |

@@ -36,6 +36,10 @@ uint32_t gp_peers_place(const gp_peers_t *peers, const gp_id_t *id);
 /* Adds a machine to a list that has room and does not have it. */
 void gp_peers_add(gp_peers_t *peers, const gp_id_t *id);
 
+/* Room and seat of an event are one number: the room, and so much for each seat before its own. */
+#define GP_RECORDED_SEAT 16u
+static_assert(GP_ROOM_COUNT <= GP_RECORDED_SEAT, "a room and its seat fit into one number");
+
 /* What an event carries besides its type, its room and its time. */
 #define GP_RECORDED_OK    1u
 #define GP_RECORDED_PEER  2u

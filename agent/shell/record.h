@@ -5,7 +5,7 @@
 #include "proto/message.h"
 
 /*
- * Records of one kind differ by this key: 0, but for jobs and attempts, of which there are many.
+ * Records of one kind differ by this key: that of their group, or of their job or attempt.
  * *ret_removed: the record says that the one of this key is no longer needed.
  */
 uint64_t gp_record_key(const gp_msg_t *msg, bool *ret_removed);

@@ -27,6 +27,12 @@ typedef struct kept {
     uint64_t ticket;
 } kept_t;
 
+/* What one core waits for. */
+typedef struct lane {
+    queue_t held;
+    kept_t kept;
+} lane_t;
+
 struct gp_bench {
     bool busy;
     gp_msg_t in;
@@ -41,12 +47,31 @@ struct gp_runner {
     gp_runner_config_t config;
     gp_gate_t gate;
     gp_gate_sender_t senders[GP_GATE_SENDERS];
-    queue_t held[GP_ROOM_COUNT];
-    kept_t kept[GP_ROOM_COUNT];
+    lane_t lanes[GP_SEAT_COUNT][GP_ROOM_COUNT];
     uint64_t tickets;
     uint64_t batch;
     void *core;
 };
+
+static lane_t *first_lane(gp_runner_t *runner)
+{
+    return &runner->lanes[0][0];
+}
+
+static lane_t *end_of_lanes(gp_runner_t *runner)
+{
+    return first_lane(runner) + sizeof runner->lanes / sizeof runner->lanes[0][0];
+}
+
+static held_t *take_first(queue_t *queue)
+{
+    held_t *held = queue->first;
+    queue->first = held->next;
+    if (queue->first == NULL) {
+        queue->last = &queue->first;
+    }
+    return held;
+}
 
 gp_bench_t *gp_bench_new(void)
 {
@@ -73,8 +98,8 @@ gp_error_t gp_runner_new(const gp_runner_config_t *config, gp_runner_t **ret_run
     }
     runner->config = *config;
     runner->core = core;
-    for (int room = 0; room < GP_ROOM_COUNT; room++) {
-        runner->held[room].last = &runner->held[room].first;
+    for (lane_t *lane = first_lane(runner); lane < end_of_lanes(runner); lane++) {
+        lane->held.last = &lane->held.first;
     }
     gp_gate_init(&runner->gate, &config->gate, runner->senders);
     config->ops->init(core, config->core_config, config->gate.self, config->seed);
@@ -90,11 +115,9 @@ void gp_runner_free(gp_runner_t *runner)
     if (runner == NULL) {
         return;
     }
-    for (int room = 0; room < GP_ROOM_COUNT; room++) {
-        while (runner->held[room].first != NULL) {
-            held_t *held = runner->held[room].first;
-            runner->held[room].first = held->next;
-            free(held);
+    for (lane_t *lane = first_lane(runner); lane < end_of_lanes(runner); lane++) {
+        while (lane->held.first != NULL) {
+            free(take_first(&lane->held));
         }
     }
     free(runner->core);
@@ -204,19 +227,9 @@ static void hold(gp_runner_t *runner, const gp_action_t *action, uint64_t ticket
     if (n > 0) {
         memcpy(held->bytes + targets, runner->config.bench->frame, n);
     }
-    queue_t *queue = &runner->held[action->room];
+    queue_t *queue = &runner->lanes[action->seat][action->room].held;
     *queue->last = held;
     queue->last = &held->next;
-}
-
-static held_t *take_first(queue_t *queue)
-{
-    held_t *held = queue->first;
-    queue->first = held->next;
-    if (queue->first == NULL) {
-        queue->last = &queue->first;
-    }
-    return held;
 }
 
 static void release_notice(gp_runner_t *runner, gp_room_t room, const held_t *held,
@@ -267,8 +280,9 @@ static void store(gp_runner_t *runner, const gp_action_t *action)
     if (action->type == GP_ACTION_STORE) {
         hold(runner, action, ticket);
     } else {
-        assert(runner->kept[action->room].ticket == 0 && "the last record is not kept yet");
-        runner->kept[action->room] = (kept_t){.token = action->token, .ticket = ticket};
+        kept_t *kept = &runner->lanes[action->seat][action->room].kept;
+        assert(kept->ticket == 0 && "the last record is not kept yet");
+        *kept = (kept_t){.token = action->token, .ticket = ticket};
     }
     runner->config.effects->store(runner->config.context, action->msg, gp_slice(bench->frame, n),
                                   ticket);
@@ -278,7 +292,7 @@ static void act(gp_runner_t *runner, const gp_action_t *action)
 {
     if (action->type == GP_ACTION_STORE || action->type == GP_ACTION_KEEP) {
         store(runner, action);
-    } else if (runner->held[action->room].first != NULL) {
+    } else if (runner->lanes[action->seat][action->room].held.first != NULL) {
         hold(runner, action, 0);
     } else {
         carry_out(runner, action);
@@ -289,9 +303,9 @@ static void act(gp_runner_t *runner, const gp_action_t *action)
  * The barrier is gone: what waited behind it, up to the next one, takes effect. If the record could
  * not be made durable, what belongs to the same step never does; later steps knew of it.
  */
-static void fall(gp_runner_t *runner, gp_room_t room, const held_t *barrier, bool ok)
+static void fall(gp_runner_t *runner, queue_t *queue, gp_room_t room, const held_t *barrier,
+                 bool ok)
 {
-    queue_t *queue = &runner->held[room];
     while (queue->first != NULL && queue->first->type != GP_ACTION_STORE) {
         held_t *held = take_first(queue);
         if (ok || held->batch != barrier->batch) {
@@ -381,21 +395,40 @@ void gp_runner_dialed(gp_runner_t *runner, const gp_id_t *peer, gp_room_t room, 
                                .ok = result == GP_DIAL_OPEN});
 }
 
+/* Whose store this ticket is: the seat, of the room that stored. */
+static gp_seat_t seat_of(const gp_runner_t *runner, gp_room_t room, uint64_t ticket)
+{
+    int seat = GP_SEAT_SUBGRID;
+    while (seat < GP_SEAT_COUNT - 1) {
+        const lane_t *lane = &runner->lanes[seat][room];
+        const held_t *first = lane->held.first;
+        if (lane->kept.ticket == ticket || (first != NULL && first->ticket == ticket)) {
+            break;
+        }
+        seat++;
+    }
+    return (gp_seat_t)seat;
+}
+
 void gp_runner_stored(gp_runner_t *runner, gp_room_t room, uint64_t ticket, bool ok)
 {
-    uint64_t token = runner->kept[room].token;
-    if (runner->kept[room].ticket == ticket) {
-        runner->kept[room] = (kept_t){.ticket = 0};
+    gp_seat_t seat = seat_of(runner, room, ticket);
+    lane_t *lane = &runner->lanes[seat][room];
+    uint64_t token = lane->kept.token;
+    if (lane->kept.ticket == ticket) {
+        lane->kept = (kept_t){.ticket = 0};
     } else {
-        queue_t *queue = &runner->held[room];
+        queue_t *queue = &lane->held;
         assert(queue->first != NULL && queue->first->type == GP_ACTION_STORE);
         assert(queue->first->ticket == ticket && "a store was answered out of order");
         held_t *barrier = take_first(queue);
         token = barrier->token;
-        fall(runner, room, barrier, ok);
+        fall(runner, queue, room, barrier, ok);
         free(barrier);
     }
-    step(runner, &(gp_event_t){.type = GP_EVENT_STORED, .room = room, .token = token, .ok = ok});
+    step(runner,
+         &(gp_event_t){
+             .type = GP_EVENT_STORED, .room = room, .seat = seat, .token = token, .ok = ok});
 }
 
 void gp_runner_command(gp_runner_t *runner, uint64_t token, const gp_msg_t *msg)

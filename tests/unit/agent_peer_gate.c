@@ -27,7 +27,7 @@ static gp_gate_config_t config_of(int who)
 {
     return (gp_gate_config_t){.grid = grid,
                               .self = ids[who],
-                              .group = GROUP,
+                              .groups = {GROUP},
                               .boot = 1,
                               .sealer = {&gp_signer_ed25519, secrets[who]},
                               .certified = certified};
@@ -43,11 +43,16 @@ static gp_error_t take(void)
     return gp_gate_take(&receiver, &ids[0], gp_slice(frame, frame_n), NOW, WALL, &got);
 }
 
-static const gp_msg_t *refute(void)
+static const gp_msg_t *refute_in(uint64_t group)
 {
     static gp_msg_t msg;
-    msg = (gp_msg_t){.kind = GP_MSG_REFUTE, .u.refute = {.group = GROUP, .incarnation = 9}};
+    msg = (gp_msg_t){.kind = GP_MSG_REFUTE, .u.refute = {.group = group, .incarnation = 9}};
     return &msg;
+}
+
+static const gp_msg_t *refute(void)
+{
+    return refute_in(GROUP);
 }
 
 static int set_up(void **state)
@@ -105,10 +110,21 @@ static void test_a_message_for_another_machine(void **state)
     (void)state;
     seal(&ids[2], refute());
     assert_int_equal(take(), GP_E_MESSAGE_DESTINATION);
-    gp_gate_config_t config = config_of(0);
-    config.group = GROUP + 1;
-    gp_gate_init(&sender, &config, senders[0]);
-    seal(NULL, refute()); /* for another group */
+    seal(NULL, refute_in(GROUP + 1)); /* for another group */
+    assert_int_equal(take(), GP_E_MESSAGE_DESTINATION);
+}
+
+static void test_a_message_for_each_group_of_the_machine(void **state)
+{
+    (void)state;
+    gp_gate_config_t config = config_of(1);
+    config.groups[GP_SEAT_GRID] = GROUP + 1;
+    gp_gate_init(&receiver, &config, senders[1]);
+    seal(NULL, refute());
+    assert_int_equal(take(), GP_OK);
+    seal(NULL, refute_in(GROUP + 1));
+    assert_int_equal(take(), GP_OK);
+    seal(NULL, refute_in(GROUP + 2));
     assert_int_equal(take(), GP_E_MESSAGE_DESTINATION);
 }
 
@@ -362,6 +378,7 @@ int main(void)
         GATE(test_what_is_for_this_machine_or_its_group_passes),
         GATE(test_a_replay),
         GATE(test_a_message_for_another_machine),
+        GATE(test_a_message_for_each_group_of_the_machine),
         GATE(test_a_message_of_another_grid),
         GATE(test_a_message_of_another_sender),
         GATE(test_another_name_under_a_message),

@@ -48,16 +48,16 @@ static void test_one_without_a_state_is_removed(void **state)
     assert_true(removed);
 }
 
-static void test_others_are_one_of_their_kind(void **state)
+static void test_others_are_one_of_their_kind_and_group(void **state)
 {
     (void)state;
-    static const gp_msg_kind_t kinds[] = {GP_MSG_GROUP_STATE, GP_MSG_ELECTION_STATE};
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-        bool removed = true;
-        msg = (gp_msg_t){.kind = kinds[i]};
-        assert_int_equal(gp_record_key(&msg, &removed), 0);
-        assert_false(removed);
-    }
+    bool removed = true;
+    msg = (gp_msg_t){.kind = GP_MSG_GROUP_STATE, .u.group_state.group = 7};
+    assert_int_equal(gp_record_key(&msg, &removed), 7);
+    assert_false(removed);
+    msg = (gp_msg_t){.kind = GP_MSG_ELECTION_STATE, .u.election_state.group = 8};
+    assert_int_equal(gp_record_key(&msg, &removed), 8);
+    assert_false(removed);
 }
 
 int main(void)
@@ -65,7 +65,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_many_of_a_kind_differ),
         cmocka_unit_test(test_one_without_a_state_is_removed),
-        cmocka_unit_test(test_others_are_one_of_their_kind),
+        cmocka_unit_test(test_others_are_one_of_their_kind_and_group),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
