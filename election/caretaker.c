@@ -91,7 +91,6 @@ static gp_usec_t declare_at(const gp_election_t *el)
     uint32_t voters = 0;
     uint32_t rank = 0;
     uint16_t score = own_score(el);
-    uint8_t bar = GP_FLAG_RELAYED | GP_FLAG_LEAVING;
     bool self_votes = gp_election_voter_index(roster, &el->self) >= 0;
     for (uint32_t i = 0; i < el->member_count; i++) {
         const gp_election_member_t *member = &el->members[i];
@@ -99,7 +98,7 @@ static gp_usec_t declare_at(const gp_election_t *el)
             continue;
         }
         voters += gp_election_voter_index(roster, &member->id) >= 0 ? 1 : 0;
-        bool ahead = (member->flags & bar) == 0 &&
+        bool ahead = (member->flags & GP_ELECTION_BAR) == 0 &&
                      gp_election_is_better(member->score, &member->id, score, &el->self);
         rank += ahead ? 1 : 0;
     }

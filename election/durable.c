@@ -140,14 +140,8 @@ void gp_election_take_stored(gp_election_t *el, uint64_t token, bool ok, gp_out_
     }
 }
 
-void gp_election_flush(gp_election_t *el, gp_out_t *out)
+static void fill_state(const gp_election_t *el, gp_msg_election_state_t *state)
 {
-    if (gp_election_is_durable(el) || el->storing_serial != 0 || gp_election_disk_failing(el)) {
-        return;
-    }
-    gp_msg_t *msg = gp_out_add(out, GP_ACTION_STORE, &el->self, GP_MSG_ELECTION_STATE);
-    gp_out_last(out)->token = el->serial;
-    gp_msg_election_state_t *state = &msg->u.election_state;
     state->group = el->config.group;
     state->term = el->term;
     state->voted_for = el->voted_for;
@@ -156,6 +150,16 @@ void gp_election_flush(gp_election_t *el, gp_out_t *out)
     state->voters_count = el->roster.count;
     memcpy(state->voters, el->roster.voters, sizeof state->voters);
     state->value = gp_slice(el->value, el->value_n);
+}
+
+void gp_election_flush(gp_election_t *el, gp_out_t *out)
+{
+    if (gp_election_is_durable(el) || el->storing_serial != 0 || gp_election_disk_failing(el)) {
+        return;
+    }
+    gp_msg_t *msg = gp_out_add(out, GP_ACTION_STORE, &el->self, GP_MSG_ELECTION_STATE);
+    gp_out_last(out)->token = el->serial;
+    fill_state(el, &msg->u.election_state);
     el->storing_serial = el->serial;
     el->storing_term = el->term;
 }

@@ -55,6 +55,18 @@ static void init(void *core, const void *config, gp_id_t self, uint64_t seed)
     el->caretaker_beat_at = GP_NEVER;
 }
 
+void gp_election_again(gp_election_t *el, const gp_election_config_t *config, uint64_t seed)
+{
+    /* From its term to what of it is on the disk: see election_state.h. */
+    enum { FROM = offsetof(gp_election_t, term), TO = offsetof(gp_election_t, storing_serial) };
+    uint8_t kept[TO - FROM];
+    const gp_id_t self = el->self;
+    memcpy(kept, (const uint8_t *)el + FROM, sizeof kept);
+    init(el, config, self, seed);
+    memcpy((uint8_t *)el + FROM, kept, sizeof kept);
+    gp_election_touch(el); /* nothing is promised before all of it is on the disk */
+}
+
 static void start(gp_election_t *el)
 {
     assert(!el->started);

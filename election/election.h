@@ -85,6 +85,13 @@ bool gp_election_committed(const gp_election_t *election);
  */
 bool gp_election_mandate(const gp_election_t *election, gp_msg_t *ret_msg);
 
+/*
+ * Begins anew as after a crash of the machine, on its own memory instead of its disk: what it
+ * promised and what it knows of the register stay, all else is forgotten. It is not started, and
+ * nothing is promised before its state is on the disk again.
+ */
+void gp_election_again(gp_election_t *election, const gp_election_config_t *config, uint64_t seed);
+
 /* The digest of a roster, whatever its order: what votes sign. At most GP_VOTERS_MAX voters. */
 uint64_t gp_election_roster_digest(const gp_record_voter_t *voters, uint32_t count);
 

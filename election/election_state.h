@@ -108,7 +108,7 @@ struct gp_election {
     gp_usec_t now;
     bool started;
 
-    /* durable: covered by serial; what is on disk is durable_serial */
+    /* durable: covered by serial; what is on disk is durable_serial (gp_election_again keeps it) */
     uint64_t term;
     gp_id_t voted_for;
     uint64_t value_term;
@@ -192,6 +192,9 @@ struct gp_election {
 
     gp_msg_leader_t said; /* the LEADER notice last given */
 };
+
+/* With any of these flags a machine does not stand. */
+#define GP_ELECTION_BAR (GP_FLAG_RELAYED | GP_FLAG_LEAVING)
 
 static inline gp_usec_t gp_election_us(uint32_t ms)
 {

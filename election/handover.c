@@ -40,7 +40,7 @@ static bool is_able(const gp_election_t *el, uint32_t index)
     const gp_id_t *id = &el->roster.voters[index].id;
     const gp_election_member_t *member = gp_election_member_const(el, id);
     return !gp_id_equal(id, &el->self) && member != NULL && member->state == GP_MEMBER_ALIVE &&
-           (member->flags & GP_FLAGS_SAID) == 0;
+           (member->flags & GP_FLAGS_NO_LEADER) == 0;
 }
 
 /* Has it all that is committed, so that it can win from the next moment on? */
@@ -107,12 +107,13 @@ void gp_election_report_relinquished(gp_election_t *el, const gp_id_t *successor
         (gp_msg_relinquished_t){.group = el->config.group, .successor = *successor};
 }
 
+/* A standby is one as well: as soon as it leads below. */
 bool gp_election_has_heir(const gp_election_t *el)
 {
     for (uint32_t i = 0; i < el->member_count; i++) {
         const gp_election_member_t *member = &el->members[i];
         if (!gp_id_equal(&member->id, &el->self) && member->state == GP_MEMBER_ALIVE &&
-            (member->flags & GP_FLAGS_SAID) == 0) {
+            (member->flags & GP_FLAGS_NO_VOTER) == 0) {
             return true;
         }
     }
@@ -190,12 +191,14 @@ void gp_election_watch_better(gp_election_t *el, gp_out_t *out)
     if (el->move != GP_ELECTION_STAY || me == NULL) {
         return;
     }
-    uint32_t needed = me->score + el->config.promote_gap;
+    /* Who has become a standby below gives this up as well, to whoever may lead. */
+    bool standby = (me->flags & GP_FLAG_STANDBY) != 0;
+    uint32_t needed = standby ? 0 : me->score + el->config.promote_gap;
     const gp_election_member_t *still = gp_election_member_const(el, &el->better);
     const gp_election_member_t *best = NULL;
     for (uint32_t i = 0; i < el->member_count; i++) {
         const gp_election_member_t *member = &el->members[i];
-        bool able = member->state == GP_MEMBER_ALIVE && (member->flags & GP_FLAGS_SAID) == 0 &&
+        bool able = member->state == GP_MEMBER_ALIVE && (member->flags & GP_FLAGS_NO_LEADER) == 0 &&
                     member->score >= needed && !gp_id_equal(&member->id, &el->self);
         if (!able) {
             still = still == member ? NULL : still;
@@ -210,9 +213,10 @@ void gp_election_watch_better(gp_election_t *el, gp_out_t *out)
         el->better_since = el->now;
         return;
     }
-    bool long_enough = el->now >= el->better_since + gp_election_us(el->config.promote_after_ms);
-    bool rested =
-        el->moved_at == 0 || el->now >= el->moved_at + gp_election_us(el->config.promote_every_ms);
+    bool long_enough =
+        standby || el->now >= el->better_since + gp_election_us(el->config.promote_after_ms);
+    bool rested = standby || el->moved_at == 0 ||
+                  el->now >= el->moved_at + gp_election_us(el->config.promote_every_ms);
     if (long_enough && rested) {
         el->move = GP_ELECTION_MOVE_BETTER;
         el->move_to = el->better;

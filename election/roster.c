@@ -26,7 +26,7 @@ static bool self_leaves(const gp_election_t *el)
 {
     const gp_election_member_t *me = gp_election_member_const(el, &el->self);
     return el->going ||
-           (me != NULL && (me->flags & GP_FLAGS_SAID) != 0 && gp_election_has_heir(el));
+           (me != NULL && (me->flags & GP_FLAGS_NO_VOTER) != 0 && gp_election_has_heir(el));
 }
 
 /* For how long a voter must be Unavailable, or its disk fail, before it counts as dead. */
@@ -158,7 +158,7 @@ static const gp_election_member_t *find_spare(const gp_election_t *el)
     const gp_election_member_t *best = NULL;
     for (uint32_t i = 0; i < el->member_count; i++) {
         const gp_election_member_t *member = &el->members[i];
-        bool able = member->state == GP_MEMBER_ALIVE && (member->flags & GP_FLAGS_SAID) == 0 &&
+        bool able = member->state == GP_MEMBER_ALIVE && (member->flags & GP_FLAGS_NO_VOTER) == 0 &&
                     member->refused_until <= el->now && !is_self(el, &member->id) &&
                     gp_election_voter_index(&el->roster, &member->id) < 0;
         if (able && (best == NULL ||

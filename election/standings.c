@@ -52,6 +52,12 @@ gp_election_member_t *gp_election_member(gp_election_t *el, const gp_id_t *id)
     return NULL;
 }
 
+static bool is_standby(const gp_election_t *el, const gp_id_t *id)
+{
+    const gp_election_member_t *member = gp_election_member_const(el, id);
+    return member != NULL && (member->flags & GP_FLAG_STANDBY) != 0;
+}
+
 bool gp_election_is_failing(const gp_election_t *el, const gp_id_t *id)
 {
     const gp_election_member_t *member = gp_election_member_const(el, id);
@@ -76,8 +82,7 @@ const gp_election_roster_t *gp_election_view(const gp_election_t *el)
 bool gp_election_fit(const gp_election_t *el)
 {
     const gp_election_member_t *me = gp_election_member_const(el, &el->self);
-    uint8_t bar = GP_FLAG_RELAYED | GP_FLAG_LEAVING;
-    return el->config.can_lead && !el->going && (me == NULL || (me->flags & bar) == 0);
+    return el->config.can_lead && !el->going && (me == NULL || (me->flags & GP_ELECTION_BAR) == 0);
 }
 
 bool gp_election_is_voter(const gp_election_t *el)
@@ -95,14 +100,15 @@ bool gp_election_can_stand(const gp_election_t *el)
 
 uint32_t gp_election_rank(const gp_election_t *el)
 {
-    /* With a failing disk it can keep no vote. */
-    uint32_t rank = gp_election_is_failing(el, &el->self) ? el->roster.count : 0;
+    /* With a failing disk it can keep no vote; a standby leads only if nobody else can. */
+    bool last = gp_election_is_failing(el, &el->self) || is_standby(el, &el->self);
+    uint32_t rank = last ? el->roster.count : 0;
     for (uint32_t i = 0; i < el->roster.count; i++) {
         const gp_id_t *id = &el->roster.voters[i].id;
         if (gp_id_equal(id, &el->self)) {
             return rank;
         }
-        rank += gp_id_equal(id, &el->leader) ? 0 : 1;
+        rank += gp_id_equal(id, &el->leader) || is_standby(el, id) ? 0 : 1;
     }
     return rank;
 }
@@ -170,12 +176,13 @@ static void watch_leader(gp_election_t *el, gp_out_t *out)
 
 /* Times that depend on who is there: a majority may be in reach again, this voter may stand again.
  */
-static void rearm(gp_election_t *el, uint32_t newly_reached)
+static void rearm(gp_election_t *el, uint32_t newly_reached, bool was_standby)
 {
     if (el->role != GP_ELECTION_FOLLOWER || !gp_election_can_stand(el)) {
         return;
     }
-    if (el->campaign_at == GP_NEVER) {
+    if (el->campaign_at == GP_NEVER ||
+        (was_standby && !is_standby(el, &el->self) && el->lost_at != GP_NEVER)) {
         gp_election_arm(el, el->now);
     } else if (newly_reached > 0 && el->lost_at != GP_NEVER && el->attempts > 1) {
         el->attempts = 1;
@@ -192,6 +199,7 @@ void gp_election_take_standings(gp_election_t *el, const gp_msg_election_standin
     gp_id_t met[GP_MEMBERS_MAX];
     uint32_t here_count = 0;
     uint32_t met_count = 0;
+    bool was_standby = is_standby(el, &el->self);
     for (uint32_t i = 0; i < standings->members_count; i++) {
         const gp_record_standing_t *standing = &standings->members[i];
         const gp_election_member_t *old =
@@ -219,7 +227,7 @@ void gp_election_take_standings(gp_election_t *el, const gp_msg_election_standin
         gp_election_caretaker_met(el, &met[i], out);
     }
     watch_leader(el, out);
-    rearm(el, met_count);
+    rearm(el, met_count, was_standby);
     gp_election_maintain(el, out);
 }
 

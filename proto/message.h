@@ -21,6 +21,7 @@ typedef enum gp_room {
     GP_ROOM_DISCOVERY,
     GP_ROOM_WORK,
     GP_ROOM_JOIN,
+    GP_ROOM_TIERS,
     GP_ROOM_COUNT
 } gp_room_t;
 
@@ -111,11 +112,15 @@ typedef enum gp_member_flag {
     GP_FLAG_RELAYED = 1, /* others cannot dial back: never super-peer */
     GP_FLAG_LEAVING = 2, /* draining: no new role, no new work */
     GP_FLAG_SEEN = 4,    /* its agent has been up at least once since it was admitted */
-    GP_FLAG_FAILING = 8  /* its disk refused a record of late: no voter for long, last to stand */
+    GP_FLAG_FAILING = 8, /* its disk refused a record of late: no voter for long, last to stand */
+    GP_FLAG_STANDBY = 16 /* it leads nothing in the group below: stands last, hands over first */
 } gp_member_flag_t;
 
-/* What a machine says of itself; with any of these it becomes no voter and no successor. */
-#define GP_FLAGS_SAID (GP_FLAG_RELAYED | GP_FLAG_LEAVING | GP_FLAG_FAILING)
+/* With any of these a machine becomes no voter ... */
+#define GP_FLAGS_NO_VOTER (GP_FLAG_RELAYED | GP_FLAG_LEAVING | GP_FLAG_FAILING)
+/* ... with any of these no successor. A machine says all of them of itself. */
+#define GP_FLAGS_NO_LEADER (GP_FLAGS_NO_VOTER | GP_FLAG_STANDBY)
+#define GP_FLAGS_SAID      GP_FLAGS_NO_LEADER
 
 /* By which right a leader leads. */
 typedef enum gp_right {

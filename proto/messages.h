@@ -99,6 +99,7 @@
     M(GROUP_CERT, group_cert, 0x16, LOCAL, GROUP, "this machine has a fresh certificate")          \
     M(GROUP_DISK, group_disk, 0x17, LOCAL, GROUP, "this machine's disk fails, or is well again")   \
     M(GROUP_TRY, group_try, 0x18, STORED, GROUP, "written to see whether the disk takes records")  \
+    M(GROUP_INVITE, group_invite, 0x19, LOCAL, GROUP, "admit this machine, and tell it who leads") \
     M(MEMBER, member, 0x20, NOTICE, GROUP, "a member came, went or changed, and why")              \
     M(VIEW_APPLIED, view_applied, 0x21, NOTICE, GROUP, "this machine now holds this view")         \
     M(GONE, gone, 0x22, NOTICE, GROUP, "own evidence: that process is gone")                       \
@@ -176,7 +177,16 @@
     M(JOIN_OK, join_ok, 0x102, SIGNED, JOIN, "its certificate and where to go")                    \
     M(JOIN_NO, join_no, 0x103, SIGNED, JOIN, "refused, with the error")                            \
     M(CERT_RENEW, cert_renew, 0x104, SIGNED, JOIN, "a member asks for a fresh certificate")        \
-    M(CERT_RENEWED, cert_renewed, 0x105, SIGNED, JOIN, "the fresh certificate")
+    M(CERT_RENEWED, cert_renewed, 0x105, SIGNED, JOIN, "the fresh certificate")                    \
+    /* overlay/tiers */                                                                            \
+    M(SEAT_ASK, seat_ask, 0x141, SIGNED, TIERS, "a voter asks its leader into the group above")    \
+    M(TIERS_LEADER, tiers_leader, 0x142, LOCAL, TIERS, "the election's news of one seat")          \
+    M(TIERS_SEAT, tiers_seat, 0x143, LOCAL, TIERS, "this machine has that seat now, or no more")   \
+    M(SEAT_TAKE, seat_take, 0x160, NOTICE, TIERS, "this machine takes the seat it was offered")    \
+    M(SEAT_GIVE, seat_give, 0x161, NOTICE, TIERS, "this machine gives that seat up")               \
+    M(SEAT_OFFER, seat_offer, 0x162, NOTICE, TIERS, "that machine may come into that group")       \
+    M(SEAT_ROLE, seat_role, 0x163, NOTICE, TIERS, "what this machine is there, by its part below") \
+    M(SEAT_WANTED, seat_wanted, 0x164, NOTICE, TIERS, "members below are asked for that seat")
 
 /* ---- overlay/group ------------------------------------------------------------------------- */
 
@@ -219,6 +229,7 @@
     F(U64, group, 0) F(U64, term, 0) F(U32, number, 0) F(ID, leader, 0)                            \
     L(member, entries, GP_MEMBERS_MAX)
 #define GP_FIELDS_GROUP_INTRODUCE(F, L) L(member, entries, 1)
+#define GP_FIELDS_GROUP_INVITE(F, L) L(member, entries, 1)
 #define GP_FIELDS_GROUP_LEAVE(F, L) F(BOOL, forever, 0)
 /* right: gp_right_t; lease_until: until when this machine itself may lead (0: it does not) */
 #define GP_FIELDS_GROUP_LEADER(F, L)                                                               \
@@ -431,5 +442,20 @@
 #define GP_FIELDS_JOIN_NO(F, L) F(U16, error, 0) F(TEXT, text, GP_REASON_TEXT_MAX)
 #define GP_FIELDS_CERT_RENEW(F, L) F(BLOB, cert, GP_CERT_MAX)
 #define GP_FIELDS_CERT_RENEWED(F, L) F(BLOB, cert, GP_CERT_MAX)
+
+/* ---- overlay/tiers: seat: gp_seat_t -------------------------------------------------------- */
+
+/* group: the one above that is asked for */
+#define GP_FIELDS_SEAT_ASK(F, L) F(U64, group, 0)
+#define GP_FIELDS_TIERS_LEADER(F, L)                                                               \
+    F(U8, seat, 2) F(U64, term, 0) F(ID, leader, 0) F(U8, right, 2) F(U64, lease_until, 0)         \
+    L(voter, voters, GP_VOTERS_MAX)
+#define GP_FIELDS_TIERS_SEAT(F, L) F(U8, seat, 2) F(BOOL, held, 0) F(BOOL, standby, 0)
+#define GP_FIELDS_SEAT_WANTED(F, L) F(U8, seat, 2)
+#define GP_FIELDS_SEAT_TAKE(F, L) F(U8, seat, 2)
+#define GP_FIELDS_SEAT_GIVE(F, L) F(U8, seat, 2)
+#define GP_FIELDS_SEAT_OFFER(F, L) F(U8, seat, 2) F(ID, target, 0)
+/* standby: it leads nothing below; resigns: it has no part there any more, and is to be replaced */
+#define GP_FIELDS_SEAT_ROLE(F, L) F(U8, seat, 2) F(BOOL, standby, 0) F(BOOL, resigns, 0)
 
 #endif

@@ -92,9 +92,9 @@ bool gp_sim_lends(const gp_sim_node_t *node)
     return gp_sim_place(node->world, node->index) % 8 != 5;
 }
 
-uint64_t gp_sim_group_id(uint32_t group)
+uint64_t gp_sim_group_id(gp_seat_t seat, uint32_t group)
 {
-    return UINT64_C(0x5347) << 32 | group;
+    return (uint64_t)seat << 56 | UINT64_C(0x5347) << 32 | group;
 }
 
 /* The index is in the last bytes; the first ones are spread, so that ids are not in node order. */
@@ -173,13 +173,13 @@ gp_world_t *gp_world_new(const gp_world_config_t *config)
     world->group_count = (config->nodes + config->group_size - 1) / config->group_size;
     world->bench = gp_bench_new();
     world->nodes = calloc(config->nodes, sizeof world->nodes[0]);
-    world->groups = calloc(world->group_count, sizeof world->groups[0]);
+    world->groups = calloc(GP_SEAT_COUNT * world->group_count, sizeof world->groups[0]);
     gp_random_init(&world->random, config->seed);
     bool ok = world->bench != NULL && world->nodes != NULL && world->groups != NULL;
     for (uint32_t i = 0; ok && i < config->nodes; i++) {
         ok = init_node(world, i);
     }
-    for (uint32_t i = 0; ok && i < world->group_count; i++) {
+    for (uint32_t i = 0; ok && i < GP_SEAT_COUNT * world->group_count; i++) {
         world->groups[i].holder = UINT32_MAX;
     }
     if (!ok) {

@@ -61,6 +61,7 @@ typedef struct gp_world_config {
     uint32_t store_permyriad;                      /* stores that fail */
     uint32_t check_every; /* steps between two checks of all invariants of a core; 0: never */
     bool ed25519;         /* real signatures instead of the stand-in */
+    bool tiers;           /* each group is a region and a grid of its own, with their seats */
 } gp_world_config_t;
 
 void gp_world_defaults(gp_world_config_t *config);

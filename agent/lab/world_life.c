@@ -37,7 +37,8 @@ static void write_sponsor(gp_sim_node_t *node, const gp_sim_node_t *sponsor)
     char address[GP_ADDRESS_MAX];
     memset(&world->msg, 0, gp_msg_size(GP_MSG_GROUP_STATE));
     world->msg.kind = GP_MSG_GROUP_STATE;
-    world->msg.u.group_state.group = gp_sim_group_id(gp_sim_group_of(world, node->index));
+    world->msg.u.group_state.group =
+        gp_sim_group_id(GP_SEAT_SUBGRID, gp_sim_group_of(world, node->index));
     world->msg.u.group_state.entries_count = 1;
     world->msg.u.group_state.entries[0] = entry_of(sponsor, address);
     size_t n = 0;
@@ -75,10 +76,15 @@ static void introduce(gp_sim_node_t *node, gp_sim_node_t *sponsor)
 static void describe(gp_sim_node_t *node, gp_peer_config_t *config)
 {
     gp_world_t *world = node->world;
-    uint64_t group = gp_sim_group_id(gp_sim_group_of(world, node->index));
+    uint64_t group = gp_sim_group_id(GP_SEAT_SUBGRID, gp_sim_group_of(world, node->index));
     memset(config, 0, sizeof *config);
     gp_group_defaults(&config->group);
     gp_work_config_default(&config->work);
+    config->tiers = gp_tiers_defaults();
+    for (int seat = GP_SEAT_REGION; world->config.tiers && seat < GP_SEAT_COUNT; seat++) {
+        config->tiers.groups[seat] =
+            gp_sim_group_id((gp_seat_t)seat, gp_sim_group_of(world, node->index));
+    }
     config->election = gp_election_defaults();
     config->group.group = group;
     config->group.cert_max = 0;
@@ -115,7 +121,8 @@ static void make_runner(gp_sim_node_t *node)
         .core_config = &peer,
         .seed = gp_random_next(&world->random),
         .gate = {.self = node->id,
-                 .groups = {peer.group.group},
+                 .groups = {peer.group.group, peer.tiers.groups[GP_SEAT_REGION],
+                            peer.tiers.groups[GP_SEAT_GRID]},
                  .boot = node->disk.boot,
                  .sealer = {world->config.ed25519 ? &gp_signer_ed25519 : &gp_signer_standin,
                             node->secret}},
@@ -166,7 +173,7 @@ static void become_another(gp_sim_node_t *node)
     gp_sim_wipe(&node->disk);
     node->wipes++;
     node->introduced = false;
-    memset(node->voted_terms, 0, sizeof node->voted_terms);
+    memset(node->votes, 0, sizeof node->votes);
     gp_sim_name(node);
 }
 
@@ -193,7 +200,9 @@ void gp_world_start(gp_world_t *world, uint32_t index)
     node->life++;
     node->running = true;
     node->paused = false;
-    node->place = GP_CENSUS_ALONE;
+    for (int seat = 0; seat < GP_SEAT_COUNT; seat++) {
+        node->places[seat] = GP_CENSUS_ALONE;
+    }
     node->wake_at = GP_NEVER;
     make_runner(node);
     load_disk(node);

@@ -1,4 +1,5 @@
 /* The oracle: what must never happen, looked at whenever anything happens. */
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -15,9 +16,18 @@ void gp_oracle_violation(gp_world_t *world, const char *what, const gp_sim_node_
     }
 }
 
-static gp_sim_group_t *group_of(const gp_sim_node_t *node)
+/* The seat of the group that a message or a notice names: ids of groups begin with their tier. */
+static gp_seat_t seat_of(const gp_msg_t *msg)
 {
-    return &node->world->groups[gp_sim_group_of(node->world, node->index)];
+    uint64_t tier = gp_msg_group(msg) >> 56;
+    return tier < GP_SEAT_COUNT ? (gp_seat_t)tier : GP_SEAT_SUBGRID;
+}
+
+static gp_sim_group_t *group_of(const gp_sim_node_t *node, gp_seat_t seat)
+{
+    const gp_world_t *world = node->world;
+    return &world
+                ->groups[(uint32_t)seat * world->group_count + gp_sim_group_of(world, node->index)];
 }
 
 /* The trace is every notice of every node, in order: one number stands for all of it. */
@@ -32,9 +42,9 @@ static void trace(gp_sim_node_t *node, uint64_t token, const gp_msg_t *msg)
 }
 
 /* At most one machine has a mandate in a term, whoever says so. */
-static void check_mandate(gp_sim_node_t *node, const gp_msg_leader_t *leader)
+static void check_mandate(gp_sim_node_t *node, gp_seat_t seat, const gp_msg_leader_t *leader)
 {
-    gp_sim_group_t *group = group_of(node);
+    gp_sim_group_t *group = group_of(node, seat);
     if (leader->right != GP_RIGHT_QUORUM) {
         return;
     }
@@ -49,10 +59,10 @@ static void check_mandate(gp_sim_node_t *node, const gp_msg_leader_t *leader)
 }
 
 /* At most one living process holds a lease, in true time, whatever the clocks say. */
-static void check_lease(gp_sim_node_t *node, const gp_msg_leader_t *leader)
+static void check_lease(gp_sim_node_t *node, gp_seat_t seat, const gp_msg_leader_t *leader)
 {
     gp_world_t *world = node->world;
-    gp_sim_group_t *group = group_of(node);
+    gp_sim_group_t *group = group_of(node, seat);
     bool leads = leader->right == GP_RIGHT_QUORUM && gp_id_equal(&leader->leader, &node->id) &&
                  leader->lease_until > gp_sim_local(node, world->now);
     if (!leads) {
@@ -77,13 +87,16 @@ static void check_lease(gp_sim_node_t *node, const gp_msg_leader_t *leader)
  * The word "silent" is not for a machine of which a message was just taken. What waited for a slow
  * disk is told late, and may have been taken back.
  */
-static void check_verdict(gp_sim_node_t *node, const gp_msg_member_t *notice)
+static void check_verdict(gp_sim_node_t *node, gp_seat_t seat, const gp_msg_member_t *notice)
 {
     gp_world_t *world = node->world;
     const gp_record_member_t *entry = &notice->entries[0];
     const void *peer = gp_runner_core(node->runner);
-    const void *election = gp_peer_election(peer);
-    const gp_group_member_t *member = gp_group_member(gp_peer_group(peer), &entry->id);
+    const void *election = gp_peer_seat_election(peer, seat);
+    if (election == NULL) {
+        return; /* it has just given that seat up */
+    }
+    const gp_group_member_t *member = gp_group_member(gp_peer_seat_group(peer, seat), &entry->id);
     uint32_t other = gp_world_node(world, &entry->id);
     bool stands = member != NULL && member->state == GP_MEMBER_UNAVAILABLE;
     bool verdict = stands && entry->state == GP_MEMBER_UNAVAILABLE &&
@@ -172,8 +185,8 @@ static void take_census(gp_sim_node_t *node, const gp_msg_t *msg)
         break;
     case GP_MSG_LEADER: {
         gp_census_place_t place = place_of(node, &msg->u.leader);
-        count(node, GP_CENSUS_PLACE, node->place, place);
-        node->place = place;
+        count(node, GP_CENSUS_PLACE, node->places[seat_of(msg)], place);
+        node->places[seat_of(msg)] = place;
         break;
     }
     case GP_MSG_CAMPAIGN:
@@ -210,11 +223,11 @@ void gp_oracle_notice(gp_sim_node_t *node, uint64_t token, const gp_msg_t *msg)
     take_census(node, msg);
     switch (msg->kind) {
     case GP_MSG_LEADER:
-        check_mandate(node, &msg->u.leader);
-        check_lease(node, &msg->u.leader);
+        check_mandate(node, seat_of(msg), &msg->u.leader);
+        check_lease(node, seat_of(msg), &msg->u.leader);
         break;
     case GP_MSG_MEMBER:
-        check_verdict(node, &msg->u.member);
+        check_verdict(node, seat_of(msg), &msg->u.member);
         break;
     case GP_MSG_JOB_START:
         check_start(node, &msg->u.job_start);
@@ -226,7 +239,7 @@ void gp_oracle_notice(gp_sim_node_t *node, uint64_t token, const gp_msg_t *msg)
         stats->jobs_ended += msg->u.job.state >= GP_JOB_DONE ? 1 : 0;
         break;
     case GP_MSG_LEFT:
-        node->goes = true;
+        node->goes = node->goes || seat_of(msg) == GP_SEAT_SUBGRID;
         break;
     default:
         break;
@@ -276,11 +289,12 @@ void gp_oracle_frame(gp_sim_node_t *node, const gp_happening_t *h, gp_error_t er
 static void check_voted(gp_sim_node_t *node, const gp_msg_vote_t *vote)
 {
     uint64_t place = vote->term % GP_SIM_TERMS;
-    if (vote->term > node->voted_terms[place]) {
-        node->voted_terms[place] = vote->term;
-        node->voted[place] = vote->candidate;
-    } else if (vote->term == node->voted_terms[place] &&
-               !gp_id_equal(&node->voted[place], &vote->candidate)) {
+    gp_sim_votes_t *votes = &node->votes[vote->group >> 56];
+    if (vote->term > votes->terms[place]) {
+        votes->terms[place] = vote->term;
+        votes->whom[place] = vote->candidate;
+    } else if (vote->term == votes->terms[place] &&
+               !gp_id_equal(&votes->whom[place], &vote->candidate)) {
         gp_oracle_violation(node->world, "two votes in one term", node);
     }
 }
@@ -291,7 +305,7 @@ static void check_vote(gp_sim_node_t *node, const gp_msg_vote_t *vote)
     gp_world_t *world = node->world;
     const gp_sim_record_t *record = NULL;
     for (uint32_t i = 0; i < node->disk.count; i++) {
-        if (node->disk.v[i].kind == GP_MSG_ELECTION_STATE) {
+        if (node->disk.v[i].kind == GP_MSG_ELECTION_STATE && node->disk.v[i].key == vote->group) {
             record = &node->disk.v[i];
         }
     }
@@ -349,17 +363,25 @@ void gp_oracle_sent(gp_sim_node_t *node, gp_msg_kind_t kind, gp_slice_t frame)
 }
 
 /* Only a side with a majority may call anybody unavailable. */
-void gp_oracle_stepped(gp_sim_node_t *node)
+static void check_side(gp_sim_node_t *node, gp_seat_t seat)
 {
     const void *peer = gp_runner_core(node->runner);
-    if (gp_election_right(gp_peer_election(peer)) != GP_RIGHT_CARETAKER) {
+    const void *election = gp_peer_seat_election(peer, seat);
+    if (election == NULL || gp_election_right(election) != GP_RIGHT_CARETAKER) {
         return;
     }
-    const gp_group_t *group = gp_peer_group(peer);
+    const gp_group_t *group = gp_peer_seat_group(peer, seat);
     for (uint32_t i = 0; i < gp_group_count(group); i++) {
         if (gp_group_member_at(group, i)->state == GP_MEMBER_UNAVAILABLE) {
             gp_oracle_violation(node->world, "a side without a majority gave a verdict", node);
         }
+    }
+}
+
+void gp_oracle_stepped(gp_sim_node_t *node)
+{
+    for (int seat = 0; seat < GP_SEAT_COUNT; seat++) {
+        check_side(node, (gp_seat_t)seat);
     }
 }
 
@@ -429,6 +451,31 @@ static bool sees_all(const gp_world_t *world, const gp_sim_node_t *node, uint32_
     return true;
 }
 
+/* Who leads below leads above, too, and each voter below has a seat there and follows it. */
+static bool agrees_above(const gp_sim_node_t *node, gp_seat_t seat, const gp_sim_node_t *leader,
+                         char *why, size_t size)
+{
+    const void *peer = gp_runner_core(node->runner);
+    const void *election = gp_peer_seat_election(peer, seat);
+    gp_record_voter_t voters[GP_VOTERS_MAX];
+    uint32_t count = gp_election_voters(gp_peer_election(peer), voters);
+    bool votes = false;
+    for (uint32_t i = 0; i < count; i++) {
+        votes = votes || gp_id_equal(&voters[i].id, &node->id);
+    }
+    if (!votes) {
+        return true;
+    }
+    gp_id_t whom = election != NULL ? gp_election_leader(election) : (gp_id_t){0};
+    if (election == NULL || gp_election_right(election) != GP_RIGHT_QUORUM ||
+        !gp_id_equal(&whom, &leader->id)) {
+        snprintf(why, size, "%s %s at tier %d", node->name,
+                 election == NULL ? "has no seat" : "does not follow its super-peer", (int)seat);
+        return false;
+    }
+    return true;
+}
+
 bool gp_world_agrees(const gp_world_t *world, uint32_t group, char *why, size_t size)
 {
     uint32_t first = group * world->config.group_size;
@@ -453,6 +500,11 @@ bool gp_world_agrees(const gp_world_t *world, uint32_t group, char *why, size_t 
             snprintf(why, size, "%s has another view than %s", node->name, leader->name);
             return false;
         }
+        for (int seat = GP_SEAT_REGION; world->config.tiers && seat < GP_SEAT_COUNT; seat++) {
+            if (!agrees_above(node, (gp_seat_t)seat, leader, why, size)) {
+                return false;
+            }
+        }
     }
     return true;
 }
@@ -465,33 +517,54 @@ static const char *name_of(const gp_world_t *world, const gp_id_t *id)
     return gp_id_is_none(id) || node == UINT32_MAX ? "nobody" : world->nodes[node].name;
 }
 
+/* Appends to text; what does not fit is cut. */
+static void add(char *text, size_t size, const char *format, ...)
+{
+    size_t n = strlen(text);
+    va_list list;
+    va_start(list, format);
+    (void)vsnprintf(text + n, size - n, format, list);
+    va_end(list);
+}
+
+static void explain_election(const gp_world_t *world, const gp_election_t *election, char *text,
+                             size_t size)
+{
+    gp_id_t leader = gp_election_leader(election);
+    gp_record_voter_t voters[GP_VOTERS_MAX];
+    uint32_t count = gp_election_voters(election, voters);
+    add(text, size, "%s in term %llu (own %llu) by %s; voters", name_of(world, &leader),
+        (unsigned long long)gp_election_term(election),
+        (unsigned long long)gp_election_own_term(election),
+        gp_right_name(gp_election_right(election)));
+    for (uint32_t i = 0; i < count; i++) {
+        add(text, size, " %s", name_of(world, &voters[i].id));
+    }
+}
+
 static void explain_node(const gp_world_t *world, const gp_sim_node_t *node, char *text,
                          size_t size)
 {
     const void *peer = gp_runner_core(node->runner);
-    const gp_election_t *election = gp_peer_election(peer);
     const gp_group_t *group = gp_peer_group(peer);
-    gp_id_t leader = gp_election_leader(election);
-    gp_record_voter_t voters[GP_VOTERS_MAX];
-    uint32_t voter_count = gp_election_voters(election, voters);
-    int n = snprintf(text, size, "%s: %s%s%s in term %llu (own %llu) by %s; voters", node->name,
-                     node->paused ? "frozen, " : "", node->disk_full ? "disk full, " : "",
-                     name_of(world, &leader), (unsigned long long)gp_election_term(election),
-                     (unsigned long long)gp_election_own_term(election),
-                     gp_right_name(gp_election_right(election)));
-    for (uint32_t i = 0; i < voter_count && n > 0 && (size_t)n < size; i++) {
-        n += snprintf(text + n, size - (size_t)n, " %s", name_of(world, &voters[i].id));
-    }
-    if (n > 0 && (size_t)n < size) {
-        n += snprintf(text + n, size - (size_t)n,
-                      "; view %u of term %llu, not alive:", gp_group_view_number(group),
-                      (unsigned long long)gp_group_view_term(group));
-    }
-    for (uint32_t i = 0; i < gp_group_count(group) && n > 0 && (size_t)n < size; i++) {
+    text[0] = '\0';
+    add(text, size, "%s: %s%s", node->name, node->paused ? "frozen, " : "",
+        node->disk_full ? "disk full, " : "");
+    explain_election(world, gp_peer_election(peer), text, size);
+    add(text, size, "; view %u of term %llu, not alive:", gp_group_view_number(group),
+        (unsigned long long)gp_group_view_term(group));
+    for (uint32_t i = 0; i < gp_group_count(group); i++) {
         const gp_group_member_t *member = gp_group_member_at(group, i);
         if (member->state != GP_MEMBER_ALIVE && member->state != GP_MEMBER_LEFT) {
-            n += snprintf(text + n, size - (size_t)n, " %s %s (%s)", name_of(world, &member->id),
-                          gp_member_state_name(member->state), gp_cause_name(member->cause));
+            add(text, size, " %s %s (%s)", name_of(world, &member->id),
+                gp_member_state_name(member->state), gp_cause_name(member->cause));
+        }
+    }
+    for (int seat = GP_SEAT_REGION; seat < GP_SEAT_COUNT; seat++) {
+        const void *above = gp_peer_seat_election(peer, (gp_seat_t)seat);
+        if (above != NULL) {
+            add(text, size, "; tier %d: ", seat);
+            explain_election(world, above, text, size);
         }
     }
 }

@@ -103,6 +103,12 @@ typedef struct gp_sim_program {
     bool stopped;
 } gp_sim_program_t;
 
+/* How a machine voted in one group. */
+typedef struct gp_sim_votes {
+    uint64_t terms[GP_SIM_TERMS]; /* by term modulo GP_SIM_TERMS: the latest voted in ... */
+    gp_id_t whom[GP_SIM_TERMS];   /* ... and for whom */
+} gp_sim_votes_t;
+
 typedef struct gp_sim_node {
     gp_world_t *world;
     uint32_t index;
@@ -125,7 +131,7 @@ typedef struct gp_sim_node {
     bool for_ever;         /* it leaves for good */
     bool gone;             /* it has: another machine comes in its place */
     uint32_t steps;
-    gp_census_place_t place; /* to the leader, as it last said */
+    gp_census_place_t places[GP_SEAT_COUNT]; /* to the leader, as it last said */
     gp_sim_disk_t disk;
     gp_sim_program_t programs[GP_SIM_PROGRAMS]; /* the newest in place of the oldest */
     uint32_t program_count;
@@ -135,8 +141,7 @@ typedef struct gp_sim_node {
     bool *cut;           /* by member of the group: what I send to it is lost */
     bool *links;         /* by member of the group: I hold a link to it */
     gp_usec_t *heard;    /* by member of the group: when I last took a frame of it; true time */
-    uint64_t voted_terms[GP_SIM_TERMS]; /* by term modulo GP_SIM_TERMS: the latest voted in ... */
-    gp_id_t voted[GP_SIM_TERMS];        /* ... and for whom */
+    gp_sim_votes_t votes[GP_SEAT_COUNT];
     gp_happening_t **waiting;           /* what came while it was paused */
     uint32_t waiting_count;
     uint32_t waiting_capacity;
@@ -159,7 +164,7 @@ struct gp_world {
     gp_usec_t now;
     gp_agenda_t agenda;
     gp_sim_node_t *nodes;
-    gp_sim_group_t *groups;
+    gp_sim_group_t *groups; /* of each seat's tier, group_count */
     uint32_t group_count;
     uint64_t hash;
     gp_world_stats_t stats;
@@ -193,7 +198,7 @@ gp_usec_t gp_sim_local(const gp_sim_node_t *node, gp_usec_t at);
 gp_usec_t gp_sim_true(const gp_sim_node_t *node, gp_usec_t local);
 uint32_t gp_sim_group_of(const gp_world_t *world, uint32_t node);
 uint32_t gp_sim_place(const gp_world_t *world, uint32_t node); /* within its group */
-uint64_t gp_sim_group_id(uint32_t group);
+uint64_t gp_sim_group_id(gp_seat_t seat, uint32_t group);
 bool gp_sim_lends(const gp_sim_node_t *node); /* some owners do not */
 void gp_sim_name(gp_sim_node_t *node);        /* its id and name, after a wipe others than before */
 void gp_sim_forget_waiting(gp_sim_node_t *node);

@@ -369,6 +369,7 @@ static void describe_peer(agent_t *agent, gp_peer_config_t *config)
     gp_group_defaults(&config->group);
     config->election = gp_election_defaults();
     gp_work_config_default(&config->work);
+    config->tiers = gp_tiers_defaults();
     config->group.group = agent->identity.group;
     config->group.boot = agent->boot;
     config->group.name = gp_text(agent->dir.name);

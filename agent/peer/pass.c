@@ -76,14 +76,118 @@ static void pass_leader(const pass_t *pass, const gp_action_t *notice)
     command(pass, 0, msg);
 }
 
-static void pass_goodbye(const pass_t *pass)
+static void pass_to_tiers(const pass_t *pass, const gp_action_t *notice)
 {
-    if (pass->peer->leaving) {
-        gp_msg_t *msg = gp_peer_draft(pass->out, GP_MSG_GROUP_LEAVE);
-        msg->u.group_leave.forever = pass->peer->forever;
-        command(pass, 0, msg);
+    const gp_msg_leader_t *from = &notice->msg->u.leader;
+    gp_msg_t *msg = gp_peer_draft(pass->out, GP_MSG_TIERS_LEADER);
+    gp_msg_tiers_leader_t *to = &msg->u.tiers_leader;
+    to->seat = (uint8_t)pass->seat;
+    to->term = from->term;
+    to->leader = from->leader;
+    to->right = from->right;
+    to->lease_until = from->lease_until;
+    to->voters_count = from->voters_count;
+    memcpy(to->voters, from->voters, from->voters_count * sizeof from->voters[0]);
+    gp_peer_command(pass->peer, GP_SEAT_SUBGRID, pass->now, 0, msg, pass->out);
+}
+
+static void say_goodbye(const pass_t *pass, gp_seat_t seat)
+{
+    gp_msg_t *msg = gp_peer_draft(pass->out, GP_MSG_GROUP_LEAVE);
+    msg->u.group_leave.forever = pass->peer->forever || pass->peer->seats[seat].giving;
+    gp_peer_command(pass->peer, seat, pass->now, 0, msg, pass->out);
+}
+
+/* The sub-Grid is told last: who has left it is expected nowhere any more. */
+static void pass_relinquished(const pass_t *pass)
+{
+    if (pass->seat != GP_SEAT_SUBGRID) {
+        say_goodbye(pass, pass->seat);
+    } else if (pass->peer->leaving && gp_peer_seated_above(pass->peer)) {
+        pass->peer->goodbye = true;
+    } else if (pass->peer->leaving) {
+        say_goodbye(pass, GP_SEAT_SUBGRID);
     }
 }
+
+static void pass_left(const pass_t *pass)
+{
+    if (pass->seat == GP_SEAT_SUBGRID) {
+        return;
+    }
+    gp_peer_seat_close(pass->peer, pass->seat, pass->now, pass->out);
+    if (pass->peer->goodbye && !gp_peer_seated_above(pass->peer)) {
+        pass->peer->goodbye = false;
+        say_goodbye(pass, GP_SEAT_SUBGRID);
+    }
+}
+
+/* ---- seats ----------------------------------------------------------------------------------- */
+
+static void pass_offer(const pass_t *pass, const gp_action_t *notice)
+{
+    gp_seat_t seat = (gp_seat_t)notice->msg->u.seat_offer.seat;
+    const gp_id_t *target = &notice->msg->u.seat_offer.target;
+    const void *below = gp_peer_seat_group(pass->peer, (gp_seat_t)(seat - 1));
+    const gp_group_member_t *member = below != NULL ? gp_group_member(below, target) : NULL;
+    if (member == NULL) {
+        return;
+    }
+    gp_msg_t *msg = gp_peer_draft(pass->out, GP_MSG_GROUP_INVITE);
+    msg->u.group_invite.entries_count = 1;
+    msg->u.group_invite.entries[0] = (gp_record_member_t){.id = member->id,
+                                                          .name = gp_text(member->name),
+                                                          .address = gp_text(member->address),
+                                                          .cert = member->cert};
+    gp_peer_command(pass->peer, seat, pass->now, 0, msg, pass->out);
+}
+
+/* One of them may have it, or know who does. */
+static void pass_wanted(const pass_t *pass, const gp_action_t *notice)
+{
+    gp_seat_t seat = (gp_seat_t)notice->msg->u.seat_wanted.seat;
+    const void *below = gp_peer_seat_group(pass->peer, (gp_seat_t)(seat - 1));
+    uint32_t members = below != NULL ? gp_group_count(below) : 0;
+    gp_id_t *targets = gp_out_bytes(pass->out, members * sizeof *targets);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < members; i++) {
+        const gp_group_member_t *m = gp_group_member_at(below, i);
+        if (m->state == GP_MEMBER_ALIVE && !gp_id_equal(&m->id, &pass->peer->self)) {
+            targets[count++] = m->id;
+        }
+    }
+    if (count == 0) {
+        return;
+    }
+    pass->out->room = GP_ROOM_TIERS;
+    pass->out->seat = GP_SEAT_SUBGRID;
+    gp_msg_t *msg = gp_out_add(pass->out, GP_ACTION_CAST, &pass->peer->self, GP_MSG_SEAT_ASK);
+    gp_out_last(pass->out)->targets = targets;
+    gp_out_last(pass->out)->target_count = count;
+    msg->u.seat_ask.group = pass->peer->seats[seat].group;
+}
+
+static void pass_role(const pass_t *pass, const gp_action_t *notice)
+{
+    const gp_msg_seat_role_t *role = &notice->msg->u.seat_role;
+    pass->peer->seats[role->seat].flags =
+        (uint8_t)((role->standby ? GP_FLAG_STANDBY : 0) | (role->resigns ? GP_FLAG_LEAVING : 0));
+    gp_peer_tell_self(pass->peer, pass->now, pass->out);
+}
+
+static void pass_give(const pass_t *pass, const gp_action_t *notice)
+{
+    gp_seat_t seat = (gp_seat_t)notice->msg->u.seat_give.seat;
+    if (!pass->peer->seats[seat].started) {
+        return;
+    }
+    pass->peer->seats[seat].giving = true;
+    gp_msg_t *msg = gp_peer_draft(pass->out, GP_MSG_ELECTION_RELINQUISH);
+    msg->u.election_relinquish.forever = true;
+    gp_peer_command(pass->peer, seat, pass->now, 0, msg, pass->out);
+}
+
+/* ---- jobs and questions ---------------------------------------------------------------------- */
 
 /* `name == "N" and (QUERY)`, in the arena; a machine that is no member matches nothing. */
 static gp_slice_t only_on(const gp_group_member_t *member, gp_slice_t query, gp_out_t *out)
@@ -157,9 +261,28 @@ void gp_peer_pass_on(gp_peer_t *peer, gp_usec_t now, const gp_action_t *notice, 
         break;
     case GP_MSG_LEADER:
         pass_leader(&pass, notice);
+        pass_to_tiers(&pass, notice);
         break;
     case GP_MSG_RELINQUISHED:
-        pass_goodbye(&pass);
+        pass_relinquished(&pass);
+        break;
+    case GP_MSG_LEFT:
+        pass_left(&pass);
+        break;
+    case GP_MSG_SEAT_TAKE:
+        gp_peer_seat_take(peer, (gp_seat_t)notice->msg->u.seat_take.seat, now, out);
+        break;
+    case GP_MSG_SEAT_GIVE:
+        pass_give(&pass, notice);
+        break;
+    case GP_MSG_SEAT_OFFER:
+        pass_offer(&pass, notice);
+        break;
+    case GP_MSG_SEAT_WANTED:
+        pass_wanted(&pass, notice);
+        break;
+    case GP_MSG_SEAT_ROLE:
+        pass_role(&pass, notice);
         break;
     case GP_MSG_JOB_FIND:
         pass_question(&pass, notice);

@@ -14,6 +14,11 @@ static const struct {
     {GP_SEAT_SUBGRID, GP_ROOM_ELECTION, &gp_election_ops},
     {GP_SEAT_SUBGRID, GP_ROOM_DISCOVERY, &gp_discovery_ops},
     {GP_SEAT_SUBGRID, GP_ROOM_WORK, &gp_work_ops},
+    {GP_SEAT_SUBGRID, GP_ROOM_TIERS, &gp_tiers_ops},
+    {GP_SEAT_REGION, GP_ROOM_GROUP, &gp_group_ops},
+    {GP_SEAT_REGION, GP_ROOM_ELECTION, &gp_election_ops},
+    {GP_SEAT_GRID, GP_ROOM_GROUP, &gp_group_ops},
+    {GP_SEAT_GRID, GP_ROOM_ELECTION, &gp_election_ops},
 };
 #define CORES (sizeof layout / sizeof layout[0])
 
@@ -22,9 +27,11 @@ static gp_peer_core_t *core_at(gp_peer_t *peer, size_t i)
     return &peer->seats[layout[i].seat].cores[layout[i].room];
 }
 
-static const gp_peer_core_t *look_at(const gp_peer_t *peer, size_t i)
+/* NULL: its seat is not open. */
+static const gp_peer_core_t *open_at(const gp_peer_t *peer, size_t i)
 {
-    return &peer->seats[layout[i].seat].cores[layout[i].room];
+    const gp_peer_seat_t *seat = &peer->seats[layout[i].seat];
+    return seat->open ? &seat->cores[layout[i].room] : NULL;
 }
 
 static size_t aligned(size_t n)
@@ -41,16 +48,27 @@ static const void *config_of(const gp_peer_config_t *config, gp_room_t room)
         return &config->election;
     case GP_ROOM_DISCOVERY:
         return &config->discovery;
+    case GP_ROOM_TIERS:
+        return &config->tiers;
     default:
         assert(room == GP_ROOM_WORK);
         return &config->work;
     }
 }
 
+/* A machine of a lone sub-Grid has no memory for seats above. */
+static bool may_have(const gp_peer_config_t *config, size_t i)
+{
+    return layout[i].seat == GP_SEAT_SUBGRID || config->tiers.groups[layout[i].seat] != 0;
+}
+
 static size_t peer_size(const void *config)
 {
     size_t total = aligned(sizeof(gp_peer_t));
     for (size_t i = 0; i < CORES; i++) {
+        if (!may_have(config, i)) {
+            continue;
+        }
         size_t size = layout[i].ops->size(config_of(config, layout[i].room));
         if (size == 0) {
             return 0;
@@ -84,41 +102,63 @@ uint16_t gp_peer_roles(const gp_peer_t *peer, const gp_id_t *id, gp_slice_t cert
     return gp_cert_read(cert, &read) == GP_OK && gp_id_equal(&read.node, id) ? read.roles : 0;
 }
 
+static void init_seats(gp_peer_t *peer, const gp_peer_config_t *config)
+{
+    for (int seat = 0; seat < GP_SEAT_COUNT; seat++) {
+        peer->seats[seat].group = config->tiers.groups[seat];
+    }
+    peer->seats[GP_SEAT_SUBGRID].group = config->group.group;
+    peer->seats[GP_SEAT_SUBGRID].open = true;
+    peer->seats[GP_SEAT_SUBGRID].started = true;
+    peer->group_config = config->group;
+    peer->group_config.name = peer->group_config.address = peer->group_config.cert =
+        (gp_slice_t){0};
+    peer->election_config = config->election;
+}
+
 static void peer_init(void *memory, const void *config, gp_id_t self, uint64_t seed)
 {
+    const gp_peer_config_t *c = config;
     gp_peer_t *peer = memory;
     *peer = (gp_peer_t){.self = self};
+    peer->said = (gp_msg_group_self_t){.health = 1000, .headroom = 500, .flags = c->group.flags};
+    gp_random_init(&peer->random, seed);
     uint8_t *at = (uint8_t *)memory + aligned(sizeof *peer);
-    const gp_group_config_t *group = &((const gp_peer_config_t *)config)->group;
-    peer->certified = group->cert_max > 0 && group->cert.n > 0;
-    peer->seats[GP_SEAT_SUBGRID].group = group->group;
-    gp_work_config_t work = ((const gp_peer_config_t *)config)->work;
+    peer->certified = c->group.cert_max > 0 && c->group.cert.n > 0;
+    init_seats(peer, c);
+    gp_work_config_t work = c->work;
     work.certified = peer->certified;
-    work.roles = gp_peer_roles(peer, &self, group->cert);
+    work.roles = gp_peer_roles(peer, &self, c->group.cert);
     work.fits = fits;
     work.fits_context = peer;
     for (size_t i = 0; i < CORES; i++) {
+        if (!may_have(c, i)) {
+            continue;
+        }
         gp_peer_core_t *core = core_at(peer, i);
-        const void *part = config_of(config, layout[i].room);
+        const void *part = config_of(c, layout[i].room);
         core->ops = layout[i].ops;
         core->core = at;
         core->size = core->ops->size(part);
+        core->wake = GP_NEVER;
         at += aligned(core->size);
-        part = layout[i].room == GP_ROOM_WORK ? &work : part;
-        core->ops->init(core->core, part, self, seed + (uint64_t)layout[i].room);
-        core->wake = core->ops->wake(core->core);
+        if (layout[i].seat == GP_SEAT_SUBGRID) {
+            part = layout[i].room == GP_ROOM_WORK ? &work : part;
+            core->ops->init(core->core, part, self, seed + (uint64_t)layout[i].room);
+            core->wake = core->ops->wake(core->core);
+        }
     }
 }
 
 /* ---- events ---------------------------------------------------------------------------------- */
 
-static void step_core(gp_peer_t *peer, gp_seat_t seat, gp_room_t room, const gp_event_t *event,
-                      gp_out_t *out)
+void gp_peer_step_core(gp_peer_t *peer, gp_seat_t seat, gp_room_t room, const gp_event_t *event,
+                       gp_out_t *out)
 {
     gp_peer_core_t *core = &peer->seats[seat].cores[room];
     gp_room_t room_before = out->room;
     gp_seat_t seat_before = out->seat;
-    if (core->ops == NULL) {
+    if (core->ops == NULL || !peer->seats[seat].open) {
         return;
     }
     if (core->stepped) {
@@ -138,7 +178,7 @@ static void step_core(gp_peer_t *peer, gp_seat_t seat, gp_room_t room, const gp_
 static void step_all(gp_peer_t *peer, gp_room_t room, const gp_event_t *event, gp_out_t *out)
 {
     for (int seat = 0; seat < GP_SEAT_COUNT; seat++) {
-        step_core(peer, (gp_seat_t)seat, room, event, out);
+        gp_peer_step_core(peer, (gp_seat_t)seat, room, event, out);
     }
 }
 
@@ -152,7 +192,7 @@ void gp_peer_command(gp_peer_t *peer, gp_seat_t seat, gp_usec_t now, uint64_t to
                         .token = token,
                         .ok = true,
                         .msg = msg};
-    step_core(peer, seat, event.room, &event, out);
+    gp_peer_step_core(peer, seat, event.room, &event, out);
 }
 
 void gp_peer_command_all(gp_peer_t *peer, gp_usec_t now, const gp_msg_t *msg, gp_out_t *out)
@@ -180,16 +220,13 @@ static gp_seat_t seat_of(const gp_peer_t *peer, const gp_msg_t *msg)
     return (gp_seat_t)seat;
 }
 
-static void mark_leaving(gp_peer_t *peer, const gp_event_t *event, gp_out_t *out)
+/* All groups are left at once, but the sub-Grid is told last: see gp_peer_pass_on. */
+static void leave(gp_peer_t *peer, const gp_event_t *event, gp_out_t *out)
 {
-    if (event->type != GP_EVENT_COMMAND || event->msg->kind != GP_MSG_ELECTION_RELINQUISH) {
-        return;
-    }
     peer->leaving = true;
     peer->forever = event->msg->u.election_relinquish.forever;
-    gp_msg_t *msg = gp_peer_draft(out, GP_MSG_GROUP_SELF);
-    msg->u.group_self.flags = GP_FLAG_LEAVING;
-    gp_peer_command_all(peer, event->now, msg, out);
+    gp_peer_tell_self(peer, event->now, out);
+    gp_peer_command_all(peer, event->now, event->msg, out);
 }
 
 /* Whichever record it was: who cannot keep what it promises shall have no part that needs it. */
@@ -210,7 +247,7 @@ static void hear(gp_peer_t *peer, const gp_event_t *event)
 {
     for (int seat = 0; seat < GP_SEAT_COUNT; seat++) {
         gp_peer_core_t *group = &peer->seats[seat].cores[GP_ROOM_GROUP];
-        if (group->ops != NULL) {
+        if (group->ops != NULL && peer->seats[seat].started) {
             gp_group_heard(group->core, &event->peer, event->now);
             group->wake = group->ops->wake(group->core);
         }
@@ -221,18 +258,64 @@ static void take_message(gp_peer_t *peer, const gp_event_t *event, gp_out_t *out
 {
     hear(peer, event);
     gp_seat_t seat = seat_of(peer, event->msg);
-    if (seat != GP_SEAT_COUNT) {
-        step_core(peer, seat, gp_msg_room(event->msg->kind), event, out);
+    bool offered =
+        event->msg->kind == GP_MSG_SEEK_REPLY && seat != GP_SEAT_COUNT && !peer->seats[seat].open;
+    if (offered || gp_msg_room(event->msg->kind) == GP_ROOM_TIERS) {
+        gp_peer_step_core(peer, GP_SEAT_SUBGRID, GP_ROOM_TIERS, event, out);
+    } else if (seat != GP_SEAT_COUNT && peer->seats[seat].started) {
+        gp_peer_step_core(peer, seat, gp_msg_room(event->msg->kind), event, out);
     }
 }
 
 static void take_command(gp_peer_t *peer, const gp_event_t *event, gp_out_t *out)
 {
-    mark_leaving(peer, event, out);
-    if (event->msg->kind == GP_MSG_GROUP_DISK) { /* of what no core wrote */
+    switch (event->msg->kind) {
+    case GP_MSG_ELECTION_RELINQUISH:
+        leave(peer, event, out);
+        break;
+    case GP_MSG_ELECTION_FOUND:
+        gp_peer_step_core(peer, GP_SEAT_SUBGRID, event->room, event, out);
+        gp_peer_seats_found(peer, event, out);
+        break;
+    case GP_MSG_GROUP_SELF:
+        peer->said = event->msg->u.group_self;
+        gp_peer_tell_self(peer, event->now, out);
+        break;
+    case GP_MSG_GROUP_CERT:
+        gp_peer_command_all(peer, event->now, event->msg, out);
+        break;
+    case GP_MSG_GROUP_DISK: /* of what no core wrote */
         watch_disk(peer, !event->msg->u.group_disk.failing, event->now, out);
-    } else {
-        step_core(peer, event->seat, event->room, event, out);
+        break;
+    default:
+        gp_peer_step_core(peer, event->seat, event->room, event, out);
+        break;
+    }
+}
+
+static void load(gp_peer_t *peer, const gp_event_t *event, gp_out_t *out)
+{
+    gp_seat_t seat = seat_of(peer, event->msg);
+    if (seat == GP_SEAT_COUNT) {
+        return; /* of a group that this machine has nothing to do with any more */
+    }
+    if (!peer->seats[seat].open) {
+        gp_peer_seat_open(peer, seat);
+    }
+    gp_peer_step_core(peer, seat, event->room, event, out);
+}
+
+static void start(gp_peer_t *peer, const gp_event_t *event, gp_out_t *out)
+{
+    for (size_t i = 0; i < CORES; i++) {
+        if (layout[i].seat == GP_SEAT_SUBGRID) {
+            gp_peer_step_core(peer, layout[i].seat, layout[i].room, event, out);
+        }
+    }
+    for (int seat = GP_SEAT_REGION; seat < GP_SEAT_COUNT; seat++) {
+        if (peer->seats[seat].open) { /* it had that seat when it stopped */
+            gp_peer_seat_start(peer, (gp_seat_t)seat, event->now, out);
+        }
     }
 }
 
@@ -240,14 +323,12 @@ static void dispatch(gp_peer_t *peer, const gp_event_t *event, gp_out_t *out)
 {
     switch (event->type) {
     case GP_EVENT_START:
-        for (size_t i = 0; i < CORES; i++) {
-            step_core(peer, layout[i].seat, layout[i].room, event, out);
-        }
+        start(peer, event, out);
         break;
     case GP_EVENT_WAKE:
         for (size_t i = 0; i < CORES; i++) {
-            if (look_at(peer, i)->wake <= event->now) {
-                step_core(peer, layout[i].seat, layout[i].room, event, out);
+            if (open_at(peer, i) != NULL && open_at(peer, i)->wake <= event->now) {
+                gp_peer_step_core(peer, layout[i].seat, layout[i].room, event, out);
             }
         }
         break;
@@ -261,13 +342,12 @@ static void dispatch(gp_peer_t *peer, const gp_event_t *event, gp_out_t *out)
         take_command(peer, event, out);
         break;
     case GP_EVENT_STORED:
-        step_core(peer, event->seat, event->room, event, out);
+        peer->seats[event->seat].stores -= peer->seats[event->seat].stores > 0 ? 1 : 0;
+        gp_peer_step_core(peer, event->seat, event->room, event, out);
         watch_disk(peer, event->ok, event->now, out);
         break;
     case GP_EVENT_LOAD:
-        if (seat_of(peer, event->msg) != GP_SEAT_COUNT) {
-            step_core(peer, seat_of(peer, event->msg), event->room, event, out);
-        }
+        load(peer, event, out);
         break;
     case GP_EVENT_DIALED:
         step_all(peer, event->room, event, out);
@@ -278,11 +358,13 @@ static void dispatch(gp_peer_t *peer, const gp_event_t *event, gp_out_t *out)
 static void peer_step(void *core, const gp_event_t *event, gp_out_t *out)
 {
     gp_peer_t *peer = core;
-    uint32_t next = out->count;
+    const uint32_t first = out->count;
+    uint32_t next = first;
     for (size_t i = 0; i < CORES; i++) {
         core_at(peer, i)->stepped = false;
         core_at(peer, i)->detached = 0;
     }
+    peer->event = event->msg;
     dispatch(peer, event, out);
     /*
      * Commands may bring further notices, and one core many steps on this sheet. What can wait
@@ -301,14 +383,17 @@ static void peer_step(void *core, const gp_event_t *event, gp_out_t *out)
             gp_peer_pass_on(peer, event->now, &action, out);
         }
     }
+    gp_peer_count_stores(peer, out, first);
+    gp_peer_keep_links(peer, out);
+    peer->event = NULL;
 }
 
 static gp_usec_t peer_wake(const void *core)
 {
     gp_usec_t first = GP_NEVER;
     for (size_t i = 0; i < CORES; i++) {
-        gp_usec_t wake = look_at(core, i)->wake;
-        first = wake < first ? wake : first;
+        const gp_peer_core_t *part = open_at(core, i);
+        first = part != NULL && part->wake < first ? part->wake : first;
     }
     return first;
 }
@@ -316,9 +401,11 @@ static gp_usec_t peer_wake(const void *core)
 static void peer_check(const void *core)
 {
     for (size_t i = 0; i < CORES; i++) {
-        const gp_peer_core_t *part = look_at(core, i);
-        part->ops->check(part->core);
-        assert(part->wake == part->ops->wake(part->core));
+        const gp_peer_core_t *part = open_at(core, i);
+        if (part != NULL) {
+            part->ops->check(part->core);
+            assert(part->wake == part->ops->wake(part->core));
+        }
     }
 }
 
@@ -354,4 +441,16 @@ const void *gp_peer_discovery(const void *peer)
 const void *gp_peer_work(const void *peer)
 {
     return core_of(peer, GP_ROOM_WORK);
+}
+
+const void *gp_peer_seat_group(const void *peer, gp_seat_t seat)
+{
+    const gp_peer_seat_t *s = &((const gp_peer_t *)peer)->seats[seat];
+    return s->started ? s->cores[GP_ROOM_GROUP].core : NULL;
+}
+
+const void *gp_peer_seat_election(const void *peer, gp_seat_t seat)
+{
+    const gp_peer_seat_t *s = &((const gp_peer_t *)peer)->seats[seat];
+    return s->started ? s->cores[GP_ROOM_ELECTION].core : NULL;
 }

@@ -14,6 +14,11 @@
  *   discovery.ANSWER  -> work.WORK_ANSWER                 (only for questions of jobs)
  *   election.RELINQUISHED -> group.GROUP_LEAVE            last step of leaving in good order
  *   any STORED, refused or not -> group.GROUP_DISK        the disk fails, or is well again
+ *   election.LEADER   -> tiers.TIERS_LEADER               of each seat
+ *   tiers.SEAT_OFFER  -> group.GROUP_INVITE               there: one of its voters asks for a seat
+ *   tiers.SEAT_ROLE   -> group.GROUP_SELF                 there: it leads below, or only stands by
+ *   tiers.SEAT_GIVE   -> election.ELECTION_RELINQUISH     there
+ *   tiers.SEAT_TAKE                                       new cores for that seat: see seats.c
  *
  * Leaving: the shell gives ELECTION_RELINQUISH; the peer marks the machine as leaving, hands over
  * what it leads, says goodbye, and reports LEFT, after which the shell may stop.
@@ -25,6 +30,7 @@
 #include "discovery/discovery.h"
 #include "election/election.h"
 #include "overlay/group/group.h"
+#include "overlay/tiers/tiers.h"
 #include "proto/core.h"
 
 typedef struct gp_peer_config {
@@ -32,14 +38,22 @@ typedef struct gp_peer_config {
     gp_election_config_t election;
     gp_discovery_config_t discovery;
     gp_work_config_t work; /* `fits`, `certified` and `roles` are the peer's business */
+    /* `groups`: the first is that of `group`; of the tiers above those in which it may get a seat
+     */
+    gp_tiers_config_t tiers;
 } gp_peer_config_t;
 
 extern const gp_core_ops_t gp_peer_ops;
 
-/* The composed cores, for their const accessors. */
+/* The composed cores, for their const accessors: of the sub-Grid's seat, if nothing else is said.
+ */
 const void *gp_peer_group(const void *peer);
 const void *gp_peer_election(const void *peer);
 const void *gp_peer_discovery(const void *peer);
 const void *gp_peer_work(const void *peer);
+
+/* The cores of another seat; NULL: this machine has no such seat now. */
+const void *gp_peer_seat_group(const void *peer, gp_seat_t seat);
+const void *gp_peer_seat_election(const void *peer, gp_seat_t seat);
 
 #endif

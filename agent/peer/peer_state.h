@@ -5,10 +5,11 @@
 #define GP_AGENT_PEER_PEER_STATE_H
 
 #include "agent/peer/peer.h"
+#include "proto/random.h"
 
-/* One core in one seat; ops NULL: that seat has no core for the room. */
+/* One core in one seat. Its memory is there for life, whether the machine has the seat or not. */
 typedef struct gp_peer_core {
-    const gp_core_ops_t *ops;
+    const gp_core_ops_t *ops; /* NULL: there is no core for this room */
     void *core;
     size_t size;
     gp_usec_t wake; /* as it said after its last step */
@@ -18,7 +19,13 @@ typedef struct gp_peer_core {
 } gp_peer_core_t;
 
 typedef struct gp_peer_seat {
-    uint64_t group; /* 0: none */
+    uint64_t group;  /* 0: this machine never has such a seat */
+    bool open;       /* its cores are there ... */
+    bool started;    /* ... and run */
+    bool giving;     /* given up for good, not because the agent stops */
+    uint8_t flags;   /* what it says of itself in this group only: STANDBY */
+    uint16_t lives;  /* how often it was opened */
+    uint32_t stores; /* records on their way to the disk */
     gp_peer_core_t cores[GP_ROOM_COUNT];
 } gp_peer_seat_t;
 
@@ -29,6 +36,12 @@ typedef struct gp_peer {
     bool failing; /* the disk: the groups know */
     gp_usec_t failed_at;
     bool certified; /* machines have certificates here: without one they may do nothing */
+    bool goodbye;   /* the sub-Grid is to be told that this machine goes, last of all groups */
+    gp_random_t random;
+    gp_msg_group_self_t said;       /* what the shell measured last */
+    gp_group_config_t group_config; /* for seats above; its slices are not kept */
+    gp_election_config_t election_config;
+    const gp_msg_t *event; /* the message or command that is being taken; else NULL */
     gp_peer_seat_t seats[GP_SEAT_COUNT];
 } gp_peer_t;
 
@@ -46,6 +59,37 @@ gp_msg_t *gp_peer_draft(gp_out_t *out, gp_msg_kind_t kind);
 
 /* What a machine may do; gate and shell verified the certificate, here it is only read. */
 uint16_t gp_peer_roles(const gp_peer_t *peer, const gp_id_t *id, gp_slice_t cert);
+
+/* A step of one core, if that seat is open. */
+void gp_peer_step_core(gp_peer_t *peer, gp_seat_t seat, gp_room_t room, const gp_event_t *event,
+                       gp_out_t *out);
+
+/* ---- seats.c --------------------------------------------------------------------------------- */
+
+/* New cores for a seat above the first; records may be loaded into them before they start. */
+void gp_peer_seat_open(gp_peer_t *peer, gp_seat_t seat);
+void gp_peer_seat_start(gp_peer_t *peer, gp_seat_t seat, gp_usec_t now, gp_out_t *out);
+
+/* The seat that the message at hand, a SEEK_REPLY, answers for: taken, with those that it names. */
+void gp_peer_seat_take(gp_peer_t *peer, gp_seat_t seat, gp_usec_t now, gp_out_t *out);
+
+/* The group there knows that this machine has gone. */
+void gp_peer_seat_close(gp_peer_t *peer, gp_seat_t seat, gp_usec_t now, gp_out_t *out);
+
+/* Founds the groups above together with the sub-Grid: its founder is their first member. */
+void gp_peer_seats_found(gp_peer_t *peer, const gp_event_t *event, gp_out_t *out);
+
+/* Is any seat above the first open? */
+bool gp_peer_seated_above(const gp_peer_t *peer);
+
+/* Tells the groups what this machine says of itself: to each with its role there. */
+void gp_peer_tell_self(gp_peer_t *peer, gp_usec_t now, gp_out_t *out);
+
+/* The records that the actions from this one on bring to the disk: each is answered by STORED. */
+void gp_peer_count_stores(gp_peer_t *peer, const gp_out_t *out, uint32_t from);
+
+/* A link is dropped only if no other seat wants it: takes the others' drops off the sheet. */
+void gp_peer_keep_links(const gp_peer_t *peer, gp_out_t *out);
 
 /* ---- pass.c ---------------------------------------------------------------------------------- */
 

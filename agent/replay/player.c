@@ -219,8 +219,8 @@ static bool read_event(player_t *player, gp_get_t *get)
     uint64_t room = place % GP_RECORDED_SEAT;
     uint64_t seat = place / GP_RECORDED_SEAT;
     uint64_t has = gp_get_number(get);
-    if (get->over || type < GP_EVENT_LOAD || type > GP_EVENT_COMMAND || room >= GP_ROOM_JOIN ||
-        seat >= GP_SEAT_COUNT) {
+    if (get->over || type < GP_EVENT_LOAD || type > GP_EVENT_COMMAND || room == GP_ROOM_JOIN ||
+        room >= GP_ROOM_COUNT || seat >= GP_SEAT_COUNT) {
         return false;
     }
     *event = (gp_event_t){.type = (gp_event_type_t)type,

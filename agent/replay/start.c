@@ -29,7 +29,11 @@
                                                             N(work.claim_us) N(work.match_us)      \
                                                                 N(work.lend) N(work.certified)     \
                                                                     N(work.roles)                  \
-                                                                        N(group.try_period)
+                                                                        N(group.try_period)        \
+    N(group.invited)                                                                               \
+    N(group.life)                                                                                  \
+    N(tiers.groups[GP_SEAT_REGION])                                                                \
+    N(tiers.groups[GP_SEAT_GRID]) N(tiers.ask_min) N(tiers.ask_max) N(tiers.give_after)
 
 #define SLICES(S)                                                                                  \
     S(group.name)                                                                                  \
@@ -45,7 +49,8 @@ enum { number_count = NUMBER_COUNT, slice_count = SLICE_COUNT };
 
 /* A field that is new in one of the configs belongs into the table above. */
 static_assert(sizeof(gp_group_config_t) == 256 && sizeof(gp_election_config_t) == 72 &&
-                  sizeof(gp_discovery_config_t) == 72 && sizeof(gp_work_config_t) == 80,
+                  sizeof(gp_discovery_config_t) == 72 && sizeof(gp_work_config_t) == 80 &&
+                  sizeof(gp_tiers_config_t) == 48,
               "NUMBERS and SLICES are to have each field of the configs");
 
 void gp_start_put(const gp_start_t *start, gp_put_t *put)

@@ -63,7 +63,7 @@ static void core_init(void *core, const void *config, gp_id_t self, uint64_t see
     *g = (gp_group_t){.config = *c, .self = self, .wake_at = GP_NEVER};
     g->config.name = g->config.address = g->config.cert = (gp_slice_t){NULL, 0};
     gp_random_init(&g->random, seed);
-    g->incarnation = c->boot << 16;
+    g->incarnation = (c->boot << 16) + c->life;
     g->flags = c->flags;
     g->health = 1000;
     g->headroom = 500;
@@ -151,6 +151,9 @@ static void on_command(gp_group_t *g, const gp_event_t *event, gp_out_t *out)
         break;
     case GP_MSG_GROUP_INTRODUCE:
         gp_group_on_introduce_command(g, event, out);
+        break;
+    case GP_MSG_GROUP_INVITE:
+        gp_group_on_invite_command(g, event, out);
         break;
     case GP_MSG_GROUP_LEAVE:
         gp_group_on_leave_command(g, event, out);
@@ -579,6 +582,16 @@ const gp_group_member_t *gp_group_member_named(const gp_group_t *group, gp_slice
         }
     }
     return left;
+}
+
+bool gp_group_links_to(const gp_group_t *group, const gp_id_t *id)
+{
+    for (uint32_t i = 0; i < group->link_count; i++) {
+        if (gp_id_equal(&group->links[i], id)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 const gp_id_t *gp_group_leader(const gp_group_t *group)

@@ -14,8 +14,10 @@
 typedef struct gp_group_config {
     uint64_t group;           /* the group's id, in every message */
     uint8_t tier;             /* 0 sub-Grid, 1 region, 2 grid: told, not used to decide */
-    uint8_t flags;            /* this machine's gp_member_flag_t: RELAYED */
-    uint64_t boot;            /* this machine's boot epoch, 1 .. 2^47: incarnation = boot << 16 */
+    uint8_t flags;            /* this machine's gp_member_flag_t: RELAYED, STANDBY */
+    bool invited;             /* only who was introduced is taken in: to seek is not enough */
+    uint16_t life;            /* how often this machine has begun anew here since its start */
+    uint64_t boot;            /* its boot epoch, 1 .. 2^47: incarnation = boot << 16, plus life */
     gp_slice_t name;          /* of this machine; copied by init */
     gp_slice_t address;       /* where others dial it; copied by init */
     gp_slice_t cert;          /* copied by init, if it fits into cert_max */
@@ -84,6 +86,9 @@ const gp_group_member_t *gp_group_member_at(const gp_group_t *group, uint32_t in
 /* NULL: not known. By name: the first in order of ids that has it, rather one that has not left. */
 const gp_group_member_t *gp_group_member(const gp_group_t *group, const gp_id_t *id);
 const gp_group_member_t *gp_group_member_named(const gp_group_t *group, gp_slice_t name);
+
+/* Does this core hold a link to that machine? */
+bool gp_group_links_to(const gp_group_t *group, const gp_id_t *id);
 
 /* Who leads, as the election last said; all zero: nobody. */
 const gp_id_t *gp_group_leader(const gp_group_t *group);

@@ -357,6 +357,7 @@ void gp_group_on_seek(gp_group_t *g, const gp_event_t *event, gp_out_t *out);
 void gp_group_on_seek_reply(gp_group_t *g, const gp_event_t *event, gp_out_t *out);
 void gp_group_on_introduce(gp_group_t *g, const gp_event_t *event, gp_out_t *out);
 void gp_group_on_introduce_command(gp_group_t *g, const gp_event_t *event, gp_out_t *out);
+void gp_group_on_invite_command(gp_group_t *g, const gp_event_t *event, gp_out_t *out);
 void gp_group_take_in(gp_group_t *g, gp_group_entry_t *m); /* leader: into the view */
 void gp_group_introduce_again(gp_group_t *g, gp_out_t *out);
 

@@ -235,6 +235,9 @@ void gp_group_on_seek(gp_group_t *g, const gp_event_t *event, gp_out_t *out)
     const gp_msg_seek_t *seek = &event->msg->u.seek;
     gp_record_member_t record = {
         .id = event->peer, .name = seek->name, .address = seek->address, .cert = seek->cert};
+    if (g->config.invited && gp_group_find(g, &event->peer) == NULL) {
+        return;
+    }
     gp_group_entry_t *m = entry_for(g, event, &event->peer, out);
     if (m == NULL) {
         gp_group_reply(g, &event->peer, out); /* the leader may know it already */
@@ -316,13 +319,9 @@ void gp_group_on_introduce(gp_group_t *g, const gp_event_t *event, gp_out_t *out
     hold(g, m);
 }
 
-void gp_group_on_introduce_command(gp_group_t *g, const gp_event_t *event, gp_out_t *out)
+static void introduce(gp_group_t *g, const gp_event_t *event, const gp_record_member_t *record,
+                      gp_out_t *out)
 {
-    const gp_msg_group_introduce_t *command = &event->msg->u.group_introduce;
-    if (command->entries_count == 0) {
-        return;
-    }
-    const gp_record_member_t *record = &command->entries[0];
     bool self = gp_id_equal(&record->id, &g->self);
     gp_group_entry_t *m = self ? gp_group_self(g) : entry_for(g, event, &record->id, out);
     if (m == NULL) {
@@ -342,6 +341,23 @@ void gp_group_on_introduce_command(gp_group_t *g, const gp_event_t *event, gp_ou
         m->introduce = !m->in_view || changed;
         m->pending_until = g->now + g->config.introduce_limit;
         g->introduce_at = g->now;
+    }
+}
+
+void gp_group_on_introduce_command(gp_group_t *g, const gp_event_t *event, gp_out_t *out)
+{
+    const gp_msg_group_introduce_t *command = &event->msg->u.group_introduce;
+    if (command->entries_count > 0) {
+        introduce(g, event, &command->entries[0], out);
+    }
+}
+
+void gp_group_on_invite_command(gp_group_t *g, const gp_event_t *event, gp_out_t *out)
+{
+    const gp_msg_group_invite_t *command = &event->msg->u.group_invite;
+    if (command->entries_count > 0 && gp_group_has_leader(g)) {
+        introduce(g, event, &command->entries[0], out);
+        gp_group_reply(g, &command->entries[0].id, out);
     }
 }
 

@@ -57,7 +57,8 @@ gp_peer_config_t fuzz_peer_config(uint64_t boot, uint8_t variant)
     return (gp_peer_config_t){.group = fuzz_group_config(boot, variant),
                               .election = fuzz_election_config(variant),
                               .discovery = fuzz_discovery_config(boot, variant),
-                              .work = fuzz_work_config(boot, variant)};
+                              .work = fuzz_work_config(boot, variant),
+                              .tiers = gp_tiers_defaults()};
 }
 
 void fuzz_group_state(gp_msg_t *ret_record)

@@ -123,6 +123,7 @@ static void renew(rig_t *rig, gp_slice_t cert)
     gp_group_defaults(&config->group);
     config->election = gp_election_defaults();
     gp_work_config_default(&config->work);
+    config->tiers = gp_tiers_defaults();
     config->group.group = config->election.group = config->discovery.group = GROUP;
     config->group.boot = config->discovery.incarnation = config->work.epoch = 1;
     config->group.cert = cert;

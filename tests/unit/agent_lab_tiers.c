@@ -1,0 +1,207 @@
+/* Seats above the first, in a world without faults but those that the tests make. */
+#include <stdio.h>
+
+#include "agent/lab/world.h"
+
+#include "proto_cmocka.h"
+
+#define NODES 7
+#define STEP  (10 * GP_MSEC)
+
+static gp_world_t *new_world(uint64_t seed, uint32_t nodes)
+{
+    gp_world_config_t config;
+    gp_world_defaults(&config);
+    config.nodes = nodes;
+    config.group_size = nodes;
+    config.seed = seed;
+    config.tiers = true;
+    config.check_every = 1;
+    gp_world_t *world = gp_world_new(&config);
+    assert_non_null(world);
+    for (uint32_t i = 0; i < nodes; i++) {
+        gp_world_start(world, i);
+    }
+    return world;
+}
+
+static void run(gp_world_t *world, gp_usec_t us)
+{
+    if (!gp_world_run(world, gp_world_now(world) + us)) {
+        fail_msg("%s", gp_world_violation(world));
+    }
+}
+
+/* Until all agree at all tiers; returns how long that took. */
+static gp_usec_t settle(gp_world_t *world, gp_usec_t limit)
+{
+    gp_usec_t from = gp_world_now(world);
+    char why[256] = "";
+    while (!gp_world_agrees(world, 0, why, sizeof why)) {
+        if (gp_world_now(world) - from > limit) {
+            fail_msg("not after %llu ms: %s", (unsigned long long)(limit / GP_MSEC), why);
+        }
+        run(world, STEP);
+    }
+    return gp_world_now(world) - from;
+}
+
+static gp_id_t leader_at(const gp_world_t *world, uint32_t node, gp_seat_t seat)
+{
+    const void *election = gp_peer_seat_election(gp_world_peer(world, node), seat);
+    assert_non_null(election);
+    return gp_election_leader(election);
+}
+
+/* The node that leads the sub-Grid, as `by` says. */
+static uint32_t super_peer(const gp_world_t *world, uint32_t by)
+{
+    gp_id_t leader = gp_election_leader(gp_peer_election(gp_world_peer(world, by)));
+    uint32_t node = gp_world_node(world, &leader);
+    assert_true(node < NODES);
+    return node;
+}
+
+static uint32_t seats(const gp_world_t *world, gp_seat_t seat)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < NODES; i++) {
+        const void *peer = gp_world_peer(world, i);
+        count += peer != NULL && gp_peer_seat_group(peer, seat) != NULL ? 1 : 0;
+    }
+    return count;
+}
+
+static void test_voters_have_seats_and_the_super_peer_leads_all(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        gp_world_t *world = new_world(seed, NODES);
+        settle(world, 30 * GP_SECOND);
+        run(world, 30 * GP_SECOND);
+        settle(world, 0);
+        assert_int_equal(seats(world, GP_SEAT_REGION), 5); /* of 7: those that vote */
+        assert_int_equal(seats(world, GP_SEAT_GRID), 5);
+        uint32_t leader = super_peer(world, 0);
+        const void *region = gp_peer_seat_election(gp_world_peer(world, leader), GP_SEAT_REGION);
+        gp_record_voter_t voters[GP_VOTERS_MAX];
+        assert_int_equal(gp_election_voters(region, voters), 5); /* who dies takes no majority */
+        gp_world_free(world);
+    }
+}
+
+static void test_a_crash_of_the_super_peer_is_followed_above(void **state)
+{
+    (void)state;
+    gp_usec_t worst = 0;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        gp_world_t *world = new_world(seed, NODES);
+        settle(world, 30 * GP_SECOND);
+        run(world, 20 * GP_SECOND);
+        uint32_t old = super_peer(world, 0);
+        gp_world_crash(world, old, false);
+        uint32_t witness = old == 0 ? 1 : 0;
+        gp_usec_t from = gp_world_now(world);
+        gp_id_t dead = gp_election_leader(gp_peer_election(gp_world_peer(world, witness)));
+        gp_id_t now = dead;
+        while (gp_id_is_none(&now) || gp_id_equal(&now, &dead)) {
+            run(world, GP_MSEC);
+            assert_true(gp_world_now(world) - from < GP_SECOND);
+            const void *below = gp_peer_election(gp_world_peer(world, witness));
+            gp_id_t next = gp_election_leader(below);
+            uint32_t node = gp_world_node(world, &next);
+            now = node < NODES && gp_world_alive(world, node)
+                      ? leader_at(world, node, GP_SEAT_GRID)
+                      : (gp_id_t){0};
+            now = gp_id_equal(&now, &next) ? now : (gp_id_t){0};
+        }
+        gp_usec_t took = gp_world_now(world) - from;
+        worst = took > worst ? took : worst;
+        settle(world, 5 * GP_SECOND);
+        gp_world_start(world, old);
+        settle(world, 30 * GP_SECOND);
+        gp_world_free(world);
+    }
+    print_message("the next super-peer leads its region and grid after %llu ms at most\n",
+                  (unsigned long long)(worst / GP_MSEC));
+}
+
+static void test_leaving_in_good_order_hands_all_over(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        gp_world_t *world = new_world(seed, NODES);
+        settle(world, 30 * GP_SECOND);
+        run(world, 20 * GP_SECOND);
+        uint32_t old = super_peer(world, 0);
+        gp_usec_t from = gp_world_now(world);
+        gp_world_leave(world, old, false);
+        while (gp_world_alive(world, old)) {
+            run(world, GP_MSEC);
+            assert_true(gp_world_now(world) - from < 2 * GP_SECOND);
+        }
+        settle(world, 2 * GP_SECOND);
+        gp_world_start(world, old);
+        settle(world, 30 * GP_SECOND);
+        gp_world_free(world);
+    }
+}
+
+static void test_all_come_back_to_their_seats(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        gp_world_t *world = new_world(seed, NODES);
+        settle(world, 30 * GP_SECOND);
+        run(world, 20 * GP_SECOND);
+        for (uint32_t i = 0; i < NODES; i++) {
+            gp_world_crash(world, i, false);
+        }
+        run(world, 3 * GP_SECOND);
+        for (uint32_t i = 0; i < NODES; i++) {
+            gp_world_start(world, i);
+        }
+        settle(world, 30 * GP_SECOND);
+        run(world, 30 * GP_SECOND);
+        settle(world, 0);
+        assert_int_equal(seats(world, GP_SEAT_REGION), 5);
+        gp_world_free(world);
+    }
+}
+
+static void test_who_votes_no_more_gives_its_seats_up(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        gp_world_t *world = new_world(seed, NODES);
+        settle(world, 30 * GP_SECOND);
+        run(world, 20 * GP_SECOND);
+        uint32_t leader = super_peer(world, 0);
+        uint32_t away = NODES;
+        for (uint32_t i = 0; i < NODES; i++) {
+            bool seated = gp_peer_seat_group(gp_world_peer(world, i), GP_SEAT_REGION) != NULL;
+            away = seated && i != leader ? i : away;
+        }
+        gp_world_crash(world, away, false);
+        run(world, 60 * GP_SECOND); /* another votes in its stead, at all tiers */
+        settle(world, 0);
+        gp_world_start(world, away);
+        run(world, 60 * GP_SECOND);
+        settle(world, 0);
+        assert_int_equal(seats(world, GP_SEAT_REGION), 5);
+        assert_int_equal(seats(world, GP_SEAT_GRID), 5);
+        gp_world_free(world);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_voters_have_seats_and_the_super_peer_leads_all),
+        cmocka_unit_test(test_a_crash_of_the_super_peer_is_followed_above),
+        cmocka_unit_test(test_leaving_in_good_order_hands_all_over),
+        cmocka_unit_test(test_all_come_back_to_their_seats),
+        cmocka_unit_test(test_who_votes_no_more_gives_its_seats_up),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
