@@ -8,6 +8,8 @@ if a seed violates an invariant or does not heal, if one of those that run twice
 if a kind of fault, a transition or an error of the census was seen less than --demand times: what
 never happens is not tested. A failure prints the command that replays it.
 
+Interrupted (SIGINT, SIGTERM) it reports what has run so far, and fails.
+
 With --storm, nothing goes wrong but what a lease has to withstand, several times a second, and nothing
 is demanded to be seen: that no two valid leases, no two mandates in one term and no stale act came of it.
 """
@@ -18,6 +20,7 @@ import concurrent.futures
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -163,26 +166,55 @@ def parse():
     return args
 
 
+def results(args, pool):
+    """Seeds and what came of them, in order; some are always under way."""
+    seeds = iter(range(args.first, args.first + args.seeds))
+    pending = collections.deque()
+    for seed in seeds:
+        pending.append((seed, pool.submit(run, args, seed)))
+        if len(pending) >= 8 * args.jobs:
+            seed, future = pending.popleft()
+            yield seed, future.result()
+    for seed, future in pending:
+        yield seed, future.result()
+
+
+def tell_progress(args, campaign):
+    if sys.stderr.isatty() and campaign.seeds % 16 == 0:
+        print(f"\r  {campaign.seeds} of {args.seeds} seeds, "
+              f"{campaign.node_hours:.0f} machine hours ", end="", file=sys.stderr)
+
+
+def interrupt(*_):
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # once is enough
+    raise KeyboardInterrupt
+
+
 def main():
     args = parse()
     campaign = Campaign()
     began = time.monotonic()
-    last = args.first + args.seeds
+    complete = True
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        for first in range(args.first, last, 8 * args.jobs):
-            batch = range(first, min(first + 8 * args.jobs, last))
-            for seed, item in zip(batch, pool.map(lambda s: run(args, s), batch)):
+        try:
+            for seed, item in results(args, pool):
                 campaign.add(seed, command(args, seed), item)
-            if sys.stderr.isatty():
-                print(f"\r  {campaign.seeds} of {args.seeds} seeds, "
-                      f"{campaign.node_hours:.0f} machine hours ", end="", file=sys.stderr)
-            if len(campaign.failures) >= FAILURES_MAX:
-                print(f"{FAILURES_MAX} failures: given up")
-                break
+                tell_progress(args, campaign)
+                if len(campaign.failures) >= FAILURES_MAX:
+                    print(f"{FAILURES_MAX} failures: given up")
+                    complete = False
+                    break
+        except KeyboardInterrupt:
+            complete = False
+            print(f"interrupted after seed {args.first + campaign.seeds - 1}")
+        pool.shutdown(wait=False, cancel_futures=True)
     if sys.stderr.isatty():
         print("\r\033[K", end="", file=sys.stderr)
     report(campaign, args, time.monotonic() - began)
-    return 1 if campaign.failures or campaign.seldom(args.demand) else 0
+    return 0 if complete and not campaign.failures and not campaign.seldom(args.demand) else 1
 
 
 if __name__ == "__main__":
