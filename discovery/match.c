@@ -195,6 +195,37 @@ bool gp_version_compatible(gp_slice_t version, gp_slice_t base)
     return true;
 }
 
+#define PART_CODE_MAX 255u
+
+/* A part as a byte; exact where equal bytes mean equal parts. */
+static uint32_t part_code(const part_t *part, bool *ret_exact)
+{
+    uint32_t number = 0;
+    *ret_exact = part->class == PART_ZERO;
+    if (part->class != PART_NUMBER) {
+        return part->class;
+    }
+    for (uint32_t i = 0; i < part->text.n && number < PART_CODE_MAX; i++) {
+        number = number * 10 + (uint32_t)(part->text.p[i] - '0');
+    }
+    *ret_exact = number + PART_WORD < PART_CODE_MAX;
+    return *ret_exact ? number + PART_WORD : PART_CODE_MAX;
+}
+
+uint32_t gp_version_code(gp_slice_t version)
+{
+    uint32_t at = 0;
+    part_t part;
+    bool exact;
+    (void)part_next(version, &at, &part);
+    uint32_t first = part_code(&part, &exact);
+    if (!exact) {
+        return first << 8;
+    }
+    (void)part_next(version, &at, &part);
+    return first << 8 | part_code(&part, &exact);
+}
+
 /* ---- sets of words ------------------------------------------------------------------------- */
 
 bool gp_words_next(gp_slice_t words, uint32_t *at, gp_slice_t *ret_word)

@@ -43,6 +43,13 @@ int gp_version_compare(gp_slice_t a, gp_slice_t b);
  */
 bool gp_version_compatible(gp_slice_t version, gp_slice_t base);
 
+/*
+ * A version as a number of 16 bits that keeps the order: a <= b gives code(a) <= code(b). Its high
+ * byte stands for the first part, its low byte for the second where the first one is exact:
+ * 6.1 and 6.1.4 have the same code.
+ */
+uint32_t gp_version_code(gp_slice_t version);
+
 /* Whether a set of words separated by spaces holds this word. */
 bool gp_words_have(gp_slice_t words, gp_slice_t word);
 

@@ -40,6 +40,7 @@
 #define GP_VALUES_MAX 512      /* (wire) attribute values in one answer */
 #define GP_EXPLAIN_MAX 64      /* (wire) conditions counted in one explanation */
 #define GP_FINDS_MAX 64        /* questions that one machine has open */
+#define GP_SUMMARY_MAX 256     /* (wire) bytes of what one sub-Grid, or a region, can offer */
 
 #define GP_ARGS_MAX 128          /* (wire) words of a command */
 #define GP_ARGS_BYTES_MAX 16384  /* (wire) bytes of a command, its words together */

@@ -175,6 +175,41 @@ static void test_versions_are_in_total_order(void **state)
     }
 }
 
+/* Order is kept: what is earlier has no larger code. */
+static void test_version_codes(void **state)
+{
+    static const struct {
+        const char *version;
+        uint32_t code;
+    } cases[] = {
+        {"", 0x0101},      {"0.0", 0x0101},
+        {"6.1", 0x0803},   {"6.1.4", 0x0803},
+        {"6.rc", 0x0800},  {"6.x", 0x0802},
+        {"rc1", 0x0000},   {"x9", 0x0200},
+        {"252", 0xfe01},   {"253.7", 0xff00},
+        {"1.252", 0x03fe}, {"1.253", 0x03ff},
+        {"24.04", 0x1a06}, {"1.9999999999999999999999", 0x03ff},
+    };
+    gp_random_t random;
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_int_equal(gp_version_code(gp_text(cases[i].version)), cases[i].code);
+    }
+    gp_random_init(&random, 13);
+    for (int i = 0; i < 50000; i++) {
+        char a[12];
+        char b[12];
+        random_text(&random, "0012259a.-brc", 8, a);
+        random_text(&random, "0012259a.-brc", 8, b);
+        uint32_t code_a = gp_version_code(gp_text(a));
+        uint32_t code_b = gp_version_code(gp_text(b));
+        int order = compare(a, b);
+        if ((order <= 0 && code_a > code_b) || (order >= 0 && code_a < code_b)) {
+            fail_msg("%s and %s: %u and %u", a, b, code_a, code_b);
+        }
+    }
+}
+
 static void test_compatible(void **state)
 {
     static const struct {
@@ -234,6 +269,7 @@ int main(void)
         cmocka_unit_test(test_longest_glob),
         cmocka_unit_test(test_versions),
         cmocka_unit_test(test_versions_are_in_total_order),
+        cmocka_unit_test(test_version_codes),
         cmocka_unit_test(test_compatible),
         cmocka_unit_test(test_words),
         cmocka_unit_test(test_text_order),
