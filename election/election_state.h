@@ -173,8 +173,7 @@ struct gp_election {
     gp_id_t removed; /* is to hear that it votes no more */
     gp_id_t better;
     gp_usec_t better_since;
-    gp_usec_t moved_at;  /* the group's last voluntary move; 0: none known */
-    gp_usec_t raised_at; /* it last gave way to a term that no voter is in; 0: never */
+    gp_usec_t moved_at; /* the group's last voluntary move; 0: none known */
     gp_election_move_t move;
     gp_id_t move_to;
     gp_usec_t move_until; /* prepare until then */

@@ -108,7 +108,8 @@ uint32_t gp_election_rank(const gp_election_t *el)
         if (gp_id_equal(id, &el->self)) {
             return rank;
         }
-        rank += gp_id_equal(id, &el->leader) || is_standby(el, id) ? 0 : 1;
+        bool later = is_standby(el, id) && !is_standby(el, &el->self);
+        rank += gp_id_equal(id, &el->leader) || later ? 0 : 1;
     }
     return rank;
 }

@@ -344,18 +344,14 @@ bool gp_election_credible(const gp_election_t *el, uint64_t term)
 /*
  * A member that stood, lost its place in the roster meanwhile and refuses each mandate of a term
  * that is below its own would follow nobody until the group comes to a higher one by itself. One
- * liar could depose every leader so: not more often than this.
+ * liar could depose every leader so: not before it has led for so long.
  */
-#define RAISE_EVERY (60 * GP_SECOND)
+#define RAISE_AFTER (60 * GP_SECOND)
 
-static bool may_raise(gp_election_t *el, const gp_id_t *peer)
+static bool may_raise(const gp_election_t *el, const gp_id_t *peer)
 {
-    bool rested = el->raised_at == 0 || el->now - el->raised_at >= RAISE_EVERY;
-    if (!gp_election_leads(el) || !rested || gp_election_member_const(el, peer) == NULL) {
-        return false;
-    }
-    el->raised_at = el->now;
-    return true;
+    return gp_election_leads(el) && el->now - el->won_at >= RAISE_AFTER &&
+           gp_election_member_const(el, peer) != NULL;
 }
 
 /* A voter is in a higher term: so is this machine from now on, and follows. */

@@ -54,7 +54,7 @@ typedef enum gp_dial {
 typedef struct gp_event {
     gp_event_type_t type;
     gp_room_t room; /* LOAD, STORED, DIALED: the room whose action this answers */
-    gp_seat_t seat; /* STORED: and its seat; MSG and LOAD name a group, the rest is for all seats */
+    gp_seat_t seat; /* STORED, COMMAND: and its seat; a MSG and a LOAD name their group */
     gp_usec_t now;
     gp_id_t peer;
     uint64_t token;

@@ -228,6 +228,7 @@ void gp_sim_end(gp_sim_node_t *node)
     node->paused = false;
     node->life++;
     node->goes = false;
+    node->leaving = false;
     node->doomed = false;
     node->for_ever = false;
     node->disk_free = 0;
@@ -296,6 +297,7 @@ void gp_world_leave(gp_world_t *world, uint32_t index, bool forever)
     world->msg.kind = GP_MSG_ELECTION_RELINQUISH;
     world->msg.u.election_relinquish.forever = forever;
     node->for_ever = forever;
+    node->leaving = true;
     gp_sim_command(node, 0, 0, &world->msg);
 }
 

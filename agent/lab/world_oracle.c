@@ -304,8 +304,9 @@ static void check_vote(gp_sim_node_t *node, const gp_msg_vote_t *vote)
 {
     gp_world_t *world = node->world;
     const gp_sim_record_t *record = NULL;
+    uint64_t key = vote->group >> 56 != 0 ? vote->group : 0; /* gp_record_key */
     for (uint32_t i = 0; i < node->disk.count; i++) {
-        if (node->disk.v[i].kind == GP_MSG_ELECTION_STATE && node->disk.v[i].key == vote->group) {
+        if (node->disk.v[i].kind == GP_MSG_ELECTION_STATE && node->disk.v[i].key == key) {
             record = &node->disk.v[i];
         }
     }
@@ -490,6 +491,10 @@ bool gp_world_agrees(const gp_world_t *world, uint32_t group, char *why, size_t 
         const gp_sim_node_t *node = &world->nodes[i];
         if (!node->running) {
             continue;
+        }
+        if (node->leaving) {
+            snprintf(why, size, "%s is about to leave", node->name);
+            return false;
         }
         if (!follows(world, node, leader, why, size) ||
             !sees_all(world, node, first, end, why, size)) {

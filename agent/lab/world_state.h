@@ -117,7 +117,8 @@ typedef struct gp_sim_node {
     bool running;
     bool paused;
     bool introduced;
-    bool goes; /* the group knows that it leaves: its process ends with this step */
+    bool leaving; /* it was told to go in good order, and has not gone yet */
+    bool goes;    /* the group knows that it leaves: its process ends with this step */
     gp_id_t id;
     char name[GP_NAME_MAX + 1];
     int32_t rate_ppm;

@@ -426,7 +426,8 @@ static void load_record(void *context, uint64_t key, const gp_msg_t *msg)
 {
     agent_t *agent = context;
     (void)key;
-    agent->has_led = agent->has_led || msg->kind == GP_MSG_ELECTION_STATE;
+    agent->has_led = agent->has_led || (msg->kind == GP_MSG_ELECTION_STATE &&
+                                        msg->u.election_state.group == agent->identity.group);
     gp_runner_load(agent->runner, msg);
 }
 

@@ -22,7 +22,7 @@
 typedef struct gp_gate_config {
     gp_grid_id_t grid;
     gp_id_t self;
-    uint64_t groups[GP_SEAT_COUNT]; /* in which it has a seat; 0: none */
+    uint64_t groups[GP_SEAT_COUNT]; /* in which it may have a seat; 0: none */
     uint64_t boot;                  /* this start's boot epoch */
     gp_sealer_t sealer;
     /*

@@ -159,12 +159,13 @@ static void pass_wanted(const pass_t *pass, const gp_action_t *notice)
     if (count == 0) {
         return;
     }
+    const gp_room_t room = pass->out->room;
     pass->out->room = GP_ROOM_TIERS;
-    pass->out->seat = GP_SEAT_SUBGRID;
     gp_msg_t *msg = gp_out_add(pass->out, GP_ACTION_CAST, &pass->peer->self, GP_MSG_SEAT_ASK);
     gp_out_last(pass->out)->targets = targets;
     gp_out_last(pass->out)->target_count = count;
     msg->u.seat_ask.group = pass->peer->seats[seat].group;
+    pass->out->room = room;
 }
 
 static void pass_role(const pass_t *pass, const gp_action_t *notice)

@@ -275,7 +275,9 @@ static void take_command(gp_peer_t *peer, const gp_event_t *event, gp_out_t *out
         break;
     case GP_MSG_ELECTION_FOUND:
         gp_peer_step_core(peer, GP_SEAT_SUBGRID, event->room, event, out);
-        gp_peer_seats_found(peer, event, out);
+        if (gp_election_version(gp_peer_election(peer)) == 1) { /* else it knows a group already */
+            gp_peer_seats_found(peer, event, out);
+        }
         break;
     case GP_MSG_GROUP_SELF:
         peer->said = event->msg->u.group_self;
@@ -299,10 +301,14 @@ static void load(gp_peer_t *peer, const gp_event_t *event, gp_out_t *out)
     if (seat == GP_SEAT_COUNT) {
         return; /* of a group that this machine has nothing to do with any more */
     }
-    if (!peer->seats[seat].open) {
+    gp_peer_seat_t *s = &peer->seats[seat];
+    if (!s->open) {
+        s->flags = GP_FLAG_STANDBY;
         gp_peer_seat_open(peer, seat);
     }
     gp_peer_step_core(peer, seat, event->room, event, out);
+    s->resumes = s->resumes || (event->msg->kind == GP_MSG_GROUP_STATE &&
+                                event->msg->u.group_state.entries_count > 0);
 }
 
 static void start(gp_peer_t *peer, const gp_event_t *event, gp_out_t *out)
@@ -313,9 +319,11 @@ static void start(gp_peer_t *peer, const gp_event_t *event, gp_out_t *out)
         }
     }
     for (int seat = GP_SEAT_REGION; seat < GP_SEAT_COUNT; seat++) {
-        if (peer->seats[seat].open) { /* it had that seat when it stopped */
+        gp_peer_seat_t *s = &peer->seats[seat];
+        if (s->open && s->resumes) {
             gp_peer_seat_start(peer, (gp_seat_t)seat, event->now, out);
         }
+        s->open = s->started; /* what it promised in a seat that it gave up stays in its core */
     }
 }
 

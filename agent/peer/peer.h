@@ -15,6 +15,7 @@
  *   election.RELINQUISHED -> group.GROUP_LEAVE            last step of leaving in good order
  *   any STORED, refused or not -> group.GROUP_DISK        the disk fails, or is well again
  *   election.LEADER   -> tiers.TIERS_LEADER               of each seat
+ *   tiers.SEAT_WANTED                                     SEAT_ASK to all members below
  *   tiers.SEAT_OFFER  -> group.GROUP_INVITE               there: one of its voters asks for a seat
  *   tiers.SEAT_ROLE   -> group.GROUP_SELF                 there: it leads below, or only stands by
  *   tiers.SEAT_GIVE   -> election.ELECTION_RELINQUISH     there

@@ -61,8 +61,8 @@ void gp_peer_seat_take(gp_peer_t *peer, gp_seat_t seat, gp_usec_t now, gp_out_t 
     gp_peer_seat_t *s = &peer->seats[seat];
     assert(peer->event != NULL && peer->event->kind == GP_MSG_SEEK_REPLY);
     const gp_msg_seek_reply_t *offer = &peer->event->u.seek_reply;
-    if (s->open || s->stores > 0) {
-        return; /* the disk still writes for the life before: it is asked for again */
+    if (peer->leaving || s->open || s->stores > 0 || s->lives == UINT16_MAX) {
+        return; /* the disk may still write for the life before: it is asked for again */
     }
     gp_msg_t *known = gp_peer_draft(out, GP_MSG_GROUP_STATE);
     known->u.group_state.group = s->group;

@@ -5,7 +5,8 @@
 #include "proto/message.h"
 
 /*
- * Records of one kind differ by this key: that of their group, or of their job or attempt.
+ * Records of one kind differ by this key: 0 in the seat of the sub-Grid, of seats above the group,
+ * of a job or an attempt a hash of its name.
  * *ret_removed: the record says that the one of this key is no longer needed.
  */
 uint64_t gp_record_key(const gp_msg_t *msg, bool *ret_removed);

@@ -144,7 +144,7 @@ static int grid_value(void *context, const char *section, const char *name, cons
                gp_text_copy(identity->region, sizeof identity->region, gp_text(value));
     case 4:
         identity->group = strtoull(value, &end, 16);
-        return strlen(value) == 16 && *end == '\0';
+        return strlen(value) == 16 && *end == '\0' && identity->group != 0;
     default:
         return 1; /* grid follows from root; check was checked */
     }

@@ -13,7 +13,7 @@
 
 typedef struct gp_group_config {
     uint64_t group;           /* the group's id, in every message */
-    uint8_t tier;             /* 0 sub-Grid, 1 region, 2 grid: told, not used to decide */
+    uint8_t tier;             /* 0 sub-Grid, 1 region, 2 grid: whose record may become empty */
     uint8_t flags;            /* this machine's gp_member_flag_t: RELAYED, STANDBY */
     bool invited;             /* only who was introduced is taken in: to seek is not enough */
     uint16_t life;            /* how often this machine has begun anew here since its start */

@@ -296,6 +296,7 @@ void gp_group_leave_done(gp_group_t *g, gp_out_t *out)
         return;
     }
     g->left = true;
+    g->links_dirty = true;
     gp_msg_t *msg = gp_out_add(out, GP_ACTION_NOTICE, &g->self, GP_MSG_LEFT);
     msg->u.left.group = g->config.group;
     msg->u.left.forever = g->leave_forever;

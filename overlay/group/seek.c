@@ -319,13 +319,14 @@ void gp_group_on_introduce(gp_group_t *g, const gp_event_t *event, gp_out_t *out
     hold(g, m);
 }
 
-static void introduce(gp_group_t *g, const gp_event_t *event, const gp_record_member_t *record,
+/* False: there is no place for it. */
+static bool introduce(gp_group_t *g, const gp_event_t *event, const gp_record_member_t *record,
                       gp_out_t *out)
 {
     bool self = gp_id_equal(&record->id, &g->self);
     gp_group_entry_t *m = self ? gp_group_self(g) : entry_for(g, event, &record->id, out);
     if (m == NULL) {
-        return;
+        return false;
     }
     bool changed = gp_group_identify(g, m, record);
     if (g->leading) {
@@ -342,21 +343,22 @@ static void introduce(gp_group_t *g, const gp_event_t *event, const gp_record_me
         m->pending_until = g->now + g->config.introduce_limit;
         g->introduce_at = g->now;
     }
+    return true;
 }
 
 void gp_group_on_introduce_command(gp_group_t *g, const gp_event_t *event, gp_out_t *out)
 {
     const gp_msg_group_introduce_t *command = &event->msg->u.group_introduce;
     if (command->entries_count > 0) {
-        introduce(g, event, &command->entries[0], out);
+        (void)introduce(g, event, &command->entries[0], out);
     }
 }
 
 void gp_group_on_invite_command(gp_group_t *g, const gp_event_t *event, gp_out_t *out)
 {
     const gp_msg_group_invite_t *command = &event->msg->u.group_invite;
-    if (command->entries_count > 0 && gp_group_has_leader(g)) {
-        introduce(g, event, &command->entries[0], out);
+    if (command->entries_count > 0 && gp_group_has_leader(g) &&
+        introduce(g, event, &command->entries[0], out)) {
         gp_group_reply(g, &command->entries[0].id, out);
     }
 }

@@ -117,14 +117,14 @@ static void arm_asking(gp_tiers_t *t, int seat)
     }
 }
 
+/* While nobody leads below it stays as it was: the next leader may know this machine as a voter. */
 static void watch_part(gp_tiers_t *t, int seat)
 {
     tier_t *tier = &t->tiers[seat];
     const tier_t *below = &t->tiers[seat - 1];
-    bool gone = !below->held || (is_ruled(below) && !has_part(t, below));
-    if (!tier->held || !gone) {
+    if (!tier->held || (is_ruled(below) && has_part(t, below))) {
         tier->partless_since = GP_NEVER;
-    } else if (tier->partless_since == GP_NEVER) {
+    } else if ((!below->held || is_ruled(below)) && tier->partless_since == GP_NEVER) {
         tier->partless_since = t->now;
     }
 }
@@ -218,7 +218,8 @@ static void on_reply(const gp_tiers_t *t, const gp_event_t *event, gp_out_t *out
         return;
     }
     const tier_t *below = &t->tiers[seat - 1];
-    bool asked = leads(t, below) || gp_id_equal(&event->peer, &below->leader);
+    bool asked = t->tiers[seat].ask_at != GP_NEVER &&
+                 (leads(t, below) || gp_id_equal(&event->peer, &below->leader));
     if (has_part(t, below) && asked) {
         gp_msg_t *msg = gp_out_add(out, GP_ACTION_NOTICE, &t->self, GP_MSG_SEAT_TAKE);
         msg->u.seat_take.seat = (uint8_t)seat;

@@ -267,7 +267,12 @@ static void test_a_members_higher_term_is_met_now_and_then(void **state)
     gp_election_config_t config = lab_config();
     solo_t *solo = solo_leader(&config, 3);
     solo_standings(solo, 5, NULL);
+    deny(solo, 5, 9); /* it has just begun to lead */
+    assert_true(gp_election_leads(solo->core));
+    solo->core->won_at = solo->now - 60 * GP_SECOND;
     deny(solo, 5, 9 + GP_TERM_JUMP);
+    assert_true(gp_election_leads(solo->core));
+    deny(solo, 9, 9); /* no member */
     assert_true(gp_election_leads(solo->core));
     deny(solo, 5, 9);
     assert_false(gp_election_leads(solo->core));
@@ -502,7 +507,7 @@ static void test_a_former_voter_of_a_higher_term_follows_again(void **state)
     uint64_t term = term_of(lab);
     lab_crash(lab, 6);
     lab->nodes[6].disk.term = term + 3;
-    lab_run(lab, 2 * GP_SECOND);
+    lab_run(lab, 60 * GP_SECOND); /* who leads for less than that is not disturbed */
     lab_start(lab, 6);
     (void)lab_wait(lab, lab_agreed, 5 * GP_SECOND);
     assert_true(term_of(lab) > term + 3);

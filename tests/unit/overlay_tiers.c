@@ -209,7 +209,8 @@ static void test_lets_in_who_has_a_part_below(void **state)
     lead(rig, GP_SEAT_REGION, 1, 1, 0);
     assert_true(lets_in(rig, 2, REGION));
     assert_false(lets_in(rig, 4, REGION)); /* no voter */
-    assert_false(lets_in(rig, 2, GRID));   /* there it has no seat */
+    lead(rig, GP_SEAT_REGION, 1, 3, 0);
+    assert_false(lets_in(rig, 2, GRID)); /* there it has no seat */
     assert_false(lets_in(rig, 2, 0));
     rig->now += 2 * GP_SECOND; /* the lease below has run out, and nobody said so yet */
     assert_false(lets_in(rig, 2, REGION));
