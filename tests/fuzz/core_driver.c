@@ -480,7 +480,7 @@ static void start(void)
     fuzz_programs_reset();
     const gp_gate_config_t gate = {.grid = grid,
                                    .self = fuzz_id(0),
-                                   .group = FUZZ_GROUP,
+                                   .groups = {FUZZ_GROUP},
                                    .boot = world.boot,
                                    .sealer = {.signer = &gp_signer_standin}};
     gp_gate_init(&world.gate, &gate, senders);

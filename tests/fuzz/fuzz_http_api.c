@@ -250,7 +250,7 @@ static void peer_new(void)
                                        .core_config = &config,
                                        .seed = 1,
                                        .gate = {.self = fuzz_id(0),
-                                                .group = FUZZ_GROUP,
+                                                .groups = {FUZZ_GROUP},
                                                 .boot = 1,
                                                 .sealer = {.signer = &gp_signer_standin}},
                                        .effects = &effects,
