@@ -86,7 +86,7 @@ MUTANTS = (
            "                  m->shown.heard_at > m->ruled_at;",
            "                  m->shown.heard_at > g->now;"),
     Mutant("incarnation_not_raised", "overlay/group/group.c",
-           "    g->incarnation = c->boot << 16;",
+           "    g->incarnation = (c->boot << 16) + c->life;",
            "    g->incarnation = UINT64_C(1) << 16;"),
     Mutant("old_verdicts_kept_by_a_caretaker", "overlay/group/report.c",
            "if (ruled.state == GP_MEMBER_UNAVAILABLE && g->leader.right == GP_RIGHT_CARETAKER) {",
