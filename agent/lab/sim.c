@@ -175,7 +175,6 @@ gp_error_t gp_sim_run(const gp_sim_params_t *params, gp_sim_result_t *ret_result
     config.nodes = params->nodes;
     config.group_size = params->group_size;
     config.ed25519 = params->ed25519;
-    config.tiers = params->seed % 3 == 1; /* in some seeds each group is a region and a grid, too */
     /* Invariants cost a third of a run: some seeds have them at each step, the others at each 16th.
      */
     bool each = params->seed % 4 == 0;
