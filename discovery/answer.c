@@ -13,15 +13,6 @@ bool gp_answer_compile(gp_discovery_t *d, const gp_question_t *question)
     return gp_rank_compile(question->rank, &d->rank, &d->error) == GP_OK;
 }
 
-static uint32_t count_bits(uint64_t bits)
-{
-    uint32_t n = 0;
-    for (; bits != 0; bits &= bits - 1) {
-        n += 1;
-    }
-    return n;
-}
-
 /* < 0: member a comes before member b in the answer. A total order: ids differ. */
 static int place_compare(const gp_discovery_t *d, uint32_t a, uint32_t b)
 {
@@ -76,9 +67,9 @@ static uint32_t find_best(const gp_discovery_t *d, uint32_t limit, uint32_t *bes
 {
     uint32_t n = 0;
     for (uint32_t block = 0; block < d->blocks_used; block++) {
-        to->considered += count_bits(d->offered[block]);
+        to->considered += gp_count_bits(d->offered[block]);
         uint64_t match = gp_query_eval(d->query, d->blocks[block], d->offered[block]);
-        to->matched += count_bits(match);
+        to->matched += gp_count_bits(match);
         for (; match != 0; match &= match - 1) {
             n = keep_best(d, best, n, limit, block * GP_LANES_MAX + gp_lowest_bit(match));
         }
@@ -94,8 +85,8 @@ static void explain(const gp_discovery_t *d, gp_out_t *out, gp_msg_found_t *to)
         for (uint32_t block = 0; block < d->blocks_used; block++) {
             uint64_t asked = d->offered[block];
             gp_verdict_t verdict = gp_query_part_eval(d->query, part, d->blocks[block], asked);
-            condition->excluded += count_bits(verdict.no);
-            condition->unknown += count_bits(asked & ~verdict.yes & ~verdict.no);
+            condition->excluded += gp_count_bits(verdict.no);
+            condition->unknown += gp_count_bits(asked & ~verdict.yes & ~verdict.no);
         }
         to->conditions_count = part + 1;
     }

@@ -94,16 +94,6 @@ static void take_class(gp_summary_t *s, const gp_records_t *r, uint32_t lane)
     gp_summary_add(s, &class);
 }
 
-static uint32_t count_lanes(uint64_t lanes)
-{
-    uint32_t n = 0;
-    while (lanes != 0) {
-        lanes &= lanes - 1;
-        n += 1;
-    }
-    return n;
-}
-
 /* All that the lanes offer, before it has to fit. */
 static void take_all(const gp_records_t *r, uint64_t lanes, gp_summary_t *s)
 {
@@ -119,8 +109,8 @@ static void take_all(const gp_records_t *r, uint64_t lanes, gp_summary_t *s)
             s->known[attr] = known == lanes ? GP_SUMMARY_ALL : GP_SUMMARY_SOME;
         }
     }
-    s->machines = count_lanes(lanes);
-    s->recorded = count_lanes(told);
+    s->machines = gp_count_bits(lanes);
+    s->recorded = gp_count_bits(told);
     for (uint32_t i = 0; i < GP_SUMMARY_NUMBERS_COUNT; i++) {
         take_numbers(s, r, lanes, i);
     }

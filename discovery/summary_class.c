@@ -103,14 +103,6 @@ void gp_summary_add(gp_summary_t *summary, const gp_summary_class_t *class)
 
 /* ---- the nearest ----------------------------------------------------------------------------- */
 
-static uint32_t count_bits(uint64_t bits)
-{
-    bits -= bits >> 1 & UINT64_C(0x5555555555555555);
-    bits = (bits & UINT64_C(0x3333333333333333)) + (bits >> 2 & UINT64_C(0x3333333333333333));
-    bits = (bits + (bits >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
-    return (uint32_t)(bits * UINT64_C(0x0101010101010101) >> 56);
-}
-
 /* Adds the weight of the words in which two classes differ, as long as it is below the limit. */
 static uint32_t add_words(uint32_t apart, const uint64_t *a, const uint64_t *b, uint32_t limit)
 {
@@ -134,7 +126,7 @@ uint32_t gp_summary_class_apart(const gp_summary_class_t *a, const gp_summary_cl
         apart += (d < APART_MOST ? d : APART_MOST) * gp_summary_numbers[i].weight;
     }
     for (uint32_t i = 0; i < GP_SUMMARY_HASH_LANES; i++) {
-        apart += count_bits(a->hashed[i] ^ b->hashed[i]) * HASH_WEIGHT;
+        apart += gp_count_bits(a->hashed[i] ^ b->hashed[i]) * HASH_WEIGHT;
     }
     return add_words(apart, a->words, b->words, limit);
 }

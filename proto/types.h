@@ -74,6 +74,21 @@ static inline uint32_t gp_lowest_bit(uint64_t bits)
     return (uint32_t)__builtin_ctzll(bits);
 }
 
+/* How many bits are set, 0 to 64. */
+static inline uint32_t gp_count_bits(uint64_t bits)
+{
+    bits -= bits >> 1 & UINT64_C(0x5555555555555555);
+    bits = (bits & UINT64_C(0x3333333333333333)) + (bits >> 2 & UINT64_C(0x3333333333333333));
+    bits = (bits + (bits >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+    return (uint32_t)(bits * UINT64_C(0x0101010101010101) >> 56);
+}
+
+/* The tier of a group, which its id begins with: 0 a sub-Grid, 1 a region, 2 the grid. */
+static inline uint8_t gp_group_tier(uint64_t group)
+{
+    return (uint8_t)(group >> 56);
+}
+
 static inline gp_slice_t gp_slice(const void *p, size_t n)
 {
     assert(n <= UINT32_MAX);

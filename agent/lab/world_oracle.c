@@ -16,10 +16,10 @@ void gp_oracle_violation(gp_world_t *world, const char *what, const gp_sim_node_
     }
 }
 
-/* The seat of the group that a message or a notice names: ids of groups begin with their tier. */
+/* The seat of the group that a message or a notice names. */
 static gp_seat_t seat_of(const gp_msg_t *msg)
 {
-    uint64_t tier = gp_msg_group(msg) >> 56;
+    uint8_t tier = gp_group_tier(gp_msg_group(msg));
     return tier < GP_SEAT_COUNT ? (gp_seat_t)tier : GP_SEAT_SUBGRID;
 }
 
@@ -289,7 +289,7 @@ void gp_oracle_frame(gp_sim_node_t *node, const gp_happening_t *h, gp_error_t er
 static void check_voted(gp_sim_node_t *node, const gp_msg_vote_t *vote)
 {
     uint64_t place = vote->term % GP_SIM_TERMS;
-    gp_sim_votes_t *votes = &node->votes[vote->group >> 56];
+    gp_sim_votes_t *votes = &node->votes[gp_group_tier(vote->group)];
     if (vote->term > votes->terms[place]) {
         votes->terms[place] = vote->term;
         votes->whom[place] = vote->candidate;
@@ -304,7 +304,7 @@ static void check_vote(gp_sim_node_t *node, const gp_msg_vote_t *vote)
 {
     gp_world_t *world = node->world;
     const gp_sim_record_t *record = NULL;
-    uint64_t key = vote->group >> 56 != 0 ? vote->group : 0; /* gp_record_key */
+    uint64_t key = gp_group_tier(vote->group) != 0 ? vote->group : 0; /* gp_record_key */
     for (uint32_t i = 0; i < node->disk.count; i++) {
         if (node->disk.v[i].kind == GP_MSG_ELECTION_STATE && node->disk.v[i].key == key) {
             record = &node->disk.v[i];

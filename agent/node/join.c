@@ -135,7 +135,7 @@ static gp_error_t cert_check(const gp_join_t *join, const gp_msg_join_ok_t *ok, 
         return gp_fail(fail, GP_E_CERT_SIGNATURE,
                        "the certificate that was sent is not for this machine");
     }
-    if ((cert.roles & ~join->token.roles) != 0 || ok->group == 0 || ok->group >> 56 != 0) {
+    if ((cert.roles & ~join->token.roles) != 0 || ok->group == 0 || gp_group_tier(ok->group) != 0) {
         return gp_fail(fail, GP_E_CERT_ROLE,
                        "the certificate that was sent says more than the token");
     }

@@ -3,15 +3,13 @@
 #include "agent/work/work_core.h"
 #include "proto/random.h"
 
-#define TIER_SHIFT 56 /* ids of groups begin with their tier */
-
 uint64_t gp_record_key(const gp_msg_t *msg, bool *ret_removed)
 {
     uint8_t key[GP_WORK_KEY_MAX];
     *ret_removed = false;
     if (gp_msg_room(msg->kind) != GP_ROOM_WORK) {
         uint64_t group = gp_msg_group(msg); /* a machine has a seat in several */
-        return group >> TIER_SHIFT != 0 ? group : 0;
+        return gp_group_tier(group) != 0 ? group : 0;
     }
     uint32_t n = gp_work_record_key(msg, key, ret_removed);
     return gp_hash(key, n, 0);

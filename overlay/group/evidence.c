@@ -178,15 +178,6 @@ void gp_group_on_link(gp_group_t *g, const gp_event_t *event, gp_out_t *out)
 
 /* ---- the leader's judgement ------------------------------------------------------------------ */
 
-static uint32_t count_bits(uint64_t mask)
-{
-    uint32_t bits = 0;
-    for (; mask != 0; mask &= mask - 1) {
-        bits++;
-    }
-    return bits;
-}
-
 static void give_verdict(gp_group_t *g, gp_group_entry_t *m, gp_out_t *out)
 {
     bool caretaker = g->leader.right == GP_RIGHT_CARETAKER;
@@ -221,7 +212,7 @@ void gp_group_judge(gp_group_t *g, gp_group_entry_t *m, gp_out_t *out)
     }
     bool own = gp_group_evidence_own(g, m);
     uint32_t living = gp_group_living(g) + (m->ruled_state != GP_MEMBER_ALIVE);
-    bool enough = living >= 3 ? count_bits(m->evidence_by) >= 2 : own;
+    bool enough = living >= 3 ? gp_count_bits(m->evidence_by) >= 2 : own;
     bool caretaker = g->leader.right == GP_RIGHT_CARETAKER;
     if (enough && (caretaker || gp_group_may_judge(g))) {
         give_verdict(g, m, out);
