@@ -3,7 +3,7 @@
  * each one's own line costs, jitter, and one round trip in a hundred that takes ten times as long.
  * All coordinates travel in their form on the wire. Prints the figures that README.md states.
  */
-#include "overlay/tiers/coordinate.h"
+#include "proto/coordinate.h"
 #include "tests/unit/proto_cmocka.h"
 
 #include <stdlib.h>

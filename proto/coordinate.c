@@ -16,7 +16,7 @@
  * error's part is for a machine whose neighbours are nearly all close: they alone make the median,
  * and the few far ones would never be heard.
  */
-#include "overlay/tiers/coordinate.h"
+#include "proto/coordinate.h"
 
 #define ONE        65536
 #define GAIN_ERROR (ONE / 4)

@@ -10,8 +10,8 @@
  * round trip that waited in a queue nor a machine that lies about its place does much; that made a
  * latency filter for each neighbour needless. README.md has the measurements.
  */
-#ifndef GP_OVERLAY_TIERS_COORDINATE_H
-#define GP_OVERLAY_TIERS_COORDINATE_H
+#ifndef GP_PROTO_COORDINATE_H
+#define GP_PROTO_COORDINATE_H
 
 #include "proto/errors.h"
 #include "proto/random.h"
