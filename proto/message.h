@@ -22,6 +22,7 @@ typedef enum gp_room {
     GP_ROOM_WORK,
     GP_ROOM_JOIN,
     GP_ROOM_TIERS,
+    GP_ROOM_FORMING,
     GP_ROOM_COUNT
 } gp_room_t;
 

@@ -34,6 +34,7 @@
     R(hit, "one machine in an answer")                                                             \
     R(value, "one attribute of one hit")                                                           \
     R(condition, "how many machines one condition of a query excludes")                            \
+    R(place, "a sub-Grid of the region that a machine may go to")                                  \
     R(word, "one word of a command or one NAME=value of an environment")
 
 #define GP_RECORD_member(F, L)                                                                     \
@@ -68,6 +69,10 @@
     F(TEXT, text, GP_ATTR_TEXT_MAX)
 
 #define GP_RECORD_condition(F, L) F(TEXT, text, GP_QUERY_MAX) F(U32, excluded, 0) F(U32, unknown, 0)
+
+#define GP_RECORD_place(F, L)                                                                      \
+    F(U64, group, 0) F(PEER, leader, 0) F(TEXT, address, GP_ADDRESS_MAX) F(U32, members, 65536)        \
+    F(BLOB, coordinate, 11)
 
 #define GP_RECORD_word(F, L) F(TEXT, text, GP_ARGS_BYTES_MAX)
 
@@ -186,7 +191,18 @@
     M(SEAT_GIVE, seat_give, 0x161, NOTICE, TIERS, "this machine gives that seat up")               \
     M(SEAT_OFFER, seat_offer, 0x162, NOTICE, TIERS, "that machine may come into that group")       \
     M(SEAT_ROLE, seat_role, 0x163, NOTICE, TIERS, "what this machine is there, by its part below") \
-    M(SEAT_WANTED, seat_wanted, 0x164, NOTICE, TIERS, "members below are asked for that seat")
+    M(SEAT_WANTED, seat_wanted, 0x164, NOTICE, TIERS, "members below are asked for that seat")     \
+    /* overlay/tiers: forming */                                                                   \
+    M(FORM_ASK, form_ask, 0x1c1, SIGNED, FORMING, "where may this machine go? or: let it in")      \
+    M(FORM_TOLD, form_told, 0x1c2, SIGNED, FORMING, "the answer, on the way that the ask came")    \
+    M(MOVE, move, 0x1c3, SIGNED, FORMING, "a super-peer to its machine: go to that sub-Grid")      \
+    M(MOVE_NO, move_no, 0x1c4, SIGNED, FORMING, "the machine cannot go now, and why")              \
+    M(FORM_STATE, form_state, 0x1c5, STORED, FORMING, "the sub-Grid that this machine moved to")   \
+    M(FORM_PLACE, form_place, 0x1c6, LOCAL, FORMING, "place a newcomer, from the shell")           \
+    M(FORM_ANSWER, form_answer, 0x1e0, NOTICE, FORMING, "where the newcomer may go, or goes")      \
+    M(FORM_INVITE, form_invite, 0x1e1, NOTICE, FORMING, "a machine may come into that group")      \
+    M(FORM_GO, form_go, 0x1e2, NOTICE, FORMING, "this machine moves to another sub-Grid")          \
+    M(FORM_MOVED, form_moved, 0x1e3, NOTICE, FORMING, "this machine is in another sub-Grid now")
 
 /* ---- overlay/group ------------------------------------------------------------------------- */
 
@@ -457,5 +473,39 @@
 #define GP_FIELDS_SEAT_OFFER(F, L) F(U8, seat, 2) F(ID, target, 0)
 /* standby: it leads nothing below; resigns: it has no part there any more, and is to be replaced */
 #define GP_FIELDS_SEAT_ROLE(F, L) F(U8, seat, 2) F(BOOL, standby, 0) F(BOOL, resigns, 0)
+
+/* ---- overlay/tiers: forming ------------------------------------------------------------------ */
+
+/*
+ * region: the group in which it is asked; origin: who asks; via: who asked the region peer for it
+ * chosen: the sub-Grid that it is to go to; 0: say which there are; found: to one of its own
+ * entries: the machine itself, with its certificate
+ */
+#define GP_FIELDS_FORM_ASK(F, L)                                                                   \
+    F(U64, region, 0) F(U64, number, 0) F(PEER, origin, 0) F(ID, via, 0) F(U64, chosen, 0)         \
+    F(BOOL, found, 0) L(member, entries, 1)
+/*
+ * entries: whom to turn to in the chosen sub-Grid, its leader first; above: in its region, for who
+ * founds; places: those of the region, if none was chosen
+ */
+#define GP_FIELDS_FORM_TOLD(F, L)                                                                  \
+    F(U64, region, 0) F(U64, number, 0) F(PEER, origin, 0) F(ID, via, 0) F(U16, error, 0)          \
+    F(U64, chosen, 0) F(BOOL, found, 0) L(member, entries, 1) L(member, above, 1)                  \
+    L(place, places, GP_MEMBERS_MAX)
+#define GP_FIELDS_MOVE(F, L)                                                                       \
+    F(U64, group, 0) F(U64, term, 0) F(U64, chosen, 0) F(BOOL, found, 0) L(member, entries, 1)     \
+    L(member, above, 1)
+#define GP_FIELDS_MOVE_NO(F, L) F(U64, group, 0) F(U16, error, 0)
+/* found: it begins that sub-Grid, unless it has a record of its election already */
+#define GP_FIELDS_FORM_STATE(F, L) F(U64, subgrid, 0) F(BOOL, found, 0)
+#define GP_FIELDS_FORM_PLACE(F, L) F(U64, chosen, 0) F(BOOL, found, 0) L(member, entries, 1)
+#define GP_FIELDS_FORM_ANSWER(F, L)                                                                \
+    F(U16, error, 0) F(U64, chosen, 0) F(BOOL, found, 0) L(member, entries, 1)                     \
+    L(member, above, 1) L(place, places, GP_MEMBERS_MAX)
+/* seat: gp_seat_t */
+#define GP_FIELDS_FORM_INVITE(F, L) F(U8, seat, 2) L(member, entries, 1)
+#define GP_FIELDS_FORM_GO(F, L)                                                                    \
+    F(U64, chosen, 0) F(BOOL, found, 0) L(member, entries, 1) L(member, above, 1)
+#define GP_FIELDS_FORM_MOVED(F, L) F(U64, subgrid, 0) F(U64, before, 0)
 
 #endif

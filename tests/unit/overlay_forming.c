@@ -1,0 +1,611 @@
+/*
+ * The forming cores of a region's machines, and of its groups only what they are asked: who is
+ * where, and who leads. What is sent arrives at once; who is told to go is elsewhere at once.
+ */
+#include "overlay/tiers/forming.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "proto_cmocka.h"
+
+#define REGION   (UINT64_C(1) << 56 | 7)
+#define MACHINES 160
+#define GROUPS   16
+#define QUEUE    512
+
+typedef struct machine {
+    struct net *net;
+    void *core;
+    gp_id_t id;
+    uint64_t group; /* 0: it is not there */
+    bool busy;
+    char name[GP_NAME_MAX + 1];
+    gp_coordinate_t coordinate;
+} machine_t;
+
+typedef struct letter {
+    gp_id_t from, to;
+    gp_msg_t msg;
+} letter_t;
+
+typedef struct net {
+    machine_t machines[MACHINES];
+    uint32_t count;
+    uint64_t groups[GROUPS]; /* its super-peer is the first machine in it */
+    uint32_t group_count;
+    gp_usec_t now;
+    letter_t *letters;
+    uint32_t letter_count;
+    gp_msg_t answer; /* the last FORM_ANSWER, and its token */
+    uint64_t answered;
+    uint32_t moves;
+    uint32_t founded;
+    gp_id_t invited_above;
+    gp_out_t out;
+    gp_action_t actions[256];
+    _Alignas(16) uint8_t arena[1 << 18];
+    gp_forming_config_t config;
+} net_t;
+
+static machine_t *machine_of(net_t *net, const gp_id_t *id)
+{
+    for (uint32_t i = 0; i < net->count; i++) {
+        if (gp_id_equal(&net->machines[i].id, id)) {
+            return &net->machines[i];
+        }
+    }
+    return NULL;
+}
+
+static machine_t *super_peer(net_t *net, uint64_t group)
+{
+    for (uint32_t i = 0; i < net->count; i++) {
+        if (net->machines[i].group == group) {
+            return &net->machines[i];
+        }
+    }
+    return NULL;
+}
+
+static uint32_t members_of(net_t *net, uint64_t group)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < net->count; i++) {
+        count += net->machines[i].group == group ? 1 : 0;
+    }
+    return count;
+}
+
+static bool is_super_peer(const machine_t *m)
+{
+    return m->group != 0 && super_peer(m->net, m->group) == m;
+}
+
+/* ---- the view -------------------------------------------------------------------------------- */
+
+static bool view_describe(void *context, gp_seat_t seat, const gp_id_t *id, gp_record_member_t *ret)
+{
+    machine_t *self = context;
+    machine_t *m = machine_of(self->net, id);
+    bool in = m != NULL && (seat == GP_SEAT_SUBGRID ? m->group == self->group
+                                                    : is_super_peer(self) && is_super_peer(m));
+    if (in) {
+        *ret = (gp_record_member_t){.id = m->id, .name = gp_text(m->name)};
+    }
+    return in;
+}
+
+static uint32_t view_members(void *context, gp_forming_member_t ret[GP_MEMBERS_MAX])
+{
+    machine_t *self = context;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < self->net->count && count < GP_MEMBERS_MAX; i++) {
+        machine_t *m = &self->net->machines[i];
+        if (m->group == self->group) {
+            ret[count++] =
+                (gp_forming_member_t){.id = m->id, .located = true, .coordinate = m->coordinate};
+        }
+    }
+    return count;
+}
+
+static uint32_t view_room(void *context)
+{
+    machine_t *self = context;
+    return self->net->config.members_max - members_of(self->net, self->group);
+}
+
+static uint32_t view_places(void *context, gp_forming_place_t ret[GP_MEMBERS_MAX])
+{
+    machine_t *self = context;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < self->net->group_count; i++) {
+        machine_t *leader = super_peer(self->net, self->net->groups[i]);
+        if (leader != NULL) {
+            ret[count++] = (gp_forming_place_t){.group = self->net->groups[i],
+                                                .leader = leader->id,
+                                                .members = members_of(self->net, leader->group),
+                                                .located = true,
+                                                .coordinate = leader->coordinate};
+        }
+    }
+    return count;
+}
+
+static bool view_busy(void *context)
+{
+    return ((machine_t *)context)->busy;
+}
+
+static bool view_own(void *context, gp_coordinate_t *ret)
+{
+    *ret = ((machine_t *)context)->coordinate;
+    return true;
+}
+
+/* ---- the machines ---------------------------------------------------------------------------- */
+
+static void take(net_t *net, machine_t *m);
+
+static void step(net_t *net, machine_t *m, gp_event_type_t type, const gp_id_t *peer,
+                 uint64_t token, const gp_msg_t *msg)
+{
+    gp_event_t event = {
+        .type = type, .now = net->now, .peer = *peer, .token = token, .ok = true, .msg = msg};
+    gp_out_reset(&net->out);
+    net->out.room = GP_ROOM_FORMING;
+    gp_forming_ops.step(m->core, &event, &net->out);
+    gp_forming_ops.check(m->core);
+    take(net, m);
+}
+
+static void tell_leader(net_t *net, machine_t *m, gp_seat_t seat, const machine_t *leader)
+{
+    gp_msg_t *msg = calloc(1, sizeof *msg);
+    msg->kind = GP_MSG_TIERS_LEADER;
+    gp_msg_tiers_leader_t *news = &msg->u.tiers_leader;
+    news->seat = (uint8_t)seat;
+    news->term = 1;
+    if (leader != NULL) {
+        news->leader = leader->id;
+        news->right = GP_RIGHT_QUORUM;
+        news->lease_until = leader == m ? net->now + 3600 * GP_SECOND : 0;
+    }
+    step(net, m, GP_EVENT_COMMAND, &m->id, 0, msg);
+    free(msg);
+}
+
+/* After who is where has changed: the first machine leads its sub-Grid, and the first of all the
+ * region. */
+static void tell_leaders(net_t *net)
+{
+    for (uint32_t i = 0; i < net->count; i++) {
+        machine_t *m = &net->machines[i];
+        if (m->group != 0) {
+            tell_leader(net, m, GP_SEAT_SUBGRID, super_peer(net, m->group));
+            tell_leader(net, m, GP_SEAT_REGION,
+                        is_super_peer(m) ? super_peer(net, net->groups[0]) : NULL);
+        }
+    }
+}
+
+static void go(net_t *net, machine_t *m, const gp_msg_form_go_t *order)
+{
+    assert_true(order->chosen != 0 && order->chosen != m->group);
+    const machine_t *leader = super_peer(net, order->chosen);
+    m->group = order->chosen;
+    if (order->found) {
+        assert_true(net->group_count < GROUPS);
+        assert_int_equal(order->above_count, 1);
+        net->groups[net->group_count++] = order->chosen;
+        net->founded++;
+    } else {
+        assert_int_equal(order->entries_count, 1);
+        assert_true(gp_id_equal(&order->entries[0].id, &leader->id));
+    }
+    net->moves++;
+    gp_forming_moved(m->core, m->group);
+}
+
+static void take(net_t *net, machine_t *m)
+{
+    bool moved = false;
+    for (uint32_t i = 0; i < net->out.count; i++) {
+        const gp_action_t *a = &net->actions[i];
+        if (a->type == GP_ACTION_SEND) {
+            assert_true(net->letter_count < QUEUE);
+            letter_t *letter = &net->letters[net->letter_count++];
+            letter->from = m->id;
+            letter->to = a->peer;
+            gp_msg_copy(&letter->msg, a->msg);
+        } else if (a->msg->kind == GP_MSG_FORM_ANSWER) {
+            gp_msg_copy(&net->answer, a->msg);
+            net->answered = a->token;
+        } else if (a->msg->kind == GP_MSG_FORM_INVITE &&
+                   a->msg->u.form_invite.seat == GP_SEAT_REGION) {
+            net->invited_above = a->msg->u.form_invite.entries[0].id;
+        } else if (a->msg->kind == GP_MSG_FORM_GO) {
+            gp_msg_form_go_t order = a->msg->u.form_go;
+            go(net, m, &order);
+            moved = true;
+        }
+    }
+    if (moved) {
+        tell_leaders(net);
+    }
+}
+
+/* Slices of a letter point into an arena that is used again: names are all that they need here. */
+static void deliver(net_t *net)
+{
+    for (uint32_t i = 0; i < net->letter_count; i++) {
+        letter_t *letter = malloc(sizeof *letter);
+        *letter = net->letters[i];
+        gp_record_member_t *entry =
+            letter->msg.kind == GP_MSG_FORM_ASK ? &letter->msg.u.form_ask.entries[0] : NULL;
+        if (entry != NULL) {
+            machine_t *who = machine_of(net, &entry->id);
+            entry->name = gp_text(who != NULL ? who->name : "new");
+            entry->address = entry->cert = (gp_slice_t){0};
+        }
+        if (letter->msg.kind == GP_MSG_FORM_TOLD) {
+            gp_msg_form_told_t *told = &letter->msg.u.form_told;
+            for (uint32_t k = 0; k < told->places_count; k++) {
+                uint8_t bytes[GP_COORDINATE_BYTES];
+                static uint8_t kept[GP_MEMBERS_MAX][GP_COORDINATE_BYTES];
+                gp_coordinate_pack(&machine_of(net, &told->places[k].leader)->coordinate, bytes);
+                memcpy(kept[k], bytes, sizeof bytes);
+                told->places[k].coordinate = gp_slice(kept[k], sizeof kept[k]);
+                told->places[k].address = (gp_slice_t){0};
+            }
+            told->entries[0].name = told->entries[0].address = told->entries[0].cert =
+                told->above[0].name = told->above[0].address = told->above[0].cert =
+                    (gp_slice_t){0};
+        }
+        machine_t *to = machine_of(net, &letter->to);
+        if (to != NULL && to->group != 0) {
+            step(net, to, GP_EVENT_MSG, &letter->from, 0, &letter->msg);
+        }
+        free(letter);
+    }
+    net->letter_count = 0;
+}
+
+static void run(net_t *net, gp_usec_t us)
+{
+    gp_usec_t end = net->now + us;
+    deliver(net);
+    for (;;) {
+        gp_usec_t next = GP_NEVER;
+        for (uint32_t i = 0; i < net->count; i++) {
+            gp_usec_t wake = gp_forming_ops.wake(net->machines[i].core);
+            next = wake < next ? wake : next;
+        }
+        if (next > end) {
+            break;
+        }
+        net->now = next > net->now ? next : net->now + 1;
+        for (uint32_t i = 0; i < net->count; i++) {
+            machine_t *m = &net->machines[i];
+            if (gp_forming_ops.wake(m->core) <= net->now) {
+                step(net, m, GP_EVENT_WAKE, &m->id, 0, NULL);
+            }
+        }
+        deliver(net);
+        deliver(net);
+    }
+    net->now = end;
+}
+
+static machine_t *add(net_t *net, uint64_t group, uint32_t x_ms)
+{
+    machine_t *m = &net->machines[net->count++];
+    m->net = net;
+    m->group = group;
+    m->id = (gp_id_t){{(uint8_t)(net->count >> 8), (uint8_t)net->count, 1}};
+    snprintf(m->name, sizeof m->name, "m%u", net->count);
+    gp_coordinate_start(&m->coordinate);
+    m->coordinate.axis[0] = (int32_t)(x_ms * 1000 * GP_COORDINATE_TICKS);
+    gp_forming_config_t config = net->config;
+    config.subgrid = group;
+    config.view.context = m;
+    m->core = calloc(1, gp_forming_ops.size(&config));
+    gp_forming_ops.init(m->core, &config, m->id, net->count);
+    step(net, m, GP_EVENT_START, &m->id, 0, NULL);
+    return m;
+}
+
+static void add_group(net_t *net, uint64_t group, uint32_t members, uint32_t x_ms)
+{
+    net->groups[net->group_count++] = group;
+    for (uint32_t i = 0; i < members; i++) {
+        add(net, group, x_ms);
+    }
+}
+
+static net_t *net_new(void)
+{
+    net_t *net = calloc(1, sizeof *net);
+    net->letters = calloc(QUEUE, sizeof *net->letters);
+    net->now = GP_SECOND;
+    net->out = (gp_out_t){
+        .actions = net->actions, .capacity = 256, .arena = net->arena, .size = sizeof net->arena};
+    net->config = gp_forming_defaults();
+    net->config.region = REGION;
+    net->config.view = (gp_forming_view_t){.describe = view_describe,
+                                           .members = view_members,
+                                           .room = view_room,
+                                           .places = view_places,
+                                           .busy = view_busy,
+                                           .own = view_own};
+    return net;
+}
+
+static void net_free(net_t *net)
+{
+    for (uint32_t i = 0; i < net->count; i++) {
+        free(net->machines[i].core);
+    }
+    free(net->letters);
+    free(net);
+}
+
+static const gp_msg_form_answer_t *place(net_t *net, machine_t *sponsor, const machine_t *newcomer,
+                                         uint64_t chosen, bool found)
+{
+    gp_msg_t *msg = calloc(1, sizeof *msg);
+    msg->kind = GP_MSG_FORM_PLACE;
+    msg->u.form_place.chosen = chosen;
+    msg->u.form_place.found = found;
+    msg->u.form_place.entries_count = 1;
+    msg->u.form_place.entries[0] = (gp_record_member_t){.id = newcomer->id};
+    net->answered = 0;
+    step(net, sponsor, GP_EVENT_COMMAND, &sponsor->id, 99, msg);
+    free(msg);
+    run(net, GP_SECOND / 2);
+    assert_int_equal(net->answered, 99);
+    return &net->answer.u.form_answer;
+}
+
+/* ---- tests ----------------------------------------------------------------------------------- */
+
+static void test_a_newcomer_hears_of_all_sub_grids_and_is_let_into_one(void **state)
+{
+    (void)state;
+    net_t *net = net_new();
+    net->config.look_period = 3600 * GP_SECOND; /* the full one stays as it is */
+    add_group(net, 1, 12, 0);
+    add_group(net, 2, 20, 0);
+    add_group(net, 3, 64, 0);
+    machine_t *newcomer = add(net, 0, 0);
+    tell_leaders(net);
+    const uint32_t sponsors[] = {0, 5, 12, 20, 32, 40}; /* super-peers and plain machines */
+    for (size_t i = 0; i < sizeof sponsors / sizeof sponsors[0]; i++) {
+        machine_t *sponsor = &net->machines[sponsors[i]];
+        const gp_msg_form_answer_t *answer = place(net, sponsor, newcomer, 0, false);
+        assert_int_equal(answer->error, GP_OK);
+        assert_int_equal(answer->places_count, 3);
+        assert_int_equal(answer->places[1].members, 20);
+        answer = place(net, sponsor, newcomer, 2, false);
+        assert_int_equal(answer->error, GP_OK);
+        assert_int_equal(answer->entries_count, 1);
+        assert_true(gp_id_equal(&answer->entries[0].id, &super_peer(net, 2)->id));
+        assert_int_equal(place(net, sponsor, newcomer, 3, false)->error, GP_E_GROUP_FULL);
+        assert_int_equal(place(net, sponsor, newcomer, 9, false)->error, GP_E_NODE_UNKNOWN);
+    }
+    net_free(net);
+}
+
+static void test_one_sub_grid_is_founded_at_a_time(void **state)
+{
+    (void)state;
+    net_t *net = net_new();
+    add_group(net, 1, 64, 0);
+    machine_t *newcomer = add(net, 0, 0);
+    tell_leaders(net);
+    const gp_msg_form_answer_t *answer = place(net, &net->machines[9], newcomer, 0, true);
+    assert_int_equal(answer->error, GP_OK);
+    assert_true(answer->found && answer->chosen != 0 && gp_group_tier(answer->chosen) == 0);
+    assert_int_equal(answer->above_count, 1);
+    assert_true(gp_id_equal(&net->invited_above, &newcomer->id));
+    uint64_t first = answer->chosen;
+    assert_int_equal(place(net, &net->machines[9], newcomer, 0, true)->error, GP_E_BUSY);
+    run(net, net->config.found_gap);
+    answer = place(net, &net->machines[9], newcomer, 0, true);
+    assert_int_equal(answer->error, GP_OK);
+    assert_true(answer->chosen != first);
+    net_free(net);
+}
+
+static void test_without_a_super_peer_an_ask_fails_at_once_and_lost_it_times_out(void **state)
+{
+    (void)state;
+    net_t *net = net_new();
+    add_group(net, 1, 3, 0);
+    machine_t *newcomer = add(net, 0, 0);
+    assert_int_equal(place(net, &net->machines[1], newcomer, 0, false)->error, GP_E_NO_LEADER);
+    tell_leaders(net);
+    gp_msg_t *msg = calloc(1, sizeof *msg);
+    msg->kind = GP_MSG_FORM_PLACE;
+    net->answered = 0;
+    step(net, &net->machines[1], GP_EVENT_COMMAND, &net->machines[1].id, 98, msg);
+    free(msg);
+    assert_int_equal(net->letter_count, 1);
+    net->letter_count = 0; /* lost */
+    run(net, 2 * net->config.ask_timeout);
+    assert_int_equal(net->answered, 98);
+    assert_int_equal(net->answer.u.form_answer.error, GP_E_TIMED_OUT);
+    net_free(net);
+}
+
+static void test_nobody_but_the_region_peer_sends_machines_in(void **state)
+{
+    (void)state;
+    net_t *net = net_new();
+    add_group(net, 1, 3, 0);
+    add_group(net, 2, 3, 0);
+    tell_leaders(net);
+    gp_msg_t *msg = calloc(1, sizeof *msg);
+    msg->kind = GP_MSG_FORM_ASK;
+    gp_msg_form_ask_t *ask = &msg->u.form_ask;
+    ask->region = REGION;
+    ask->number = 5;
+    ask->origin = ask->via = net->machines[1].id;
+    ask->chosen = 2;
+    ask->entries_count = 1;
+    ask->entries[0].id = (gp_id_t){{77}};
+    step(net, super_peer(net, 2), GP_EVENT_MSG, &net->machines[1].id, 0, msg);
+    assert_int_equal(net->out.count, 1); /* an answer, and no invitation */
+    assert_int_equal(net->actions[0].msg->u.form_told.error, GP_E_FENCED);
+    step(net, super_peer(net, 2), GP_EVENT_MSG, &super_peer(net, 1)->id, 0, msg);
+    assert_int_equal(net->out.count, 2);
+    assert_int_equal(net->actions[0].msg->kind, GP_MSG_FORM_INVITE);
+    net->letter_count = 0;
+    gp_id_t stranger = {{88}};
+    ask->via = (gp_id_t){{0}};
+    step(net, super_peer(net, 1), GP_EVENT_MSG, &stranger, 0, msg);
+    assert_int_equal(net->actions[0].msg->u.form_told.error, GP_E_NO_LEADER);
+    free(msg);
+    net_free(net);
+}
+
+static void test_a_sub_grid_that_stays_small_merges_into_the_nearest(void **state)
+{
+    (void)state;
+    net_t *net = net_new();
+    add_group(net, 1, 20, 0);
+    add_group(net, 2, 5, 40);
+    add_group(net, 3, 20, 50);
+    tell_leaders(net);
+    run(net, net->config.merge_after - net->config.look_period);
+    assert_int_equal(members_of(net, 2), 5); /* not at once */
+    run(net, 60 * GP_SECOND);
+    assert_int_equal(members_of(net, 2), 0);
+    assert_int_equal(members_of(net, 3), 25);
+    assert_int_equal(net->moves, 5);
+    net_free(net);
+}
+
+static void test_who_works_does_not_move_until_it_has_done(void **state)
+{
+    (void)state;
+    net_t *net = net_new();
+    add_group(net, 1, 20, 0);
+    add_group(net, 2, 5, 0);
+    net->machines[22].busy = true;
+    tell_leaders(net);
+    run(net, net->config.merge_after + 60 * GP_SECOND);
+    assert_int_equal(net->machines[22].group, 2);
+    net->machines[22].busy = false;
+    run(net, 1300 * GP_SECOND);
+    assert_int_equal(members_of(net, 2), 0);
+    net_free(net);
+}
+
+static void test_nothing_merges_where_there_is_no_room(void **state)
+{
+    (void)state;
+    net_t *net = net_new();
+    add_group(net, 1, 46, 0);
+    add_group(net, 2, 5, 0);
+    tell_leaders(net);
+    run(net, 3600 * GP_SECOND);
+    assert_int_equal(members_of(net, 2), 5);
+    assert_int_equal(net->moves, 0);
+    net_free(net);
+}
+
+static void test_a_full_sub_grid_splits_by_nearness(void **state)
+{
+    (void)state;
+    net_t *net = net_new();
+    net->groups[net->group_count++] = 1;
+    for (uint32_t i = 0; i < 64; i++) {
+        add(net, 1, i % 2 == 0 ? 0 : 30); /* two places */
+    }
+    tell_leaders(net);
+    run(net, 600 * GP_SECOND);
+    assert_int_equal(net->founded, 1);
+    assert_int_equal(members_of(net, 1), 32);
+    assert_int_equal(net->moves, 32); /* nobody moves twice */
+    for (uint32_t i = 0; i < 64; i++) {
+        assert_true((net->machines[i].group == 1) == (i % 2 == 0));
+    }
+    net_free(net);
+}
+
+static void test_machines_that_are_far_from_theirs_go_where_they_are_near(void **state)
+{
+    (void)state;
+    net_t *net = net_new();
+    add_group(net, 1, 20, 0);
+    for (uint32_t i = 0; i < 7; i++) {
+        add(net, 1, 50);
+    }
+    tell_leaders(net);
+    run(net, 600 * GP_SECOND);
+    assert_int_equal(net->moves, 0); /* too few for a sub-Grid of their own */
+    add(net, 1, 50);
+    tell_leaders(net);
+    run(net, 600 * GP_SECOND);
+    assert_int_equal(net->founded, 1);
+    assert_int_equal(members_of(net, 1), 20);
+    assert_int_equal(net->moves, 8);
+    machine_t *late = add(net, 1, 50); /* now there is one that is near: a single one goes, too */
+    tell_leaders(net);
+    run(net, 60 * GP_SECOND);
+    assert_true(late->group != 1);
+    assert_int_equal(members_of(net, 1), 20);
+    run(net, 3600 * GP_SECOND);
+    assert_int_equal(net->moves, 9); /* and all is at rest */
+    net_free(net);
+}
+
+static void test_a_full_sub_grid_gives_nothing_to_one_that_is_far(void **state)
+{
+    (void)state;
+    net_t *net = net_new();
+    add_group(net, 1, 64, 0);
+    add_group(net, 2, 10, 80);
+    tell_leaders(net);
+    run(net, 600 * GP_SECOND);
+    assert_int_equal(members_of(net, 2), 10);
+    assert_int_equal(net->founded, 1);
+    assert_int_equal(members_of(net, 1), 32);
+    net_free(net);
+}
+
+static void test_what_a_newcomer_chooses(void **state)
+{
+    (void)state;
+    const gp_forming_config_t config = gp_forming_defaults();
+    const gp_forming_offer_t near_and_far[] = {{40, 300}, {3, 90000}, {41, 350}};
+    assert_int_equal(gp_forming_choose(&config, near_and_far, 3), 0);
+    const gp_forming_offer_t full[] = {{64, 300}, {64, 310}, {3, 90000}};
+    assert_int_equal(gp_forming_choose(&config, full, 3), 3);
+    const gp_forming_offer_t fewest[] = {{40, 300}, {2, 800}, {2, 700}};
+    assert_int_equal(gp_forming_choose(&config, fewest, 3), 2);
+    const gp_forming_offer_t silent[] = {{4, 0}, {5, 0}};
+    assert_int_equal(gp_forming_choose(&config, silent, 2), 2);
+    const gp_forming_offer_t far[] = {{4, 60000}, {5, 130000}};
+    assert_int_equal(gp_forming_choose(&config, far, 2), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_newcomer_hears_of_all_sub_grids_and_is_let_into_one),
+        cmocka_unit_test(test_one_sub_grid_is_founded_at_a_time),
+        cmocka_unit_test(test_without_a_super_peer_an_ask_fails_at_once_and_lost_it_times_out),
+        cmocka_unit_test(test_nobody_but_the_region_peer_sends_machines_in),
+        cmocka_unit_test(test_a_sub_grid_that_stays_small_merges_into_the_nearest),
+        cmocka_unit_test(test_who_works_does_not_move_until_it_has_done),
+        cmocka_unit_test(test_nothing_merges_where_there_is_no_room),
+        cmocka_unit_test(test_a_full_sub_grid_splits_by_nearness),
+        cmocka_unit_test(test_machines_that_are_far_from_theirs_go_where_they_are_near),
+        cmocka_unit_test(test_a_full_sub_grid_gives_nothing_to_one_that_is_far),
+        cmocka_unit_test(test_what_a_newcomer_chooses),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
