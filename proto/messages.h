@@ -71,7 +71,7 @@
 #define GP_RECORD_condition(F, L) F(TEXT, text, GP_QUERY_MAX) F(U32, excluded, 0) F(U32, unknown, 0)
 
 #define GP_RECORD_place(F, L)                                                                      \
-    F(U64, group, 0) F(PEER, leader, 0) F(TEXT, address, GP_ADDRESS_MAX) F(U32, members, 65536)        \
+    F(U64, group, 0) F(PEER, leader, 0) F(TEXT, address, GP_ADDRESS_MAX) F(U32, members, 65536)    \
     F(BLOB, coordinate, 11)
 
 #define GP_RECORD_word(F, L) F(TEXT, text, GP_ARGS_BYTES_MAX)
