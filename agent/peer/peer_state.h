@@ -23,8 +23,7 @@ typedef struct gp_peer_seat {
     bool open;       /* its cores are there ... */
     bool started;    /* ... and run */
     bool giving;     /* given up for good, not because the agent stops */
-    bool resumes;    /* the disk says that this machine had it when it stopped ... */
-    bool given;      /* ... or that it had given it up */
+    bool resumes;    /* the disk says that this machine had it when it stopped */
     uint8_t flags;   /* what it says of itself in this group only: STANDBY */
     uint16_t lives;  /* how often it was opened */
     uint32_t stores; /* records on their way to the disk */
