@@ -274,10 +274,7 @@ static void take_command(gp_peer_t *peer, const gp_event_t *event, gp_out_t *out
         leave(peer, event, out);
         break;
     case GP_MSG_ELECTION_FOUND:
-        gp_peer_step_core(peer, GP_SEAT_SUBGRID, event->room, event, out);
-        if (gp_election_version(gp_peer_election(peer)) == 1) { /* else it knows a group already */
-            gp_peer_seats_found(peer, event, out);
-        }
+        gp_peer_seats_found(peer, event, out);
         break;
     case GP_MSG_GROUP_SELF:
         peer->said = event->msg->u.group_self;

@@ -97,11 +97,11 @@ static void load_members(rig_t *rig, bool any)
     load(rig);
 }
 
-/* And of its voters: machines 1 to `count`. */
-static void load_voters(rig_t *rig, uint8_t count)
+/* And of a group's voters: machines 1 to `count`. */
+static void load_voters(rig_t *rig, uint64_t group, uint8_t count)
 {
     gp_msg_election_state_t *voters = &draft(rig, GP_MSG_ELECTION_STATE)->u.election_state;
-    voters->group = REGION;
+    voters->group = group;
     voters->term = voters->value_term = 4;
     voters->version = 9;
     for (uint8_t i = 1; i <= count; i++) {
@@ -120,7 +120,7 @@ static void test_a_seat_is_resumed_by_its_register(void **state)
 {
     rig_t *rig = *state;
     load_members(rig, false);
-    load_voters(rig, 2);
+    load_voters(rig, REGION, 2);
     step(rig, (gp_event_t){.type = GP_EVENT_START});
     assert_true(sits(rig, GP_SEAT_REGION));
     assert_false(sits(rig, GP_SEAT_GRID));
@@ -129,7 +129,7 @@ static void test_a_seat_is_resumed_by_its_register(void **state)
 static void test_a_seat_is_resumed_in_whichever_order_the_disk_tells(void **state)
 {
     rig_t *rig = *state;
-    load_voters(rig, 2);
+    load_voters(rig, REGION, 2);
     load_members(rig, false);
     step(rig, (gp_event_t){.type = GP_EVENT_START});
     assert_true(sits(rig, GP_SEAT_REGION));
@@ -138,10 +138,46 @@ static void test_a_seat_is_resumed_in_whichever_order_the_disk_tells(void **stat
 static void test_a_seat_that_was_given_up_is_not_resumed(void **state)
 {
     rig_t *rig = *state;
-    load_voters(rig, 0);
+    load_voters(rig, REGION, 0);
     load_members(rig, true);
     step(rig, (gp_event_t){.type = GP_EVENT_START});
     assert_false(sits(rig, GP_SEAT_REGION));
+}
+
+static void start_founder(rig_t *rig)
+{
+    step(rig, (gp_event_t){.type = GP_EVENT_START});
+    draft(rig, GP_MSG_ELECTION_FOUND)->u.election_found.score = 500;
+    step(rig, (gp_event_t){
+                  .type = GP_EVENT_COMMAND, .room = GP_ROOM_ELECTION, .ok = true, .msg = &rig->msg});
+}
+
+/* The version of that group's register; 0: it was never founded here. */
+static uint64_t version(const rig_t *rig, gp_seat_t seat)
+{
+    return gp_election_version(gp_peer_seat_election(rig->peer, seat));
+}
+
+/* Its disk took the sub-Grid's record, and none of those above. */
+static void test_a_founder_founds_what_it_had_not(void **state)
+{
+    rig_t *rig = *state;
+    load_voters(rig, SUBGRID, 3);
+    start_founder(rig);
+    assert_int_equal(version(rig, GP_SEAT_SUBGRID), 9);
+    assert_int_equal(version(rig, GP_SEAT_REGION), 1);
+    assert_int_equal(version(rig, GP_SEAT_GRID), 1);
+}
+
+static void test_nothing_is_founded_twice(void **state)
+{
+    rig_t *rig = *state;
+    load_voters(rig, SUBGRID, 3);
+    load_voters(rig, REGION, 0); /* given up */
+    load_voters(rig, GRID, 1);
+    start_founder(rig);
+    assert_false(sits(rig, GP_SEAT_REGION));
+    assert_int_equal(version(rig, GP_SEAT_GRID), 9);
 }
 
 int main(void)
@@ -152,6 +188,8 @@ int main(void)
             test_a_seat_is_resumed_in_whichever_order_the_disk_tells, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_seat_that_was_given_up_is_not_resumed, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(test_a_founder_founds_what_it_had_not, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_nothing_is_founded_twice, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
