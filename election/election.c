@@ -225,7 +225,7 @@ static void take_command(gp_election_t *el, const gp_msg_t *msg, gp_out_t *out)
         gp_election_take_evidence(el, &msg->u.election_evidence);
         break;
     case GP_MSG_ELECTION_RELINQUISH:
-        gp_election_relinquish(el, out);
+        gp_election_relinquish(el, msg->u.election_relinquish.forever, out);
         break;
     case GP_MSG_ELECTION_FOUND:
         gp_election_found(el, msg->u.election_found.score, out);
@@ -388,7 +388,7 @@ static void check(const void *core)
     assert(el->member_count <= GP_MEMBERS_MAX && el->roster.count <= GP_VOTERS_MAX);
     assert(el->term <= GP_TERM_MAX && el->leader_term <= el->term && el->value_term <= el->term);
     assert(el->mandate.term == el->leader_term);
-    assert((el->version == 0) == (el->roster.count == 0));
+    assert(el->version > 0 || el->roster.count == 0);
     assert(el->lease_until == 0 || gp_election_leads(el));
     assert(el->role != GP_ELECTION_CANDIDATE || gp_id_equal(&el->voted_for, &el->self));
     assert(!gp_election_caretakes(el) || (!gp_election_leads(el) && !el->going));

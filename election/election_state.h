@@ -408,7 +408,8 @@ void gp_election_maintain(gp_election_t *el, gp_out_t *out);
 
 /* ---- handover.c ------------------------------------------------------------------------------ */
 
-void gp_election_relinquish(gp_election_t *el, gp_out_t *out);
+/* forever: who does not vote forgets who does, so that a seat given up is not resumed. */
+void gp_election_relinquish(gp_election_t *el, bool forever, gp_out_t *out);
 void gp_election_watch_better(gp_election_t *el, gp_out_t *out);
 
 /* Is there anybody who could lead after this machine? */

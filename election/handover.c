@@ -120,11 +120,15 @@ bool gp_election_has_heir(const gp_election_t *el)
     return false;
 }
 
-void gp_election_relinquish(gp_election_t *el, gp_out_t *out)
+void gp_election_relinquish(gp_election_t *el, bool forever, gp_out_t *out)
 {
     static const gp_id_t nobody;
     bool again = el->going;
     el->going = true;
+    if (forever && !gp_election_leads(el) && !gp_election_is_voter(el) && el->roster.count > 0) {
+        el->roster = (gp_election_roster_t){0}; /* nobody needs this copy: it starts anew */
+        gp_election_touch(el);
+    }
     if (again && !el->relinquished) {
         return; /* under way */
     }

@@ -178,7 +178,8 @@ void gp_election_take_register(gp_election_t *el, const gp_id_t *peer,
         return; /* a late copy of an older version */
     }
     assert(el->value_term <= reg->term);
-    if (el->value_term < reg->term || el->version < reg->version) {
+    bool forgotten = el->roster.count == 0;
+    if (el->value_term < reg->term || el->version < reg->version || forgotten) {
         el->value_term = reg->term;
         el->version = reg->version;
         el->roster = roster;

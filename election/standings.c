@@ -95,7 +95,7 @@ bool gp_election_can_stand(const gp_election_t *el)
 {
     /* Outside of its roster too, when nobody leads: it may be the only one that has it. */
     bool needed = gp_election_is_voter(el) || el->lost_at != GP_NEVER;
-    return gp_election_fit(el) && el->version > 0 && needed && el->term < GP_TERM_MAX;
+    return gp_election_fit(el) && el->roster.count > 0 && needed && el->term < GP_TERM_MAX;
 }
 
 uint32_t gp_election_rank(const gp_election_t *el)

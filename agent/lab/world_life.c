@@ -173,6 +173,7 @@ static void become_another(gp_sim_node_t *node)
     gp_sim_wipe(&node->disk);
     node->wipes++;
     node->introduced = false;
+    node->founder = false;
     memset(node->votes, 0, sizeof node->votes);
     gp_sim_name(node);
 }
@@ -186,8 +187,8 @@ void gp_world_start(gp_world_t *world, uint32_t index)
         node->gone = false;
         become_another(node);
     }
-    bool founds = !group->founded;
-    if (!node->introduced && !founds) {
+    node->founder = node->founder || !group->founded;
+    if (!node->introduced && !node->founder) {
         gp_sim_node_t *sponsor = find_sponsor(node);
         if (sponsor == NULL) {
             return; /* nobody is there to admit it: it tries again when it is next started */
@@ -207,7 +208,7 @@ void gp_world_start(gp_world_t *world, uint32_t index)
     make_runner(node);
     load_disk(node);
     gp_runner_start(node->runner);
-    if (founds) {
+    if (node->founder) {
         gp_msg_t *msg = gp_runner_draft(node->runner, GP_MSG_ELECTION_FOUND);
         msg->u.election_found.score = 500;
         gp_runner_command(node->runner, 0, msg);

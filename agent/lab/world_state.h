@@ -117,6 +117,7 @@ typedef struct gp_sim_node {
     bool running;
     bool paused;
     bool introduced;
+    bool founder; /* of its group: it is told so at each start */
     bool leaving; /* it was told to go in good order, and has not gone yet */
     bool goes;    /* the group knows that it leaves: its process ends with this step */
     gp_id_t id;

@@ -274,10 +274,7 @@ static void take_command(gp_peer_t *peer, const gp_event_t *event, gp_out_t *out
         leave(peer, event, out);
         break;
     case GP_MSG_ELECTION_FOUND:
-        gp_peer_step_core(peer, GP_SEAT_SUBGRID, event->room, event, out);
-        if (gp_election_version(gp_peer_election(peer)) == 1) { /* else it knows a group already */
-            gp_peer_seats_found(peer, event, out);
-        }
+        gp_peer_seats_found(peer, event, out);
         break;
     case GP_MSG_GROUP_SELF:
         peer->said = event->msg->u.group_self;
@@ -295,27 +292,6 @@ static void take_command(gp_peer_t *peer, const gp_event_t *event, gp_out_t *out
     }
 }
 
-static bool names(const gp_msg_election_state_t *state, const gp_id_t *id)
-{
-    for (uint32_t i = 0; i < state->voters_count; i++) {
-        if (gp_id_equal(&state->voters[i].id, id)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* A seat that was given up leaves no members behind; one just taken may have voted already. */
-static void note_record(const gp_peer_t *peer, gp_peer_seat_t *seat, const gp_msg_t *record)
-{
-    if (record->kind == GP_MSG_GROUP_STATE) {
-        seat->resumes = record->u.group_state.entries_count > 0;
-        seat->given = !seat->resumes;
-    } else if (record->kind == GP_MSG_ELECTION_STATE && !seat->given) {
-        seat->resumes = seat->resumes || names(&record->u.election_state, &peer->self);
-    }
-}
-
 static void load(gp_peer_t *peer, const gp_event_t *event, gp_out_t *out)
 {
     gp_seat_t seat = seat_of(peer, event->msg);
@@ -328,7 +304,9 @@ static void load(gp_peer_t *peer, const gp_event_t *event, gp_out_t *out)
         gp_peer_seat_open(peer, seat);
     }
     gp_peer_step_core(peer, seat, event->room, event, out);
-    note_record(peer, s, event->msg);
+    if (event->msg->kind == GP_MSG_ELECTION_STATE) { /* who gave it up forgot who votes */
+        s->resumes = event->msg->u.election_state.voters_count > 0;
+    }
 }
 
 static void start(gp_peer_t *peer, const gp_event_t *event, gp_out_t *out)

@@ -23,8 +23,7 @@ typedef struct gp_peer_seat {
     bool open;       /* its cores are there ... */
     bool started;    /* ... and run */
     bool giving;     /* given up for good, not because the agent stops */
-    bool resumes;    /* the disk says that this machine had it when it stopped ... */
-    bool given;      /* ... or that it had given it up */
+    bool resumes;    /* the disk says that this machine had it when it stopped */
     uint8_t flags;   /* what it says of itself in this group only: STANDBY */
     uint16_t lives;  /* how often it was opened */
     uint32_t stores; /* records on their way to the disk */
@@ -78,7 +77,11 @@ void gp_peer_seat_take(gp_peer_t *peer, gp_seat_t seat, gp_usec_t now, gp_out_t 
 /* The group there knows that this machine has gone. */
 void gp_peer_seat_close(gp_peer_t *peer, gp_seat_t seat, gp_usec_t now, gp_out_t *out);
 
-/* Founds the groups above together with the sub-Grid: its founder is their first member. */
+/*
+ * Founds the sub-Grid and those above, each of which nothing is on the disk yet: their founder is
+ * the one machine that is ever told to, and it is told again at each start. So a crash between two
+ * of them leaves none unfounded, and none is founded twice.
+ */
 void gp_peer_seats_found(gp_peer_t *peer, const gp_event_t *event, gp_out_t *out);
 
 /* Is any seat above the first open? */

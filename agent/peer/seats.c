@@ -90,15 +90,22 @@ void gp_peer_seat_close(gp_peer_t *peer, gp_seat_t seat, gp_usec_t now, gp_out_t
     tell_tiers(peer, seat, now, out);
 }
 
+/* Nothing of that group is on the disk: in its name nothing was ever promised. */
+static bool is_fresh(const gp_peer_seat_t *s)
+{
+    const gp_election_t *election = s->cores[GP_ROOM_ELECTION].core;
+    return s->lives == 0 ||
+           (gp_election_version(election) == 0 && gp_election_own_term(election) == 0);
+}
+
 void gp_peer_seats_found(gp_peer_t *peer, const gp_event_t *event, gp_out_t *out)
 {
-    for (int seat = GP_SEAT_REGION; seat < GP_SEAT_COUNT; seat++) {
+    for (int seat = GP_SEAT_SUBGRID; seat < GP_SEAT_COUNT; seat++) {
         gp_peer_seat_t *s = &peer->seats[seat];
-        if (s->group == 0 || s->open) {
-            continue;
+        if (s->group != 0 && !s->open && is_fresh(s)) {
+            gp_peer_seat_open(peer, (gp_seat_t)seat);
+            gp_peer_seat_start(peer, (gp_seat_t)seat, event->now, out);
         }
-        gp_peer_seat_open(peer, (gp_seat_t)seat);
-        gp_peer_seat_start(peer, (gp_seat_t)seat, event->now, out);
         gp_peer_step_core(peer, (gp_seat_t)seat, GP_ROOM_ELECTION, event, out);
     }
 }

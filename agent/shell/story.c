@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "proto/core.h"
+
 typedef struct story {
     gp_story_name_t *name;
     void *context;
@@ -10,6 +12,8 @@ typedef struct story {
     size_t size;
     size_t used;
 } story_t;
+
+static const char *const tiers[GP_SEAT_COUNT] = {"sub-Grid", "region", "grid"};
 
 static void say(story_t *story, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -156,42 +160,66 @@ static bool tell_job(story_t *story, const gp_msg_job_t *job)
     return true;
 }
 
+static bool tell_seat(story_t *story, uint8_t seat, const char *what)
+{
+    say(story, "%s its seat in the %s", what, seat < GP_SEAT_COUNT ? tiers[seat] : "");
+    return true;
+}
+
+/* False: it is no news. */
+static bool tell(story_t *story, const gp_msg_t *notice)
+{
+    switch (notice->kind) {
+    case GP_MSG_SEAT_TAKE:
+        return tell_seat(story, notice->u.seat_take.seat, "takes");
+    case GP_MSG_SEAT_GIVE:
+        return tell_seat(story, notice->u.seat_give.seat, "gives up");
+    case GP_MSG_MEMBER:
+        return tell_member(story, &notice->u.member);
+    case GP_MSG_LEADER:
+        return tell_leader(story, &notice->u.leader);
+    case GP_MSG_CAMPAIGN:
+        return tell_campaign(story, &notice->u.campaign);
+    case GP_MSG_STEP_DOWN:
+        return tell_step_down(story, &notice->u.step_down);
+    case GP_MSG_ROSTER:
+        return tell_roster(story, &notice->u.roster);
+    case GP_MSG_SUSPICION:
+        return tell_suspicion(story, &notice->u.suspicion);
+    case GP_MSG_GONE:
+        say(story, "finds that the process of %s is gone", named(story, &notice->u.gone.target));
+        return true;
+    case GP_MSG_LATE:
+        say(story, "was late by %u ms and trusts no suspicion of its own", notice->u.late.late_ms);
+        return true;
+    case GP_MSG_RELINQUISHED:
+        say(story, "has handed over to %s", named(story, &notice->u.relinquished.successor));
+        return true;
+    case GP_MSG_LEFT:
+        say(story, "has said goodbye");
+        return true;
+    case GP_MSG_ANSWER:
+        return tell_answer(story, &notice->u.answer);
+    case GP_MSG_JOB:
+        return tell_job(story, &notice->u.job);
+    default:
+        return false;
+    }
+}
+
 bool gp_story_tell(const gp_msg_t *notice, gp_story_name_t *name, void *context, char *text,
                    size_t size)
 {
     story_t story = {.name = name, .context = context, .text = text, .size = size};
+    uint8_t tier = gp_group_tier(gp_msg_group(notice));
     assert(size > 0);
     text[0] = '\0';
-    switch (notice->kind) {
-    case GP_MSG_MEMBER:
-        return tell_member(&story, &notice->u.member);
-    case GP_MSG_LEADER:
-        return tell_leader(&story, &notice->u.leader);
-    case GP_MSG_CAMPAIGN:
-        return tell_campaign(&story, &notice->u.campaign);
-    case GP_MSG_STEP_DOWN:
-        return tell_step_down(&story, &notice->u.step_down);
-    case GP_MSG_ROSTER:
-        return tell_roster(&story, &notice->u.roster);
-    case GP_MSG_SUSPICION:
-        return tell_suspicion(&story, &notice->u.suspicion);
-    case GP_MSG_GONE:
-        say(&story, "finds that the process of %s is gone", named(&story, &notice->u.gone.target));
-        return true;
-    case GP_MSG_LATE:
-        say(&story, "was late by %u ms and trusts no suspicion of its own", notice->u.late.late_ms);
-        return true;
-    case GP_MSG_RELINQUISHED:
-        say(&story, "has handed over to %s", named(&story, &notice->u.relinquished.successor));
-        return true;
-    case GP_MSG_LEFT:
-        say(&story, "has said goodbye");
-        return true;
-    case GP_MSG_ANSWER:
-        return tell_answer(&story, &notice->u.answer);
-    case GP_MSG_JOB:
-        return tell_job(&story, &notice->u.job);
-    default:
-        return false;
+    if (tier != GP_SEAT_SUBGRID && tier < GP_SEAT_COUNT) {
+        say(&story, "%s: ", tiers[tier]);
     }
+    bool told = tell(&story, notice);
+    if (!told) {
+        text[0] = '\0';
+    }
+    return told;
 }

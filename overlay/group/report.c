@@ -332,9 +332,7 @@ static void store_members(gp_group_t *g, gp_out_t *out)
     state->term = g->view_term;
     state->number = g->view_number;
     state->leader = gp_group_has_leader(g) ? g->leader.id : g->last_leader;
-    /* A seat that is given up for good is not to be resumed. */
-    bool known = g->config.tier == 0 || !g->leaving || !g->leave_forever;
-    for (uint32_t i = 0; known && i < g->count; i++) {
+    for (uint32_t i = 0; i < g->count; i++) {
         const gp_group_entry_t *m = gp_group_look_at(g, i);
         if (m->shown.address[0] != 0) {
             gp_group_record(m, true, out, &state->entries[state->entries_count++]);

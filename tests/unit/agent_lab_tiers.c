@@ -8,7 +8,7 @@
 #define NODES 7
 #define STEP  (10 * GP_MSEC)
 
-static gp_world_t *new_world(uint64_t seed, uint32_t nodes)
+static gp_world_t *empty_world(uint64_t seed, uint32_t nodes)
 {
     gp_world_config_t config;
     gp_world_defaults(&config);
@@ -19,6 +19,12 @@ static gp_world_t *new_world(uint64_t seed, uint32_t nodes)
     config.check_every = 1;
     gp_world_t *world = gp_world_new(&config);
     assert_non_null(world);
+    return world;
+}
+
+static gp_world_t *new_world(uint64_t seed, uint32_t nodes)
+{
+    gp_world_t *world = empty_world(seed, nodes);
     for (uint32_t i = 0; i < nodes; i++) {
         gp_world_start(world, i);
     }
@@ -70,6 +76,23 @@ static uint32_t seats(const gp_world_t *world, gp_seat_t seat)
         count += peer != NULL && gp_peer_seat_group(peer, seat) != NULL ? 1 : 0;
     }
     return count;
+}
+
+/* Three groups are founded, one record after the other: whatever of them is on the disk. */
+static void test_a_founder_that_crashes_founds_what_it_had_not(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 120; seed++) {
+        gp_world_t *world = empty_world(seed, 3);
+        gp_world_start(world, 0);
+        run(world, seed * 50);
+        gp_world_crash(world, 0, false);
+        for (uint32_t i = 0; i < 3; i++) {
+            gp_world_start(world, i);
+        }
+        settle(world, 30 * GP_SECOND);
+        gp_world_free(world);
+    }
 }
 
 static void test_voters_have_seats_and_the_super_peer_leads_all(void **state)
@@ -207,6 +230,7 @@ static void test_who_votes_no_more_gives_its_seats_up(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_founder_that_crashes_founds_what_it_had_not),
         cmocka_unit_test(test_voters_have_seats_and_the_super_peer_leads_all),
         cmocka_unit_test(test_a_crash_of_the_super_peer_is_followed_above),
         cmocka_unit_test(test_leaving_in_good_order_hands_all_over),

@@ -292,6 +292,64 @@ static void test_a_successor_must_have_the_register_of_the_term(void **state)
     solo_free(solo);
 }
 
+static void relinquish_forever(solo_t *solo)
+{
+    gp_msg_t *msg = solo_new_msg(GP_MSG_ELECTION_RELINQUISH);
+    msg->u.election_relinquish.forever = true;
+    solo_command(solo, msg);
+}
+
+static void test_who_goes_for_good_and_does_not_vote_forgets_who_does(void **state)
+{
+    (void)state;
+    gp_election_config_t config = lab_config();
+    gp_msg_election_state_t disk = solo_state(3, 2);
+    solo_t *solo = solo_new(&config, 4, &disk); /* 1, 2 and 3 vote */
+    relinquish_forever(solo);
+    const gp_action_t *store = solo_find(solo, GP_MSG_ELECTION_STATE);
+    assert_non_null(store);
+    assert_int_equal(store->msg->u.election_state.voters_count, 0);
+    assert_int_equal(store->msg->u.election_state.term, 2); /* what it promised stays */
+    assert_int_equal(store->msg->u.election_state.version, disk.version);
+    assert_non_null(solo_find(solo, GP_MSG_RELINQUISHED));
+    disk.voters_count = 0;
+    solo_free(solo);
+
+    solo = solo_new(&config, 4, &disk); /* again there, it never stands by what it forgot ... */
+    solo_wake(solo, 60 * GP_SECOND);
+    assert_null(solo_find(solo, GP_MSG_PREVOTE_ASK));
+    gp_msg_t *msg = solo_new_msg(GP_MSG_VOTE_ASK); /* ... but still knows how new it was */
+    msg->u.vote_ask.term = 3;
+    msg->u.vote_ask.value_term = disk.value_term;
+    msg->u.vote_ask.version = disk.version - 1;
+    solo_msg(solo, 1, msg);
+    assert_int_equal(solo_answer(solo, 1), GP_VOTE_BEHIND);
+    solo_free(solo);
+
+    solo = solo_new(&config, 4, &disk);
+    solo_msg(solo, 1, solo_mandate(1, 2, 3));
+    msg = solo_new_msg(GP_MSG_REGISTER);
+    msg->u.register_.term = 2;
+    msg->u.register_.version = disk.version;
+    msg->u.register_.voters_count = 1;
+    msg->u.register_.voters[0].id = lab_id(1);
+    solo_msg(solo, 1, msg);
+    assert_int_equal(solo->core->roster.count, 1); /* the same version brings it back */
+    solo_free(solo);
+}
+
+static void test_a_voter_that_goes_for_good_still_knows_who_votes(void **state)
+{
+    (void)state;
+    gp_election_config_t config = lab_config();
+    gp_msg_election_state_t disk = solo_state(3, 2);
+    solo_t *solo = solo_new(&config, 3, &disk);
+    relinquish_forever(solo);
+    assert_null(solo_find(solo, GP_MSG_ELECTION_STATE));
+    assert_int_equal(solo->core->roster.count, 3);
+    solo_free(solo);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -306,6 +364,8 @@ int main(void)
         cmocka_unit_test(test_only_the_leader_of_the_term_hands_over),
         cmocka_unit_test(test_a_handover_ends_an_own_campaign),
         cmocka_unit_test(test_a_successor_must_have_the_register_of_the_term),
+        cmocka_unit_test(test_who_goes_for_good_and_does_not_vote_forgets_who_does),
+        cmocka_unit_test(test_a_voter_that_goes_for_good_still_knows_who_votes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
