@@ -106,8 +106,15 @@ typedef enum gp_cause {
     GP_CAUSE_LEFT,         /* left the grid for good */
     GP_CAUSE_NO_QUORUM,    /* this side has no majority: cannot know */
     GP_CAUSE_MANY_AT_ONCE, /* a third of the group fell silent together: the network or I */
-    GP_CAUSE_NO_LEADER     /* nobody leads yet */
+    GP_CAUSE_NO_LEADER,    /* nobody leads yet */
+    GP_CAUSE_MOVED         /* went into another sub-Grid */
 } gp_cause_t;
+
+/* Of a machine that has left: it is not expected here again. */
+static inline bool gp_cause_is_final(uint8_t cause)
+{
+    return cause == GP_CAUSE_LEFT || cause == GP_CAUSE_MOVED;
+}
 
 typedef enum gp_member_flag {
     GP_FLAG_RELAYED = 1, /* others cannot dial back: never super-peer */

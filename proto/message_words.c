@@ -50,6 +50,8 @@ const char *gp_cause_name(gp_cause_t value)
         return "many-at-once";
     case GP_CAUSE_NO_LEADER:
         return "no-leader";
+    case GP_CAUSE_MOVED:
+        return "moved";
     default:
         return "?";
     }
@@ -84,6 +86,8 @@ const char *gp_cause_text(gp_cause_t value)
         return "too many fell silent at once: the network, or this machine";
     case GP_CAUSE_NO_LEADER:
         return "nobody leads the sub-Grid yet";
+    case GP_CAUSE_MOVED:
+        return "moved to another sub-Grid";
     default:
         return "?";
     }

@@ -198,6 +198,8 @@
     M(MOVE, move, 0x1c3, SIGNED, FORMING, "a super-peer to its machine: go to that sub-Grid")      \
     M(MOVE_NO, move_no, 0x1c4, SIGNED, FORMING, "the machine cannot go now, and why")              \
     M(FORM_STATE, form_state, 0x1c5, STORED, FORMING, "the sub-Grid that this machine moved to")   \
+    M(FORM_ARRIVED, form_arrived, 0x1c7, LOCAL, FORMING, "its records are loaded: begin there")    \
+    M(FORM_KEEP, form_keep, 0x1c8, LOCAL, FORMING, "write down where this machine goes")           \
     M(FORM_PLACE, form_place, 0x1c6, LOCAL, FORMING, "place a newcomer, from the shell")           \
     M(FORM_ANSWER, form_answer, 0x1e0, NOTICE, FORMING, "where the newcomer may go, or goes")      \
     M(FORM_INVITE, form_invite, 0x1e1, NOTICE, FORMING, "a machine may come into that group")      \
@@ -239,14 +241,16 @@
     L(member, entries, 2)
 #define GP_FIELDS_INTRODUCE(F, L) F(U64, group, 0) L(member, entries, 1)
 /* forever: the machine has left the grid; otherwise its agent only stops */
-#define GP_FIELDS_LEAVE(F, L) F(U64, group, 0) F(U64, incarnation, 0) F(BOOL, forever, 0)
+/* moves: for ever, but only into another sub-Grid */
+#define GP_FIELDS_LEAVE(F, L)                                                                      \
+    F(U64, group, 0) F(U64, incarnation, 0) F(BOOL, forever, 0) F(BOOL, moves, 0)
 /* leader: who led then, or is said to; it is sought first */
 #define GP_FIELDS_GROUP_STATE(F, L)                                                                \
     F(U64, group, 0) F(U64, term, 0) F(U32, number, 0) F(ID, leader, 0)                            \
     L(member, entries, GP_MEMBERS_MAX)
 #define GP_FIELDS_GROUP_INTRODUCE(F, L) L(member, entries, 1)
 #define GP_FIELDS_GROUP_INVITE(F, L) L(member, entries, 1)
-#define GP_FIELDS_GROUP_LEAVE(F, L) F(BOOL, forever, 0)
+#define GP_FIELDS_GROUP_LEAVE(F, L) F(BOOL, forever, 0) F(BOOL, moves, 0)
 /* right: gp_right_t; lease_until: until when this machine itself may lead (0: it does not) */
 #define GP_FIELDS_GROUP_LEADER(F, L)                                                               \
     F(U64, term, 0) F(ID, leader, 0) F(ID, deputy, 0) F(U8, right, 2) F(U64, lease_until, 0)       \
@@ -315,7 +319,8 @@
 #define GP_FIELDS_ELECTION_STANDINGS(F, L) L(standing, members, GP_MEMBERS_MAX)
 #define GP_FIELDS_ELECTION_EVIDENCE(F, L) F(ID, target, 0) F(U64, incarnation, 0)
 #define GP_FIELDS_ELECTION_RELINQUISH(F, L) F(BOOL, forever, 0)
-#define GP_FIELDS_ELECTION_FOUND(F, L) F(U16, score, 1000)
+/* alone: only the sub-Grid, not the groups above it */
+#define GP_FIELDS_ELECTION_FOUND(F, L) F(U16, score, 1000) F(BOOL, alone, 0)
 /* renewed: who leads and by which right is as it was, only the lease or the votes are newer */
 #define GP_FIELDS_LEADER(F, L)                                                                     \
     F(U64, group, 0) F(U64, term, 0) F(ID, leader, 0) F(ID, deputy, 0) F(U8, right, 2)             \
@@ -498,6 +503,7 @@
 #define GP_FIELDS_MOVE_NO(F, L) F(U64, group, 0) F(U16, error, 0)
 /* found: it begins that sub-Grid, unless it has a record of its election already */
 #define GP_FIELDS_FORM_STATE(F, L) F(U64, subgrid, 0) F(BOOL, found, 0)
+#define GP_FIELDS_FORM_KEEP(F, L) F(U64, subgrid, 0) F(BOOL, found, 0)
 #define GP_FIELDS_FORM_PLACE(F, L) F(U64, chosen, 0) F(BOOL, found, 0) L(member, entries, 1)
 #define GP_FIELDS_FORM_ANSWER(F, L)                                                                \
     F(U16, error, 0) F(U64, chosen, 0) F(BOOL, found, 0) L(member, entries, 1)                     \
@@ -506,6 +512,7 @@
 #define GP_FIELDS_FORM_INVITE(F, L) F(U8, seat, 2) L(member, entries, 1)
 #define GP_FIELDS_FORM_GO(F, L)                                                                    \
     F(U64, chosen, 0) F(BOOL, found, 0) L(member, entries, 1) L(member, above, 1)
+#define GP_FIELDS_FORM_ARRIVED(F, L) F(U64, subgrid, 0)
 #define GP_FIELDS_FORM_MOVED(F, L) F(U64, subgrid, 0) F(U64, before, 0)
 
 #endif

@@ -81,6 +81,7 @@ static void describe(gp_sim_node_t *node, gp_peer_config_t *config)
     gp_group_defaults(&config->group);
     gp_work_config_default(&config->work);
     config->tiers = gp_tiers_defaults();
+    config->forming = gp_forming_defaults();
     for (int seat = GP_SEAT_REGION; world->config.tiers && seat < GP_SEAT_COUNT; seat++) {
         config->tiers.groups[seat] =
             gp_sim_group_id((gp_seat_t)seat, gp_sim_group_of(world, node->index));

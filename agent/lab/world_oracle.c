@@ -304,9 +304,8 @@ static void check_vote(gp_sim_node_t *node, const gp_msg_vote_t *vote)
 {
     gp_world_t *world = node->world;
     const gp_sim_record_t *record = NULL;
-    uint64_t key = gp_group_tier(vote->group) != 0 ? vote->group : 0; /* gp_record_key */
     for (uint32_t i = 0; i < node->disk.count; i++) {
-        if (node->disk.v[i].kind == GP_MSG_ELECTION_STATE && node->disk.v[i].key == key) {
+        if (node->disk.v[i].kind == GP_MSG_ELECTION_STATE && node->disk.v[i].key == vote->group) {
             record = &node->disk.v[i];
         }
     }

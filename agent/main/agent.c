@@ -370,6 +370,7 @@ static void describe_peer(agent_t *agent, gp_peer_config_t *config)
     config->election = gp_election_defaults();
     gp_work_config_default(&config->work);
     config->tiers = gp_tiers_defaults();
+    config->forming = gp_forming_defaults();
     config->group.group = agent->identity.group;
     config->group.boot = agent->boot;
     config->group.name = gp_text(agent->dir.name);

@@ -76,6 +76,16 @@ static void pass_leader(const pass_t *pass, const gp_action_t *notice)
     command(pass, 0, msg);
 }
 
+void gp_peer_tell_leader(gp_peer_t *peer, gp_usec_t now, const gp_msg_t *news, gp_out_t *out)
+{
+    const gp_room_t rooms[] = {GP_ROOM_TIERS, GP_ROOM_FORMING};
+    for (size_t i = 0; i < sizeof rooms / sizeof rooms[0]; i++) {
+        const gp_event_t event = {
+            .type = GP_EVENT_COMMAND, .room = rooms[i], .now = now, .ok = true, .msg = news};
+        gp_peer_step_core(peer, GP_SEAT_SUBGRID, rooms[i], &event, out);
+    }
+}
+
 static void pass_to_tiers(const pass_t *pass, const gp_action_t *notice)
 {
     const gp_msg_leader_t *from = &notice->msg->u.leader;
@@ -88,13 +98,14 @@ static void pass_to_tiers(const pass_t *pass, const gp_action_t *notice)
     to->lease_until = from->lease_until;
     to->voters_count = from->voters_count;
     memcpy(to->voters, from->voters, from->voters_count * sizeof from->voters[0]);
-    gp_peer_command(pass->peer, GP_SEAT_SUBGRID, pass->now, 0, msg, pass->out);
+    gp_peer_tell_leader(pass->peer, pass->now, msg, pass->out);
 }
 
 static void say_goodbye(const pass_t *pass, gp_seat_t seat)
 {
     gp_msg_t *msg = gp_peer_draft(pass->out, GP_MSG_GROUP_LEAVE);
     msg->u.group_leave.forever = pass->peer->forever || pass->peer->seats[seat].giving;
+    msg->u.group_leave.moves = pass->peer->moving && seat == GP_SEAT_SUBGRID;
     gp_peer_command(pass->peer, seat, pass->now, 0, msg, pass->out);
 }
 
@@ -113,6 +124,9 @@ static void pass_relinquished(const pass_t *pass)
 static void pass_left(const pass_t *pass)
 {
     if (pass->seat == GP_SEAT_SUBGRID) {
+        if (pass->peer->moving) {
+            gp_peer_move_left(pass->peer, pass->now, pass->out);
+        }
         return;
     }
     gp_peer_seat_close(pass->peer, pass->seat, pass->now, pass->out);
@@ -140,6 +154,17 @@ static void pass_offer(const pass_t *pass, const gp_action_t *notice)
                                                           .address = gp_text(member->address),
                                                           .cert = member->cert};
     gp_peer_command(pass->peer, seat, pass->now, 0, msg, pass->out);
+}
+
+/* Into the sub-Grid, or, to lead one of its own, into the region. */
+static void pass_invite(const pass_t *pass, const gp_action_t *notice)
+{
+    const gp_msg_form_invite_t *from = &notice->msg->u.form_invite;
+    gp_msg_t *msg = gp_peer_draft(pass->out, GP_MSG_GROUP_INTRODUCE);
+    msg->u.group_introduce.entries_count = from->entries_count;
+    memcpy(msg->u.group_introduce.entries, from->entries,
+           from->entries_count * sizeof from->entries[0]);
+    gp_peer_command(pass->peer, (gp_seat_t)from->seat, pass->now, 0, msg, pass->out);
 }
 
 /* One of them may have it, or know who does. */
@@ -284,6 +309,12 @@ void gp_peer_pass_on(gp_peer_t *peer, gp_usec_t now, const gp_action_t *notice, 
         break;
     case GP_MSG_SEAT_ROLE:
         pass_role(&pass, notice);
+        break;
+    case GP_MSG_FORM_INVITE:
+        pass_invite(&pass, notice);
+        break;
+    case GP_MSG_FORM_GO:
+        gp_peer_move_begin(peer, &notice->msg->u.form_go, now, out);
         break;
     case GP_MSG_JOB_FIND:
         pass_question(&pass, notice);

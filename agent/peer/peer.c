@@ -15,6 +15,7 @@ static const struct {
     {GP_SEAT_SUBGRID, GP_ROOM_DISCOVERY, &gp_discovery_ops},
     {GP_SEAT_SUBGRID, GP_ROOM_WORK, &gp_work_ops},
     {GP_SEAT_SUBGRID, GP_ROOM_TIERS, &gp_tiers_ops},
+    {GP_SEAT_SUBGRID, GP_ROOM_FORMING, &gp_forming_ops},
     {GP_SEAT_REGION, GP_ROOM_GROUP, &gp_group_ops},
     {GP_SEAT_REGION, GP_ROOM_ELECTION, &gp_election_ops},
     {GP_SEAT_GRID, GP_ROOM_GROUP, &gp_group_ops},
@@ -50,6 +51,8 @@ static const void *config_of(const gp_peer_config_t *config, gp_room_t room)
         return &config->discovery;
     case GP_ROOM_TIERS:
         return &config->tiers;
+    case GP_ROOM_FORMING:
+        return &config->forming;
     default:
         assert(room == GP_ROOM_WORK);
         return &config->work;
@@ -102,6 +105,15 @@ uint16_t gp_peer_roles(const gp_peer_t *peer, const gp_id_t *id, gp_slice_t cert
     return gp_cert_read(cert, &read) == GP_OK && gp_id_equal(&read.node, id) ? read.roles : 0;
 }
 
+static gp_forming_config_t forming_config(gp_peer_t *peer, const gp_peer_config_t *config)
+{
+    gp_forming_config_t forming = config->forming;
+    forming.subgrid = config->group.group;
+    forming.region = config->tiers.groups[GP_SEAT_REGION];
+    forming.view = gp_peer_view(peer);
+    return forming;
+}
+
 static void init_seats(gp_peer_t *peer, const gp_peer_config_t *config)
 {
     for (int seat = 0; seat < GP_SEAT_COUNT; seat++) {
@@ -110,6 +122,7 @@ static void init_seats(gp_peer_t *peer, const gp_peer_config_t *config)
     peer->seats[GP_SEAT_SUBGRID].group = config->group.group;
     peer->seats[GP_SEAT_SUBGRID].open = true;
     peer->seats[GP_SEAT_SUBGRID].started = true;
+    peer->seats[GP_SEAT_SUBGRID].lives = 1;
     peer->group_config = config->group;
     peer->group_config.name = peer->group_config.address = peer->group_config.cert =
         (gp_slice_t){0};
@@ -127,10 +140,13 @@ static void peer_init(void *memory, const void *config, gp_id_t self, uint64_t s
     peer->certified = c->group.cert_max > 0 && c->group.cert.n > 0;
     init_seats(peer, c);
     gp_work_config_t work = c->work;
+    peer->home_max = work.home_max;
+    peer->attempts_max = work.attempts_max;
     work.certified = peer->certified;
     work.roles = gp_peer_roles(peer, &self, c->group.cert);
     work.fits = fits;
     work.fits_context = peer;
+    gp_forming_config_t forming = forming_config(peer, c);
     for (size_t i = 0; i < CORES; i++) {
         if (!may_have(c, i)) {
             continue;
@@ -143,7 +159,9 @@ static void peer_init(void *memory, const void *config, gp_id_t self, uint64_t s
         core->wake = GP_NEVER;
         at += aligned(core->size);
         if (layout[i].seat == GP_SEAT_SUBGRID) {
-            part = layout[i].room == GP_ROOM_WORK ? &work : part;
+            part = layout[i].room == GP_ROOM_WORK      ? (const void *)&work
+                   : layout[i].room == GP_ROOM_FORMING ? (const void *)&forming
+                                                       : part;
             core->ops->init(core->core, part, self, seed + (uint64_t)layout[i].room);
             core->wake = core->ops->wake(core->core);
         }
@@ -221,12 +239,12 @@ static gp_seat_t seat_of(const gp_peer_t *peer, const gp_msg_t *msg)
 }
 
 /* All groups are left at once, but the sub-Grid is told last: see gp_peer_pass_on. */
-static void leave(gp_peer_t *peer, const gp_event_t *event, gp_out_t *out)
+void gp_peer_leave(gp_peer_t *peer, gp_usec_t now, const gp_msg_t *relinquish, gp_out_t *out)
 {
     peer->leaving = true;
-    peer->forever = event->msg->u.election_relinquish.forever;
-    gp_peer_tell_self(peer, event->now, out);
-    gp_peer_command_all(peer, event->now, event->msg, out);
+    peer->forever = relinquish->u.election_relinquish.forever;
+    gp_peer_tell_self(peer, now, out);
+    gp_peer_command_all(peer, now, relinquish, out);
 }
 
 /* Whichever record it was: who cannot keep what it promises shall have no part that needs it. */
@@ -271,10 +289,13 @@ static void take_command(gp_peer_t *peer, const gp_event_t *event, gp_out_t *out
 {
     switch (event->msg->kind) {
     case GP_MSG_ELECTION_RELINQUISH:
-        leave(peer, event, out);
+        gp_peer_leave(peer, event->now, event->msg, out);
         break;
     case GP_MSG_ELECTION_FOUND:
         gp_peer_seats_found(peer, event, out);
+        break;
+    case GP_MSG_FORM_ARRIVED:
+        gp_peer_move_arrive(peer, event->now, out);
         break;
     case GP_MSG_GROUP_SELF:
         peer->said = event->msg->u.group_self;
@@ -350,6 +371,7 @@ static void dispatch(gp_peer_t *peer, const gp_event_t *event, gp_out_t *out)
     case GP_EVENT_STORED:
         peer->seats[event->seat].stores -= peer->seats[event->seat].stores > 0 ? 1 : 0;
         gp_peer_step_core(peer, event->seat, event->room, event, out);
+        gp_peer_move_stored(peer, event, out);
         watch_disk(peer, event->ok, event->now, out);
         break;
     case GP_EVENT_LOAD:

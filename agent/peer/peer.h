@@ -31,6 +31,7 @@
 #include "discovery/discovery.h"
 #include "election/election.h"
 #include "overlay/group/group.h"
+#include "overlay/tiers/forming.h"
 #include "overlay/tiers/tiers.h"
 #include "proto/core.h"
 
@@ -42,6 +43,7 @@ typedef struct gp_peer_config {
     /* `groups`: the first is that of `group`; of the tiers above those in which it may get a seat
      */
     gp_tiers_config_t tiers;
+    gp_forming_config_t forming; /* groups and view are the peer's business */
 } gp_peer_config_t;
 
 extern const gp_core_ops_t gp_peer_ops;

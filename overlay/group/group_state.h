@@ -65,7 +65,7 @@ typedef struct gp_group_entry {
     bool untold;     /* follower: the leader is new and has not named it: own ears count */
     bool introduce;  /* present it to the leader until it is in a view */
     bool left_seen;  /* it said goodbye here, at left_incarnation */
-    bool left_forever;
+    bool left_forever, left_moves;
     gp_usec_t ruled_at;
     gp_usec_t away_since; /* last alive, whatever was said of it since; or first heard of */
     gp_usec_t full_at;    /* leader: when it last got the whole table */
@@ -178,7 +178,7 @@ struct gp_group {
     uint32_t link_count;
     gp_id_t links[GP_GROUP_LINKS_MAX];
     /* leaving */
-    bool leaving, left, leave_forever;
+    bool leaving, left, leave_forever, leave_moves;
     gp_usec_t leave_at, leave_until;
     bool late; /* this step began late: deadlines were moved */
     uint32_t rounds;
@@ -246,6 +246,7 @@ bool gp_group_hears(const gp_group_t *g, const gp_group_entry_t *m);
 
 /* ---- view.c ---------------------------------------------------------------------------------- */
 
+gp_cause_t gp_group_left_cause(bool forever, bool moves); /* why it said goodbye */
 bool gp_group_holds(const gp_group_t *g); /* some view of the present leader */
 void gp_group_change(gp_group_t *g);      /* leader: something is to be told soon */
 void gp_group_flush(gp_group_t *g, gp_out_t *out);

@@ -70,7 +70,7 @@ static void adopt(gp_group_t *g, gp_group_entry_t *m)
         alive = true;
     }
     if (m->left_seen && m->left_incarnation >= m->shown.incarnation) {
-        gp_group_rule(g, m, GP_MEMBER_LEFT, m->left_forever ? GP_CAUSE_LEFT : GP_CAUSE_STOPPED);
+        gp_group_rule(g, m, GP_MEMBER_LEFT, gp_group_left_cause(m->left_forever, m->left_moves));
     } else if (alive && m->shown.incarnation > 0) {
         m->shown.flags |= GP_FLAG_SEEN;
         gp_group_rule(g, m, GP_MEMBER_ALIVE, GP_CAUSE_ANSWERS);
@@ -94,9 +94,14 @@ static void lay_down(const gp_group_t *g, gp_group_entry_t *m)
     m->dirty = true;
 }
 
+gp_cause_t gp_group_left_cause(bool forever, bool moves)
+{
+    return moves ? GP_CAUSE_MOVED : forever ? GP_CAUSE_LEFT : GP_CAUSE_STOPPED;
+}
+
 static void rule_left(gp_group_t *g)
 {
-    gp_cause_t cause = g->leave_forever ? GP_CAUSE_LEFT : GP_CAUSE_STOPPED;
+    gp_cause_t cause = gp_group_left_cause(g->leave_forever, g->leave_moves);
     gp_group_rule(g, gp_group_self(g), GP_MEMBER_LEFT, cause);
 }
 
@@ -288,6 +293,7 @@ static void send_leave(gp_group_t *g, const gp_id_t *to, gp_out_t *out)
     msg->u.leave.group = g->config.group;
     msg->u.leave.incarnation = g->incarnation;
     msg->u.leave.forever = g->leave_forever;
+    msg->u.leave.moves = g->leave_moves;
 }
 
 void gp_group_leave_done(gp_group_t *g, gp_out_t *out)
@@ -329,6 +335,7 @@ void gp_group_on_leave_command(gp_group_t *g, const gp_event_t *event, gp_out_t 
     g->store_dirty = true;
     g->store_at = g->now;
     g->leave_forever = event->msg->u.group_leave.forever;
+    g->leave_moves = event->msg->u.group_leave.moves;
     g->flags |= GP_FLAG_LEAVING;
     g->leave_until = g->now + g->config.leave_limit;
     g->standings_dirty = true;
@@ -348,13 +355,14 @@ void gp_group_on_leave(gp_group_t *g, const gp_event_t *event, gp_out_t *out)
     m->left_seen = true;
     m->left_incarnation = leave->incarnation;
     m->left_forever = leave->forever;
+    m->left_moves = leave->moves;
     m->due_at = 0;
     if (m->suspected) {
         gp_group_close(g, m, 2, GP_CAUSE_STOPPED, out);
     }
     if (g->leading && m->in_view) {
         m->shown.incarnation = leave->incarnation;
-        gp_group_rule(g, m, GP_MEMBER_LEFT, leave->forever ? GP_CAUSE_LEFT : GP_CAUSE_STOPPED);
+        gp_group_rule(g, m, GP_MEMBER_LEFT, gp_group_left_cause(leave->forever, leave->moves));
         g->cast_at = g->now; /* somebody waits for it */
     }
 }

@@ -51,7 +51,7 @@ void gp_group_present_again(gp_group_t *g, gp_out_t *out)
 static bool can_seek(const gp_group_t *g, const gp_group_entry_t *m)
 {
     return !gp_id_equal(&m->shown.id, &g->self) && m->shown.address[0] != 0 &&
-           !(m->ruled_state == GP_MEMBER_LEFT && m->ruled_cause == GP_CAUSE_LEFT);
+           !(m->ruled_state == GP_MEMBER_LEFT && gp_cause_is_final(m->ruled_cause));
 }
 
 /* A caretaker looks for those who may have the majority: whom it does not hear. */

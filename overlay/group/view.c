@@ -454,8 +454,8 @@ void gp_group_forget_old(gp_group_t *g, gp_out_t *out)
             gp_group_forget(g, m, out);
             continue;
         }
-        gp_usec_t limit = m->ruled_cause == GP_CAUSE_LEFT ? g->config.forget_left_after
-                                                          : g->config.forget_stopped_after;
+        gp_usec_t limit = gp_cause_is_final(m->ruled_cause) ? g->config.forget_left_after
+                                                            : g->config.forget_stopped_after;
         bool old = m->ruled_state == GP_MEMBER_LEFT && g->now - m->ruled_at >= limit;
         bool never = is_never_seen(m) && g->now - m->away_since >= g->config.forget_never_after;
         if (g->leading && m->in_view && (old || never) && !gp_id_equal(&m->shown.id, &g->self)) {

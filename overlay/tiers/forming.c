@@ -28,6 +28,7 @@ static void forming_init(void *core, const void *config, gp_id_t self, uint64_t 
     assert(f->config.view.describe != NULL || f->config.region == 0);
     f->look_at = GP_NEVER;
     f->small_since = GP_NEVER;
+    f->keep_at = GP_NEVER;
     gp_random_init(&f->random, seed);
 }
 
@@ -363,6 +364,20 @@ static void take_told(gp_forming_t *f, const gp_id_t *from, const gp_msg_form_to
     }
 }
 
+/* ---- where this machine goes ------------------------------------------------------------------- */
+
+#define KEEP_AGAIN GP_SECOND /* after the disk refused it */
+
+static void keep(gp_forming_t *f, gp_out_t *out)
+{
+    if (f->now >= f->keep_at) {
+        f->keep_at = GP_NEVER;
+        gp_msg_t *msg = gp_out_add(out, GP_ACTION_STORE, &f->self, GP_MSG_FORM_STATE);
+        msg->u.form_state.subgrid = f->keep.subgrid;
+        msg->u.form_state.found = f->keep.found;
+    }
+}
+
 /* ---- events ---------------------------------------------------------------------------------- */
 
 static void on_leader(gp_forming_t *f, const gp_msg_tiers_leader_t *news)
@@ -411,10 +426,18 @@ static void forming_step(void *core, const gp_event_t *event, gp_out_t *out)
             gp_forming_begin(f, WHY_SHELL, event->token, &ask, out);
             break;
         }
+        case GP_MSG_FORM_KEEP:
+            f->keep = event->msg->u.form_keep;
+            f->keep_at = f->now;
+            break;
         default:
             break;
         }
     }
+    if (event->type == GP_EVENT_STORED && !event->ok) {
+        f->keep_at = f->now + KEEP_AGAIN;
+    }
+    keep(f, out);
     if (f->started) {
         time_out(f, out);
         gp_forming_look(f, out);
@@ -425,6 +448,7 @@ static gp_usec_t forming_wake(const void *core)
 {
     const gp_forming_t *f = core;
     gp_usec_t wake = f->started && f->config.region != 0 ? f->look_at : GP_NEVER;
+    wake = f->keep_at < wake ? f->keep_at : wake;
     for (uint32_t i = 0; i < ASKS_MAX; i++) {
         if (f->asks[i].number != 0 && f->asks[i].until < wake) {
             wake = f->asks[i].until;

@@ -69,9 +69,9 @@ typedef struct gp_forming_config {
 } gp_forming_config_t;
 
 /*
- * Events: START, WAKE, MSG (FORM_ASK, FORM_TOLD, MOVE, MOVE_NO), COMMAND (TIERS_LEADER; FORM_PLACE
- * of the shell, answered by one FORM_ANSWER with its token). Actions: SEND of those messages; the
- * notices FORM_ANSWER, FORM_INVITE (the group of that seat is told to take a machine in) and
+ * Events: START, WAKE, STORED, MSG (FORM_ASK, FORM_TOLD, MOVE, MOVE_NO), COMMAND (TIERS_LEADER;
+ * FORM_PLACE of the shell, answered by one FORM_ANSWER with its token; FORM_KEEP, where this machine
+ * goes, until it is on the disk). Actions: SEND of those messages; STORE of FORM_STATE; the notices FORM_ANSWER, FORM_INVITE (the group of that seat is told to take a machine in) and
  * FORM_GO (this machine moves).
  */
 extern const gp_core_ops_t gp_forming_ops;

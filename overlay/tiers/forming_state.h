@@ -67,6 +67,8 @@ struct gp_forming {
     gp_usec_t look_at;
     gp_usec_t small_since; /* GP_NEVER: it is not small */
     move_t move;
+    gp_msg_form_keep_t keep; /* is to be on the disk; subgrid 0: nothing is */
+    gp_usec_t keep_at;       /* when it is written; GP_NEVER: it was, or nothing is */
     refused_t refused[GP_MEMBERS_MAX];
     uint32_t refused_count;
 };

@@ -1,0 +1,90 @@
+/*
+ * What the forming core asks the other cores of this machine: read within its own step.
+ */
+#include "agent/peer/peer_state.h"
+
+static bool describe(void *context, gp_seat_t seat, const gp_id_t *id, gp_record_member_t *ret)
+{
+    const gp_peer_t *peer = context;
+    const void *group = gp_peer_seat_group(peer, seat);
+    const gp_group_member_t *member = group != NULL ? gp_group_member(group, id) : NULL;
+    if (member == NULL || member->state == GP_MEMBER_NONE || member->state == GP_MEMBER_LEFT) {
+        return false;
+    }
+    *ret = (gp_record_member_t){.id = member->id,
+                                .incarnation = member->incarnation,
+                                .state = (uint8_t)member->state,
+                                .name = gp_text(member->name),
+                                .address = gp_text(member->address),
+                                .cert = member->cert};
+    return true;
+}
+
+static uint32_t members(void *context, gp_forming_member_t ret[GP_MEMBERS_MAX])
+{
+    const void *group = gp_peer_group(context);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < gp_group_count(group) && count < GP_MEMBERS_MAX; i++) {
+        const gp_group_member_t *member = gp_group_member_at(group, i);
+        if (member->state == GP_MEMBER_ALIVE) {
+            ret[count++] = (gp_forming_member_t){.id = member->id};
+        }
+    }
+    return count;
+}
+
+/* Whoever has left for good makes room; who is only silent may come back. */
+static uint32_t room(void *context)
+{
+    const gp_peer_t *peer = context;
+    const void *group = gp_peer_group(peer);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < gp_group_count(group); i++) {
+        const gp_group_member_t *member = gp_group_member_at(group, i);
+        count +=
+            member->state == GP_MEMBER_LEFT && gp_cause_is_final((uint8_t)member->cause) ? 0 : 1;
+    }
+    return count < peer->group_config.members_max ? peer->group_config.members_max - count : 0;
+}
+
+static uint32_t places(void *context, gp_forming_place_t ret[GP_MEMBERS_MAX])
+{
+    (void)context;
+    (void)ret;
+    return 0;
+}
+
+/* Work that this machine has asked for or does: its end has still to reach those who wait. */
+static bool busy(void *context)
+{
+    const gp_peer_t *peer = context;
+    const void *work = gp_peer_work(peer);
+    gp_work_job_t job;
+    gp_work_attempt_t attempt;
+    for (uint32_t i = 0; i < GP_JOBS_MAX; i++) {
+        bool open = i < peer->home_max && gp_work_job_at(work, i, &job) && job.state < GP_JOB_DONE;
+        bool taken = i < peer->attempts_max && gp_work_attempt_at(work, i, &attempt);
+        if (open || taken) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool own(void *context, gp_coordinate_t *ret)
+{
+    (void)context;
+    (void)ret;
+    return false;
+}
+
+gp_forming_view_t gp_peer_view(gp_peer_t *peer)
+{
+    return (gp_forming_view_t){.context = peer,
+                               .describe = describe,
+                               .members = members,
+                               .room = room,
+                               .places = places,
+                               .busy = busy,
+                               .own = own};
+}
