@@ -137,14 +137,6 @@ static void on_leader(gp_discovery_t *d, const gp_msg_discovery_leader_t *msg)
     }
 }
 
-void gp_discovery_moved(void *core, uint64_t group)
-{
-    gp_discovery_t *d = core;
-    const gp_msg_discovery_leader_t nobody = {.term = 0};
-    on_leader(d, &nobody);
-    d->group = group;
-}
-
 static void on_command(gp_discovery_t *d, const gp_event_t *event, gp_out_t *out)
 {
     switch (event->msg->kind) {

@@ -32,12 +32,6 @@ typedef struct gp_discovery_config {
 extern const gp_core_ops_t gp_discovery_ops;
 
 /*
- * This machine belongs to another group from now on. The members of the last one were forgotten
- * (DISCOVERY_MEMBER) before; its own record and open questions stay.
- */
-void gp_discovery_moved(void *core, uint64_t group);
-
-/*
  * Decides on this machine's own, newest attributes: does `where` hold here? GP_OK, or GP_E_NO_MATCH
  * and ret_why->text says which condition does not hold and what is the case instead, or an error of
  * gp_query_compile.

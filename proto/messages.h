@@ -198,13 +198,12 @@
     M(MOVE, move, 0x1c3, SIGNED, FORMING, "a super-peer to its machine: go to that sub-Grid")      \
     M(MOVE_NO, move_no, 0x1c4, SIGNED, FORMING, "the machine cannot go now, and why")              \
     M(FORM_STATE, form_state, 0x1c5, STORED, FORMING, "the sub-Grid that this machine moved to")   \
-    M(FORM_ARRIVED, form_arrived, 0x1c7, LOCAL, FORMING, "its records are loaded: begin there")    \
-    M(FORM_KEEP, form_keep, 0x1c8, LOCAL, FORMING, "write down where this machine goes")           \
+    M(FORM_KEEP, form_keep, 0x1c7, LOCAL, FORMING, "it has left: write down where it goes")         \
     M(FORM_PLACE, form_place, 0x1c6, LOCAL, FORMING, "place a newcomer, from the shell")           \
     M(FORM_ANSWER, form_answer, 0x1e0, NOTICE, FORMING, "where the newcomer may go, or goes")      \
     M(FORM_INVITE, form_invite, 0x1e1, NOTICE, FORMING, "a machine may come into that group")      \
     M(FORM_GO, form_go, 0x1e2, NOTICE, FORMING, "this machine moves to another sub-Grid")          \
-    M(FORM_MOVED, form_moved, 0x1e3, NOTICE, FORMING, "this machine is in another sub-Grid now")
+    M(FORM_MOVED, form_moved, 0x1e3, NOTICE, FORMING, "it is written: start anew, there")
 
 /* ---- overlay/group ------------------------------------------------------------------------- */
 
@@ -501,18 +500,20 @@
     F(U64, group, 0) F(U64, term, 0) F(U64, chosen, 0) F(BOOL, found, 0) L(member, entries, 1)     \
     L(member, above, 1)
 #define GP_FIELDS_MOVE_NO(F, L) F(U64, group, 0) F(U16, error, 0)
-/* found: it begins that sub-Grid, unless it has a record of its election already */
-#define GP_FIELDS_FORM_STATE(F, L) F(U64, subgrid, 0) F(BOOL, found, 0)
-#define GP_FIELDS_FORM_KEEP(F, L) F(U64, subgrid, 0) F(BOOL, found, 0)
+/*
+ * found: it begins that sub-Grid, unless it has a record of its election already
+ * entries: whom to turn to there; above: in the region, for who founds
+ */
+#define GP_FIELDS_FORM_STATE(F, L)                                                                 \
+    F(U64, subgrid, 0) F(BOOL, found, 0) L(member, entries, 1) L(member, above, 1)
+#define GP_FIELDS_FORM_KEEP(F, L) F(U64, subgrid, 0)
 #define GP_FIELDS_FORM_PLACE(F, L) F(U64, chosen, 0) F(BOOL, found, 0) L(member, entries, 1)
 #define GP_FIELDS_FORM_ANSWER(F, L)                                                                \
     F(U16, error, 0) F(U64, chosen, 0) F(BOOL, found, 0) L(member, entries, 1)                     \
     L(member, above, 1) L(place, places, GP_MEMBERS_MAX)
 /* seat: gp_seat_t */
 #define GP_FIELDS_FORM_INVITE(F, L) F(U8, seat, 2) L(member, entries, 1)
-#define GP_FIELDS_FORM_GO(F, L)                                                                    \
-    F(U64, chosen, 0) F(BOOL, found, 0) L(member, entries, 1) L(member, above, 1)
-#define GP_FIELDS_FORM_ARRIVED(F, L) F(U64, subgrid, 0)
-#define GP_FIELDS_FORM_MOVED(F, L) F(U64, subgrid, 0) F(U64, before, 0)
+#define GP_FIELDS_FORM_GO(F, L) F(U64, subgrid, 0)
+#define GP_FIELDS_FORM_MOVED(F, L) F(U64, subgrid, 0)
 
 #endif

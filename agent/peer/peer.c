@@ -122,7 +122,6 @@ static void init_seats(gp_peer_t *peer, const gp_peer_config_t *config)
     peer->seats[GP_SEAT_SUBGRID].group = config->group.group;
     peer->seats[GP_SEAT_SUBGRID].open = true;
     peer->seats[GP_SEAT_SUBGRID].started = true;
-    peer->seats[GP_SEAT_SUBGRID].lives = 1;
     peer->group_config = config->group;
     peer->group_config.name = peer->group_config.address = peer->group_config.cert =
         (gp_slice_t){0};
@@ -294,9 +293,7 @@ static void take_command(gp_peer_t *peer, const gp_event_t *event, gp_out_t *out
     case GP_MSG_ELECTION_FOUND:
         gp_peer_seats_found(peer, event, out);
         break;
-    case GP_MSG_FORM_ARRIVED:
-        gp_peer_move_arrive(peer, event->now, out);
-        break;
+
     case GP_MSG_GROUP_SELF:
         peer->said = event->msg->u.group_self;
         gp_peer_tell_self(peer, event->now, out);
@@ -325,6 +322,9 @@ static void load(gp_peer_t *peer, const gp_event_t *event, gp_out_t *out)
         gp_peer_seat_open(peer, seat);
     }
     gp_peer_step_core(peer, seat, event->room, event, out);
+    if (event->msg->kind == GP_MSG_FORM_STATE) {
+        gp_peer_move_load(peer, event, out);
+    }
     if (event->msg->kind == GP_MSG_ELECTION_STATE) { /* who gave it up forgot who votes */
         s->resumes = event->msg->u.election_state.voters_count > 0;
     }
@@ -371,7 +371,6 @@ static void dispatch(gp_peer_t *peer, const gp_event_t *event, gp_out_t *out)
     case GP_EVENT_STORED:
         peer->seats[event->seat].stores -= peer->seats[event->seat].stores > 0 ? 1 : 0;
         gp_peer_step_core(peer, event->seat, event->room, event, out);
-        gp_peer_move_stored(peer, event, out);
         watch_disk(peer, event->ok, event->now, out);
         break;
     case GP_EVENT_LOAD:

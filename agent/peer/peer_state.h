@@ -30,25 +30,6 @@ typedef struct gp_peer_seat {
     gp_peer_core_t cores[GP_ROOM_COUNT];
 } gp_peer_seat_t;
 
-/* A machine that this one turns to, and what of it is needed for that. */
-typedef struct gp_peer_contact {
-    gp_id_t id; /* none: there is none */
-    char name[GP_NAME_MAX + 1];
-    char address[GP_ADDRESS_MAX + 1];
-    uint32_t cert_n;
-    uint8_t cert[GP_CERT_MAX];
-} gp_peer_contact_t;
-
-/* From FORM_GO until this machine has begun in the other sub-Grid. */
-typedef struct gp_peer_move {
-    bool found; /* it begins that sub-Grid */
-    bool left;  /* the old group knows */
-    bool kept;  /* and so does the disk: when it has no more to write for the old group, it goes */
-    uint64_t subgrid;
-    gp_peer_contact_t there; /* who leads there */
-    gp_peer_contact_t above; /* whom to turn to in the region, for who founds */
-} gp_peer_move_t;
-
 typedef struct gp_peer {
     gp_id_t self;
     bool leaving;
@@ -65,7 +46,6 @@ typedef struct gp_peer {
     uint32_t home_max, attempts_max; /* slots of the work core */
     const gp_msg_t *event;           /* the message or command that is being taken; else NULL */
     gp_peer_seat_t seats[GP_SEAT_COUNT];
-    gp_peer_move_t move;
 } gp_peer_t;
 
 /* ---- peer.c ---------------------------------------------------------------------------------- */
@@ -129,8 +109,6 @@ gp_forming_view_t gp_peer_view(gp_peer_t *peer);
 
 /* ---- move.c ---------------------------------------------------------------------------------- */
 
-gp_peer_contact_t gp_peer_contact(const gp_record_member_t *entry);
-
 /* This machine leaves its sub-Grid for the one that the order names, as its last act here. */
 void gp_peer_move_begin(gp_peer_t *peer, const gp_msg_form_go_t *order, gp_usec_t now,
                         gp_out_t *out);
@@ -138,11 +116,8 @@ void gp_peer_move_begin(gp_peer_t *peer, const gp_msg_form_go_t *order, gp_usec_
 /* The sub-Grid knows that this machine has gone: where it goes is written down. */
 void gp_peer_move_left(gp_peer_t *peer, gp_usec_t now, gp_out_t *out);
 
-/* FORM_STATE was written (ok), or something of the old group: is all of it on the disk? */
-void gp_peer_move_stored(gp_peer_t *peer, const gp_event_t *event, gp_out_t *out);
-
-/* FORM_ARRIVED: what the disk knows of the new group is loaded; begins there. */
-void gp_peer_move_arrive(gp_peer_t *peer, gp_usec_t now, gp_out_t *out);
+/* FORM_STATE, as it begins again: whom it turns to in its sub-Grid and in its region. */
+void gp_peer_move_load(gp_peer_t *peer, const gp_event_t *event, gp_out_t *out);
 
 /* Who leads in that seat's group, to the cores of tiers. */
 void gp_peer_tell_leader(gp_peer_t *peer, gp_usec_t now, const gp_msg_t *news, gp_out_t *out);

@@ -16,29 +16,24 @@ static void tell_tiers(gp_peer_t *peer, gp_seat_t seat, gp_usec_t now, gp_out_t 
 void gp_peer_seat_open(gp_peer_t *peer, gp_seat_t seat)
 {
     gp_peer_seat_t *s = &peer->seats[seat];
-    assert(s->group != 0 && !s->open);
+    assert(seat != GP_SEAT_SUBGRID && s->group != 0 && !s->open);
     const gp_group_member_t *self = gp_group_member(gp_peer_group(peer), &peer->self);
-    const gp_record_member_t entry = {.id = self->id,
-                                      .name = gp_text(self->name),
-                                      .address = gp_text(self->address),
-                                      .cert = self->cert};
-    const gp_peer_contact_t me = gp_peer_contact(&entry); /* that memory is used again */
     gp_group_config_t group = peer->group_config;
     group.group = s->group;
     group.tier = (uint8_t)seat;
-    group.invited = seat != GP_SEAT_SUBGRID;
+    group.invited = true;
     group.life = s->lives++;
     group.flags = peer->said.flags | s->flags;
-    group.name = gp_text(me.name);
-    group.address = gp_text(me.address);
-    group.cert = gp_slice(me.cert, me.cert_n);
+    group.name = gp_text(self->name);
+    group.address = gp_text(self->address);
+    group.cert = self->cert;
     gp_election_config_t election = peer->election_config;
     election.group = s->group;
     election.tier = (uint8_t)seat;
     gp_peer_core_t *cores = s->cores;
     cores[GP_ROOM_GROUP].ops->init(cores[GP_ROOM_GROUP].core, &group, peer->self,
                                    gp_random_next(&peer->random));
-    if (group.life == 0 || seat == GP_SEAT_SUBGRID) { /* there, of another group */
+    if (group.life == 0) {
         cores[GP_ROOM_ELECTION].ops->init(cores[GP_ROOM_ELECTION].core, &election, peer->self,
                                           gp_random_next(&peer->random));
     } else { /* what it promised in its last life it has to keep */
@@ -105,7 +100,8 @@ static bool is_fresh(const gp_peer_seat_t *s)
 
 void gp_peer_seats_found(gp_peer_t *peer, const gp_event_t *event, gp_out_t *out)
 {
-    for (int seat = GP_SEAT_SUBGRID; seat < GP_SEAT_COUNT; seat++) {
+    int end = event->msg->u.election_found.alone ? GP_SEAT_REGION : GP_SEAT_COUNT;
+    for (int seat = GP_SEAT_SUBGRID; seat < end; seat++) {
         gp_peer_seat_t *s = &peer->seats[seat];
         if (s->group != 0 && !s->open && is_fresh(s)) {
             gp_peer_seat_open(peer, (gp_seat_t)seat);

@@ -364,18 +364,47 @@ static void take_told(gp_forming_t *f, const gp_id_t *from, const gp_msg_form_to
     }
 }
 
-/* ---- where this machine goes ------------------------------------------------------------------- */
+/* ---- where this machine goes -------------------------------------------------------------------
+ */
 
 #define KEEP_AGAIN GP_SECOND /* after the disk refused it */
 
+static uint32_t put_entry(const gp_form_contact_t *contact, gp_record_member_t *ret)
+{
+    if (gp_id_is_none(&contact->id)) {
+        return 0;
+    }
+    *ret = (gp_record_member_t){.id = contact->id,
+                                .state = GP_MEMBER_UNKNOWN,
+                                .cause = GP_CAUSE_JOINED,
+                                .name = gp_text(contact->name),
+                                .address = gp_text(contact->address),
+                                .cert = gp_slice(contact->cert, contact->cert_n)};
+    return 1;
+}
+
 static void keep(gp_forming_t *f, gp_out_t *out)
 {
-    if (f->now >= f->keep_at) {
-        f->keep_at = GP_NEVER;
-        gp_msg_t *msg = gp_out_add(out, GP_ACTION_STORE, &f->self, GP_MSG_FORM_STATE);
-        msg->u.form_state.subgrid = f->keep.subgrid;
-        msg->u.form_state.found = f->keep.found;
+    if (f->now < f->keep_at) {
+        return;
     }
+    f->keep_at = GP_NEVER;
+    gp_msg_t *msg = gp_out_add(out, GP_ACTION_STORE, &f->self, GP_MSG_FORM_STATE);
+    gp_msg_form_state_t *state = &msg->u.form_state;
+    state->subgrid = f->keep.subgrid;
+    state->found = f->keep.found;
+    state->entries_count = put_entry(&f->keep.there, &state->entries[0]);
+    state->above_count = put_entry(&f->keep.above, &state->above[0]);
+}
+
+static void on_kept(gp_forming_t *f, bool ok, gp_out_t *out)
+{
+    if (!ok) {
+        f->keep_at = f->now + KEEP_AGAIN;
+        return;
+    }
+    gp_msg_t *msg = gp_out_add(out, GP_ACTION_NOTICE, &f->self, GP_MSG_FORM_MOVED);
+    msg->u.form_moved.subgrid = f->keep.subgrid;
 }
 
 /* ---- events ---------------------------------------------------------------------------------- */
@@ -427,15 +456,14 @@ static void forming_step(void *core, const gp_event_t *event, gp_out_t *out)
             break;
         }
         case GP_MSG_FORM_KEEP:
-            f->keep = event->msg->u.form_keep;
-            f->keep_at = f->now;
+            f->keep_at = f->keep.subgrid == event->msg->u.form_keep.subgrid ? f->now : f->keep_at;
             break;
         default:
             break;
         }
     }
-    if (event->type == GP_EVENT_STORED && !event->ok) {
-        f->keep_at = f->now + KEEP_AGAIN;
+    if (event->type == GP_EVENT_STORED) {
+        on_kept(f, event->ok, out);
     }
     keep(f, out);
     if (f->started) {
@@ -466,17 +494,6 @@ static void forming_check(const void *core)
     for (uint32_t i = 0; i < ASKS_MAX; i++) {
         assert(f->asks[i].number <= f->number);
     }
-}
-
-void gp_forming_moved(gp_forming_t *f, uint64_t subgrid)
-{
-    f->config.subgrid = subgrid;
-    memset(f->asks, 0, sizeof f->asks);
-    f->tiers[GP_SEAT_SUBGRID] = (tier_t){.ruled = false};
-    f->look_at = GP_NEVER;
-    f->small_since = GP_NEVER;
-    f->move.on = false;
-    f->refused_count = 0;
 }
 
 const gp_core_ops_t gp_forming_ops = {

@@ -70,9 +70,10 @@ typedef struct gp_forming_config {
 
 /*
  * Events: START, WAKE, STORED, MSG (FORM_ASK, FORM_TOLD, MOVE, MOVE_NO), COMMAND (TIERS_LEADER;
- * FORM_PLACE of the shell, answered by one FORM_ANSWER with its token; FORM_KEEP, where this machine
- * goes, until it is on the disk). Actions: SEND of those messages; STORE of FORM_STATE; the notices FORM_ANSWER, FORM_INVITE (the group of that seat is told to take a machine in) and
- * FORM_GO (this machine moves).
+ * FORM_PLACE of the shell, answered by one FORM_ANSWER with its token; FORM_KEEP, where this
+ * machine goes, until it is on the disk and FORM_MOVED says so). Actions: SEND of those messages;
+ * STORE of FORM_STATE; the notices FORM_ANSWER, FORM_INVITE (the group of that seat is told to take
+ * a machine in), FORM_GO (this machine moves) and FORM_MOVED.
  */
 extern const gp_core_ops_t gp_forming_ops;
 
@@ -80,9 +81,6 @@ typedef struct gp_forming gp_forming_t;
 
 /* The limits and times of design; groups and view are left zero for the caller. */
 gp_forming_config_t gp_forming_defaults(void);
-
-/* This machine belongs to another sub-Grid from now on: all that was under way is forgotten. */
-void gp_forming_moved(gp_forming_t *forming, uint64_t subgrid);
 
 /* A sub-Grid that a newcomer may go to, with the round trip to its super-peer that it measured. */
 typedef struct gp_forming_offer {

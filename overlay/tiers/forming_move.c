@@ -3,35 +3,53 @@
  */
 #include "overlay/tiers/forming_state.h"
 
+#include "proto/text.h"
+
 /* How many machines a sub-Grid may have after others were added to it in one go. */
 static uint32_t comfortable(const gp_forming_t *f)
 {
     return (f->config.members_aim + f->config.members_max) / 2;
 }
 
+/* Copied: it is stored again until the disk has taken it. */
+static void set_entry(gp_form_contact_t *contact, const gp_record_member_t *entries, uint32_t count)
+{
+    *contact = (gp_form_contact_t){.cert_n = 0};
+    if (count > 0 && entries[0].cert.n <= sizeof contact->cert) {
+        contact->id = entries[0].id;
+        (void)gp_text_copy(contact->name, sizeof contact->name, entries[0].name);
+        (void)gp_text_copy(contact->address, sizeof contact->address, entries[0].address);
+        contact->cert_n = entries[0].cert.n;
+        memcpy(contact->cert, entries[0].cert.p, contact->cert_n);
+    }
+}
+
+/* This machine goes itself: kept here until it has left, and then on the disk. */
+static void go(gp_forming_t *f, const gp_msg_move_t *order, gp_out_t *out)
+{
+    f->keep.subgrid = order->chosen;
+    f->keep.found = order->found;
+    set_entry(&f->keep.there, order->entries, order->entries_count);
+    set_entry(&f->keep.above, order->above, order->above_count);
+    gp_msg_t *msg = gp_out_add(out, GP_ACTION_NOTICE, &f->self, GP_MSG_FORM_GO);
+    msg->u.form_go.subgrid = order->chosen;
+}
+
 void gp_forming_send_move(gp_forming_t *f, const gp_msg_form_told_t *told, gp_out_t *out)
 {
+    gp_msg_move_t order = {.group = f->config.subgrid,
+                           .term = f->tiers[GP_SEAT_SUBGRID].term,
+                           .chosen = told->chosen,
+                           .found = told->found,
+                           .entries_count = told->entries_count,
+                           .above_count = told->above_count};
+    memcpy(order.entries, told->entries, told->entries_count * sizeof told->entries[0]);
+    memcpy(order.above, told->above, told->above_count * sizeof told->above[0]);
     if (gp_id_equal(&f->move.who, &f->self)) {
-        gp_msg_t *msg = gp_out_add(out, GP_ACTION_NOTICE, &f->self, GP_MSG_FORM_GO);
-        gp_msg_form_go_t *go = &msg->u.form_go;
-        go->chosen = told->chosen;
-        go->found = told->found;
-        go->entries_count = told->entries_count;
-        memcpy(go->entries, told->entries, told->entries_count * sizeof told->entries[0]);
-        go->above_count = told->above_count;
-        memcpy(go->above, told->above, told->above_count * sizeof told->above[0]);
-        return;
+        go(f, &order, out);
+    } else {
+        gp_out_add(out, GP_ACTION_SEND, &f->move.who, GP_MSG_MOVE)->u.move = order;
     }
-    gp_msg_t *msg = gp_out_add(out, GP_ACTION_SEND, &f->move.who, GP_MSG_MOVE);
-    gp_msg_move_t *order = &msg->u.move;
-    order->group = f->config.subgrid;
-    order->term = f->tiers[GP_SEAT_SUBGRID].term;
-    order->chosen = told->chosen;
-    order->found = told->found;
-    order->entries_count = told->entries_count;
-    memcpy(order->entries, told->entries, told->entries_count * sizeof told->entries[0]);
-    order->above_count = told->above_count;
-    memcpy(order->above, told->above, told->above_count * sizeof told->above[0]);
 }
 
 static void leave_alone(gp_forming_t *f, const gp_id_t *id)
@@ -312,14 +330,7 @@ void gp_forming_on_move(gp_forming_t *f, const gp_event_t *event, gp_out_t *out)
         msg->u.move_no.error = GP_E_BUSY;
         return;
     }
-    gp_msg_t *msg = gp_out_add(out, GP_ACTION_NOTICE, &f->self, GP_MSG_FORM_GO);
-    gp_msg_form_go_t *go = &msg->u.form_go;
-    go->chosen = order->chosen;
-    go->found = order->found;
-    go->entries_count = order->entries_count;
-    memcpy(go->entries, order->entries, order->entries_count * sizeof order->entries[0]);
-    go->above_count = order->above_count;
-    memcpy(go->above, order->above, order->above_count * sizeof order->above[0]);
+    go(f, order, out);
 }
 
 void gp_forming_on_move_no(gp_forming_t *f, const gp_event_t *event)

@@ -54,6 +54,23 @@ typedef struct move {
     uint32_t left; /* so many more may follow */
 } move_t;
 
+/* A machine to turn to. */
+typedef struct gp_form_contact {
+    gp_id_t id; /* none: there is none */
+    char name[GP_NAME_MAX + 1];
+    char address[GP_ADDRESS_MAX + 1];
+    uint32_t cert_n;
+    uint8_t cert[GP_CERT_MAX];
+} gp_form_contact_t;
+
+/* Where this machine goes, from the order to go until it is on the disk. */
+typedef struct gp_form_keep {
+    uint64_t subgrid;
+    bool found;
+    gp_form_contact_t there;
+    gp_form_contact_t above;
+} gp_form_keep_t;
+
 struct gp_forming {
     gp_forming_config_t config;
     gp_id_t self;
@@ -67,8 +84,8 @@ struct gp_forming {
     gp_usec_t look_at;
     gp_usec_t small_since; /* GP_NEVER: it is not small */
     move_t move;
-    gp_msg_form_keep_t keep; /* is to be on the disk; subgrid 0: nothing is */
-    gp_usec_t keep_at;       /* when it is written; GP_NEVER: it was, or nothing is */
+    gp_form_keep_t keep;
+    gp_usec_t keep_at; /* when it is written; GP_NEVER: it was, or nothing is */
     refused_t refused[GP_MEMBERS_MAX];
     uint32_t refused_count;
 };

@@ -190,27 +190,42 @@ static void tell_leaders(net_t *net)
     }
 }
 
-static void go(net_t *net, machine_t *m, const gp_msg_form_go_t *order)
+/* It has left: where it goes is stored, and it begins there. */
+static void go(net_t *net, machine_t *m, uint64_t subgrid)
 {
-    assert_true(order->chosen != 0 && order->chosen != m->group);
-    const machine_t *leader = super_peer(net, order->chosen);
-    m->group = order->chosen;
-    if (order->found) {
+    gp_msg_t *msg = calloc(1, sizeof *msg);
+    msg->kind = GP_MSG_FORM_KEEP;
+    msg->u.form_keep.subgrid = subgrid;
+    assert_true(subgrid != 0 && subgrid != m->group);
+    step(net, m, GP_EVENT_COMMAND, &m->id, 0, msg);
+    free(msg);
+}
+
+static void begin(net_t *net, machine_t *m, const gp_msg_form_state_t *state)
+{
+    const machine_t *leader = super_peer(net, state->subgrid);
+    if (state->found) {
         assert_true(net->group_count < GROUPS);
-        assert_int_equal(order->above_count, 1);
-        net->groups[net->group_count++] = order->chosen;
+        assert_int_equal(state->above_count, 1);
+        net->groups[net->group_count++] = state->subgrid;
         net->founded++;
     } else {
-        assert_int_equal(order->entries_count, 1);
-        assert_true(gp_id_equal(&order->entries[0].id, &leader->id));
+        assert_int_equal(state->entries_count, 1);
+        assert_true(gp_id_equal(&state->entries[0].id, &leader->id));
     }
     net->moves++;
-    gp_forming_moved(m->core, m->group);
+    m->group = state->subgrid;
+    gp_forming_config_t config = net->config;
+    config.subgrid = m->group;
+    config.view.context = m;
+    gp_forming_ops.init(m->core, &config, m->id, net->moves);
+    step(net, m, GP_EVENT_START, &m->id, 0, NULL);
 }
 
 static void take(net_t *net, machine_t *m)
 {
-    bool moved = false;
+    uint64_t go_to = 0;
+    gp_msg_form_state_t state = {.subgrid = 0};
     for (uint32_t i = 0; i < net->out.count; i++) {
         const gp_action_t *a = &net->actions[i];
         if (a->type == GP_ACTION_SEND) {
@@ -226,12 +241,16 @@ static void take(net_t *net, machine_t *m)
                    a->msg->u.form_invite.seat == GP_SEAT_REGION) {
             net->invited_above = a->msg->u.form_invite.entries[0].id;
         } else if (a->msg->kind == GP_MSG_FORM_GO) {
-            gp_msg_form_go_t order = a->msg->u.form_go;
-            go(net, m, &order);
-            moved = true;
+            go_to = a->msg->u.form_go.subgrid;
+        } else if (a->msg->kind == GP_MSG_FORM_STATE) {
+            state = a->msg->u.form_state;
         }
     }
-    if (moved) {
+    if (go_to != 0) {
+        go(net, m, go_to);
+    }
+    if (state.subgrid != 0) {
+        begin(net, m, &state);
         tell_leaders(net);
     }
 }
