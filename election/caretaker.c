@@ -98,7 +98,7 @@ static gp_usec_t declare_at(const gp_election_t *el)
             continue;
         }
         voters += gp_election_voter_index(roster, &member->id) >= 0 ? 1 : 0;
-        bool ahead = (member->flags & GP_ELECTION_BAR) == 0 &&
+        bool ahead = (member->flags & GP_FLAG_RELAYED) == 0 &&
                      gp_election_is_better(member->score, &member->id, score, &el->self);
         rank += ahead ? 1 : 0;
     }

@@ -192,9 +192,6 @@ struct gp_election {
     gp_msg_leader_t said; /* the LEADER notice last given */
 };
 
-/* With any of these flags a machine does not stand. */
-#define GP_ELECTION_BAR (GP_FLAG_RELAYED | GP_FLAG_LEAVING)
-
 static inline gp_usec_t gp_election_us(uint32_t ms)
 {
     return (gp_usec_t)ms * GP_MSEC;

@@ -58,6 +58,17 @@ static bool is_standby(const gp_election_t *el, const gp_id_t *id)
     return member != NULL && (member->flags & GP_FLAG_STANDBY) != 0;
 }
 
+/*
+ * A standby leads only if nobody else can; with a failing disk it can keep no vote; and who is to be
+ * replaced may be alone in having the last register, as an outsider may.
+ */
+static bool stands_last(const gp_election_t *el)
+{
+    const gp_election_member_t *me = gp_election_member_const(el, &el->self);
+    const uint8_t flags = GP_FLAG_FAILING | GP_FLAG_STANDBY | GP_FLAG_LEAVING;
+    return me != NULL && (me->flags & flags) != 0;
+}
+
 bool gp_election_is_failing(const gp_election_t *el, const gp_id_t *id)
 {
     const gp_election_member_t *member = gp_election_member_const(el, id);
@@ -82,7 +93,7 @@ const gp_election_roster_t *gp_election_view(const gp_election_t *el)
 bool gp_election_fit(const gp_election_t *el)
 {
     const gp_election_member_t *me = gp_election_member_const(el, &el->self);
-    return el->config.can_lead && !el->going && (me == NULL || (me->flags & GP_ELECTION_BAR) == 0);
+    return el->config.can_lead && !el->going && (me == NULL || (me->flags & GP_FLAG_RELAYED) == 0);
 }
 
 bool gp_election_is_voter(const gp_election_t *el)
@@ -100,9 +111,7 @@ bool gp_election_can_stand(const gp_election_t *el)
 
 uint32_t gp_election_rank(const gp_election_t *el)
 {
-    /* With a failing disk it can keep no vote; a standby leads only if nobody else can. */
-    bool last = gp_election_is_failing(el, &el->self) || is_standby(el, &el->self);
-    uint32_t rank = last ? el->roster.count : 0;
+    uint32_t rank = stands_last(el) ? el->roster.count : 0;
     for (uint32_t i = 0; i < el->roster.count; i++) {
         const gp_id_t *id = &el->roster.voters[i].id;
         if (gp_id_equal(id, &el->self)) {

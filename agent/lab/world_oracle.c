@@ -451,6 +451,25 @@ static bool sees_all(const gp_world_t *world, const gp_sim_node_t *node, uint32_
     return true;
 }
 
+/* Whoever is alive in that view of the group above has its seat there. */
+static bool seats_all(const gp_world_t *world, const gp_group_t *view, gp_seat_t seat, char *why,
+                      size_t size)
+{
+    for (uint32_t i = 0; i < gp_group_count(view); i++) {
+        const gp_group_member_t *member = gp_group_member_at(view, i);
+        uint32_t index = gp_world_node(world, &member->id);
+        const void *peer = index != UINT32_MAX ? gp_world_peer(world, index) : NULL;
+        bool sits = peer != NULL && gp_id_equal(&world->nodes[index].id, &member->id) &&
+                    gp_peer_seat_group(peer, seat) != NULL;
+        if (member->state == GP_MEMBER_ALIVE && !sits) {
+            snprintf(why, size, "%s is called alive at tier %d, where it has no seat",
+                     member->name, (int)seat);
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Who leads below leads above, too, and each voter below has a seat there and follows it. */
 static bool agrees_above(const gp_sim_node_t *node, gp_seat_t seat, const gp_sim_node_t *leader,
                          char *why, size_t size)
@@ -473,7 +492,8 @@ static bool agrees_above(const gp_sim_node_t *node, gp_seat_t seat, const gp_sim
                  election == NULL ? "has no seat" : "does not follow its super-peer", (int)seat);
         return false;
     }
-    return true;
+    return node != leader ||
+           seats_all(node->world, gp_peer_seat_group(peer, seat), seat, why, size);
 }
 
 bool gp_world_agrees(const gp_world_t *world, uint32_t group, char *why, size_t size)

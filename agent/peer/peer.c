@@ -281,6 +281,8 @@ static void take_message(gp_peer_t *peer, const gp_event_t *event, gp_out_t *out
         gp_peer_step_core(peer, GP_SEAT_SUBGRID, GP_ROOM_TIERS, event, out);
     } else if (seat != GP_SEAT_COUNT && peer->seats[seat].started) {
         gp_peer_step_core(peer, seat, gp_msg_room(event->msg->kind), event, out);
+    } else if (seat != GP_SEAT_COUNT && event->msg->kind == GP_MSG_BEAT) {
+        gp_peer_seat_deny(peer, seat, &event->peer, out);
     }
 }
 
@@ -342,7 +344,9 @@ static void start(gp_peer_t *peer, const gp_event_t *event, gp_out_t *out)
         if (s->open && s->resumes) {
             gp_peer_seat_start(peer, (gp_seat_t)seat, event->now, out);
         }
-        s->open = s->started; /* what it promised in a seat that it gave up stays in its core */
+        if (s->open && !s->started) { /* what it promised in a seat that it gave up stays there */
+            gp_peer_seat_shut(s);
+        }
     }
 }
 

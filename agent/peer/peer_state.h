@@ -25,7 +25,8 @@ typedef struct gp_peer_seat {
     bool giving;     /* given up for good, not because the agent stops */
     bool resumes;    /* the disk says that this machine had it when it stopped */
     uint8_t flags;   /* what it says of itself in this group only: STANDBY */
-    uint16_t lives;  /* how often it was opened */
+    bool known;      /* it was opened before: its election core keeps what it promised */
+    uint16_t life;   /* the next one's: above all incarnations that it ever had or will deny */
     uint32_t stores; /* records on their way to the disk */
     gp_peer_core_t cores[GP_ROOM_COUNT];
 } gp_peer_seat_t;
@@ -82,6 +83,15 @@ void gp_peer_seat_take(gp_peer_t *peer, gp_seat_t seat, gp_usec_t now, gp_out_t 
 
 /* The group there knows that this machine has gone. */
 void gp_peer_seat_close(gp_peer_t *peer, gp_seat_t seat, gp_usec_t now, gp_out_t *out);
+
+/* Without a word to anybody: its cores take nothing any more, and keep what they promised. */
+void gp_peer_seat_shut(gp_peer_seat_t *seat);
+
+/*
+ * To who asks whether this machine is still there, in a group in which it has no seat any more: its
+ * goodbye was lost, and what it says in other groups shows that it lives.
+ */
+void gp_peer_seat_deny(gp_peer_t *peer, gp_seat_t seat, const gp_id_t *asker, gp_out_t *out);
 
 /*
  * Founds the sub-Grid and those above, each of which nothing is on the disk yet: their founder is

@@ -22,7 +22,7 @@ void gp_peer_seat_open(gp_peer_t *peer, gp_seat_t seat)
     group.group = s->group;
     group.tier = (uint8_t)seat;
     group.invited = true;
-    group.life = s->lives++;
+    group.life = s->life;
     group.flags = peer->said.flags | s->flags;
     group.name = gp_text(self->name);
     group.address = gp_text(self->address);
@@ -33,7 +33,7 @@ void gp_peer_seat_open(gp_peer_t *peer, gp_seat_t seat)
     gp_peer_core_t *cores = s->cores;
     cores[GP_ROOM_GROUP].ops->init(cores[GP_ROOM_GROUP].core, &group, peer->self,
                                    gp_random_next(&peer->random));
-    if (group.life == 0) {
+    if (!s->known) {
         cores[GP_ROOM_ELECTION].ops->init(cores[GP_ROOM_ELECTION].core, &election, peer->self,
                                           gp_random_next(&peer->random));
     } else { /* what it promised in its last life it has to keep */
@@ -42,6 +42,7 @@ void gp_peer_seat_open(gp_peer_t *peer, gp_seat_t seat)
     cores[GP_ROOM_GROUP].wake = cores[GP_ROOM_GROUP].ops->wake(cores[GP_ROOM_GROUP].core);
     cores[GP_ROOM_ELECTION].wake = cores[GP_ROOM_ELECTION].ops->wake(cores[GP_ROOM_ELECTION].core);
     s->open = true;
+    s->known = true;
     s->giving = false;
 }
 
@@ -61,7 +62,7 @@ void gp_peer_seat_take(gp_peer_t *peer, gp_seat_t seat, gp_usec_t now, gp_out_t 
     gp_peer_seat_t *s = &peer->seats[seat];
     assert(peer->event != NULL && peer->event->kind == GP_MSG_SEEK_REPLY);
     const gp_msg_seek_reply_t *offer = &peer->event->u.seek_reply;
-    if (peer->leaving || s->open || s->stores > 0 || s->lives == UINT16_MAX) {
+    if (peer->leaving || s->open || s->stores > 0 || s->life == UINT16_MAX) {
         return; /* the disk may still write for the life before: it is asked for again */
     }
     gp_msg_t *known = gp_peer_draft(out, GP_MSG_GROUP_STATE);
@@ -85,16 +86,38 @@ void gp_peer_seat_close(gp_peer_t *peer, gp_seat_t seat, gp_usec_t now, gp_out_t
 {
     gp_peer_seat_t *s = &peer->seats[seat];
     assert(seat != GP_SEAT_SUBGRID && s->open);
+    gp_peer_seat_shut(s);
+    tell_tiers(peer, seat, now, out);
+}
+
+void gp_peer_seat_shut(gp_peer_seat_t *s)
+{
+    uint64_t last = gp_group_incarnation(s->cores[GP_ROOM_GROUP].core) & UINT16_MAX;
+    s->life = last < UINT16_MAX ? (uint16_t)(last + 1) : UINT16_MAX;
     s->open = false;
     s->started = false;
-    tell_tiers(peer, seat, now, out);
+}
+
+void gp_peer_seat_deny(gp_peer_t *peer, gp_seat_t seat, const gp_id_t *asker, gp_out_t *out)
+{
+    gp_peer_seat_t *s = &peer->seats[seat];
+    const gp_room_t room = out->room;
+    s->life = s->life > 0 ? s->life : 1;
+    out->room = GP_ROOM_GROUP;
+    out->seat = seat;
+    gp_msg_t *msg = gp_out_add(out, GP_ACTION_SEND, asker, GP_MSG_LEAVE);
+    msg->u.leave.group = s->group;
+    msg->u.leave.incarnation = (peer->group_config.boot << 16) + s->life - 1;
+    msg->u.leave.forever = true;
+    out->room = room;
+    out->seat = GP_SEAT_SUBGRID;
 }
 
 /* Nothing of that group is on the disk: in its name nothing was ever promised. */
 static bool is_fresh(const gp_peer_seat_t *s)
 {
     const gp_election_t *election = s->cores[GP_ROOM_ELECTION].core;
-    return s->lives == 0 ||
+    return !s->known ||
            (gp_election_version(election) == 0 && gp_election_own_term(election) == 0);
 }
 

@@ -144,9 +144,8 @@ static void test_a_seat_that_was_given_up_is_not_resumed(void **state)
     assert_false(sits(rig, GP_SEAT_REGION));
 }
 
-static void start_founder(rig_t *rig)
+static void found(rig_t *rig)
 {
-    step(rig, (gp_event_t){.type = GP_EVENT_START});
     draft(rig, GP_MSG_ELECTION_FOUND)->u.election_found.score = 500;
     step(rig, (gp_event_t){
                   .type = GP_EVENT_COMMAND, .room = GP_ROOM_ELECTION, .ok = true, .msg = &rig->msg});
@@ -163,7 +162,8 @@ static void test_a_founder_founds_what_it_had_not(void **state)
 {
     rig_t *rig = *state;
     load_voters(rig, SUBGRID, 3);
-    start_founder(rig);
+    step(rig, (gp_event_t){.type = GP_EVENT_START});
+    found(rig);
     assert_int_equal(version(rig, GP_SEAT_SUBGRID), 9);
     assert_int_equal(version(rig, GP_SEAT_REGION), 1);
     assert_int_equal(version(rig, GP_SEAT_GRID), 1);
@@ -175,9 +175,46 @@ static void test_nothing_is_founded_twice(void **state)
     load_voters(rig, SUBGRID, 3);
     load_voters(rig, REGION, 0); /* given up */
     load_voters(rig, GRID, 1);
-    start_founder(rig);
+    step(rig, (gp_event_t){.type = GP_EVENT_START});
+    found(rig);
     assert_false(sits(rig, GP_SEAT_REGION));
     assert_int_equal(version(rig, GP_SEAT_GRID), 9);
+}
+
+/* What machine 2, which leads the region, hears when it asks; 0: nothing. */
+static uint64_t denied(rig_t *rig)
+{
+    draft(rig, GP_MSG_BEAT)->u.beat.group = REGION;
+    step(rig, (gp_event_t){.type = GP_EVENT_MSG, .peer = id_of(2), .ok = true, .msg = &rig->msg});
+    for (uint32_t i = 0; i < rig->out.count; i++) {
+        const gp_action_t *action = &rig->actions[i];
+        if (action->type == GP_ACTION_SEND && action->msg->kind == GP_MSG_LEAVE) {
+            assert_int_equal(action->msg->u.leave.group, REGION);
+            return action->msg->u.leave.incarnation;
+        }
+    }
+    return 0;
+}
+
+/* Its goodbye was lost, and all that it says in the sub-Grid shows that it lives. */
+static void test_who_has_no_seat_says_so(void **state)
+{
+    rig_t *rig = *state;
+    load_voters(rig, REGION, 0);
+    step(rig, (gp_event_t){.type = GP_EVENT_START});
+    assert_true(denied(rig) >= UINT64_C(1) << 16); /* above all of its lives before */
+    assert_int_equal(denied(rig), denied(rig));
+}
+
+static void test_a_seat_that_was_denied_is_taken_in_a_newer_life(void **state)
+{
+    rig_t *rig = *state;
+    step(rig, (gp_event_t){.type = GP_EVENT_START});
+    uint64_t said = denied(rig);
+    assert_true(said >= UINT64_C(1) << 16);
+    found(rig);
+    assert_true(gp_group_incarnation(gp_peer_seat_group(rig->peer, GP_SEAT_REGION)) > said);
+    assert_int_equal(denied(rig), 0);
 }
 
 int main(void)
@@ -190,6 +227,9 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(test_a_founder_founds_what_it_had_not, setup, teardown),
         cmocka_unit_test_setup_teardown(test_nothing_is_founded_twice, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_who_has_no_seat_says_so, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_seat_that_was_denied_is_taken_in_a_newer_life, setup,
+                                        teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -58,10 +58,16 @@ static void test_deputy_is_the_best_living_voter(void **state)
     solo_free(solo);
 }
 
+static void two_leaves(gp_msg_election_standings_t *standings)
+{
+    standings->members[1].flags = GP_FLAG_LEAVING;
+}
+
 /* When this voter of 1..4 stands after evidence against leader 1. */
-static gp_usec_t stands_after(uint32_t number)
+static gp_usec_t stands_after(uint32_t number, void (*change)(gp_msg_election_standings_t *))
 {
     solo_t *solo = new_follower(number, 4);
+    solo_standings(solo, 4, change);
     gp_usec_t from = solo->now;
     gp_msg_t *msg = solo_new_msg(GP_MSG_ELECTION_EVIDENCE);
     msg->u.election_evidence.target = lab_id(1);
@@ -80,9 +86,16 @@ static gp_usec_t stands_after(uint32_t number)
 static void test_the_best_stands_first(void **state)
 {
     (void)state;
-    assert_int_equal(stands_after(2), 0);
-    assert_int_equal(stands_after(3), 30 * GP_MSEC);
-    assert_int_equal(stands_after(4), 60 * GP_MSEC);
+    assert_int_equal(stands_after(2, NULL), 0);
+    assert_int_equal(stands_after(3, NULL), 30 * GP_MSEC);
+    assert_int_equal(stands_after(4, NULL), 60 * GP_MSEC);
+}
+
+/* It may be alone in having the last register: then nobody else can win (seed 2542). */
+static void test_who_is_to_be_replaced_stands_last(void **state)
+{
+    (void)state;
+    assert_int_equal(stands_after(2, two_leaves), 120 * GP_MSEC);
 }
 
 static void test_a_leader_out_of_reach_is_lost_and_asked_when_back(void **state)
@@ -158,6 +171,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_deputy_is_the_best_living_voter),
         cmocka_unit_test(test_the_best_stands_first),
+        cmocka_unit_test(test_who_is_to_be_replaced_stands_last),
         cmocka_unit_test(test_a_leader_out_of_reach_is_lost_and_asked_when_back),
         cmocka_unit_test(test_a_new_incarnation_refutes_evidence),
         cmocka_unit_test(test_the_leader_shows_its_mandate_to_who_comes),
