@@ -162,7 +162,8 @@ static bool init_node(gp_world_t *world, uint32_t index)
 gp_world_t *gp_world_new(const gp_world_config_t *config)
 {
     if (config->nodes == 0 || config->nodes > GP_WORLD_NODES_MAX || config->group_size == 0 ||
-        config->group_size > GP_MEMBERS_MAX) {
+        config->group_size > (config->subgrid_size > 0 ? GP_WORLD_REGION_MAX : GP_MEMBERS_MAX) ||
+        config->subgrid_size > GP_MEMBERS_MAX || (config->subgrid_size > 0 && !config->tiers)) {
         return NULL;
     }
     gp_world_t *world = calloc(1, sizeof *world);
@@ -221,6 +222,7 @@ void gp_world_free(gp_world_t *world)
     free(world->agenda.v);
     free(world->nodes);
     free(world->groups);
+    free(world->formed);
     free(world->started_jobs);
     free(world->twins.taken);
     for (uint32_t i = 0; i < GP_SIM_PAST; i++) {
@@ -295,7 +297,8 @@ static void happen(gp_sim_node_t *node, const gp_happening_t *h)
         do_command(node, h);
         break;
     case GP_HAPPEN_CRASH:
-        assert(false && "a crash is no event of its peer");
+    case GP_HAPPEN_JOIN:
+        assert(false && "no event of its peer");
         break;
     }
     node->world->stats.events++;
@@ -326,6 +329,11 @@ static void take_one(gp_world_t *world)
     if (world->same_time > SAME_TIME_MAX) {
         gp_oracle_violation(world, "time stands still: a machine wakes again and again", node);
     }
+    if (h->type == GP_HAPPEN_JOIN) {
+        free(h);
+        gp_sim_join(node);
+        return;
+    }
     if (!node->running || node->life != h->life ||
         (h->type == GP_HAPPEN_WAKE && h->at != node->wake_at)) {
         free(h);
@@ -347,6 +355,10 @@ static void take_one(gp_world_t *world)
     free(h);
     if (node->goes) {
         gp_sim_left(node);
+    } else if (node->moves) {
+        gp_sim_end(node);
+        gp_sim_settle(node);
+        gp_sim_begin(node);
     } else {
         plan_wake(node);
     }

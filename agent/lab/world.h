@@ -15,7 +15,8 @@
 #include "agent/peer/peer.h"
 #include "agent/shell/runner.h"
 
-#define GP_WORLD_NODES_MAX 200000
+#define GP_WORLD_NODES_MAX  200000
+#define GP_WORLD_REGION_MAX 1024
 
 typedef enum gp_fault {
     GP_FAULT_LOSS = 0,  /* a message vanishes */
@@ -62,6 +63,11 @@ typedef struct gp_world_config {
     uint32_t check_every; /* steps between two checks of all invariants of a core; 0: never */
     bool ed25519;         /* real signatures instead of the stand-in */
     bool tiers;           /* each group is a region and a grid of its own, with their seats */
+    /*
+     * With tiers: a group is a region of several sub-Grids of at most so many machines, which form
+     * as newcomers are placed; 0: of one. Then group_size may be up to GP_WORLD_REGION_MAX.
+     */
+    uint32_t subgrid_size;
 } gp_world_config_t;
 
 void gp_world_defaults(gp_world_config_t *config);
@@ -141,6 +147,13 @@ void gp_world_calm(gp_world_t *world);
 
 /* Counts a fault that the caller has put together from what is above. */
 void gp_world_count(gp_world_t *world, gp_fault_t fault);
+
+/* The sub-Grids of a group that have machines, by their ids, and how many those are. */
+uint32_t gp_world_subgrids(const gp_world_t *world, uint32_t group, uint64_t *ret_ids,
+                           uint32_t size);
+
+/* The sub-Grid of that machine, as its disk names it. */
+uint64_t gp_world_subgrid(const gp_world_t *world, uint32_t node);
 
 void gp_world_find(gp_world_t *world, uint32_t node, const char *query);
 void gp_world_job(gp_world_t *world, uint32_t node, const char *where);

@@ -18,7 +18,7 @@ static uint32_t end_of(const gp_world_t *world, uint32_t node)
 
 /* ---- starting -------------------------------------------------------------------------------- */
 
-static gp_record_member_t entry_of(const gp_sim_node_t *node, char address[GP_ADDRESS_MAX])
+gp_record_member_t gp_sim_entry(const gp_sim_node_t *node, char address[GP_ADDRESS_MAX])
 {
     int n = snprintf(address, GP_ADDRESS_MAX, "sim://%s", node->name);
     return (gp_record_member_t){
@@ -37,10 +37,9 @@ static void write_sponsor(gp_sim_node_t *node, const gp_sim_node_t *sponsor)
     char address[GP_ADDRESS_MAX];
     memset(&world->msg, 0, gp_msg_size(GP_MSG_GROUP_STATE));
     world->msg.kind = GP_MSG_GROUP_STATE;
-    world->msg.u.group_state.group =
-        gp_sim_group_id(GP_SEAT_SUBGRID, gp_sim_group_of(world, node->index));
+    world->msg.u.group_state.group = node->subgrid;
     world->msg.u.group_state.entries_count = 1;
-    world->msg.u.group_state.entries[0] = entry_of(sponsor, address);
+    world->msg.u.group_state.entries[0] = gp_sim_entry(sponsor, address);
     size_t n = 0;
     gp_error_t error = gp_msg_pack(&world->msg, world->packed, sizeof world->packed, &n);
     assert(error == GP_OK);
@@ -49,7 +48,7 @@ static void write_sponsor(gp_sim_node_t *node, const gp_sim_node_t *sponsor)
     gp_sim_keep(&node->disk, GP_MSG_GROUP_STATE, key, gp_slice(world->packed, n));
 }
 
-static gp_sim_node_t *find_sponsor(gp_sim_node_t *node)
+gp_sim_node_t *gp_sim_sponsor(gp_sim_node_t *node)
 {
     gp_world_t *world = node->world;
     for (uint32_t i = first_of(world, node->index); i < end_of(world, node->index); i++) {
@@ -69,19 +68,26 @@ static void introduce(gp_sim_node_t *node, gp_sim_node_t *sponsor)
     memset(&world->msg, 0, gp_msg_size(GP_MSG_GROUP_INTRODUCE));
     world->msg.kind = GP_MSG_GROUP_INTRODUCE;
     world->msg.u.group_introduce.entries_count = 1;
-    world->msg.u.group_introduce.entries[0] = entry_of(node, address);
+    world->msg.u.group_introduce.entries[0] = gp_sim_entry(node, address);
     gp_sim_command(sponsor, 0, 0, &world->msg);
 }
 
 static void describe(gp_sim_node_t *node, gp_peer_config_t *config)
 {
     gp_world_t *world = node->world;
-    uint64_t group = gp_sim_group_id(GP_SEAT_SUBGRID, gp_sim_group_of(world, node->index));
+    uint64_t group = node->subgrid;
+    uint32_t size = world->config.subgrid_size;
     memset(config, 0, sizeof *config);
     gp_group_defaults(&config->group);
     gp_work_config_default(&config->work);
     config->tiers = gp_tiers_defaults();
     config->forming = gp_forming_defaults();
+    if (size > 0) {
+        config->forming.members_max = size;
+        config->forming.members_aim = (size + 1) / 2;
+        config->forming.members_min = size / 8 + 1;
+        config->forming.merge_after = 30 * GP_SECOND;
+    }
     for (int seat = GP_SEAT_REGION; world->config.tiers && seat < GP_SEAT_COUNT; seat++) {
         config->tiers.groups[seat] =
             gp_sim_group_id((gp_seat_t)seat, gp_sim_group_of(world, node->index));
@@ -90,7 +96,7 @@ static void describe(gp_sim_node_t *node, gp_peer_config_t *config)
     config->group.group = group;
     config->group.cert_max = 0;
     /* Wiped machines come back as others while the table still remembers the former ones. */
-    uint32_t room = world->config.group_size + 14;
+    uint32_t room = (size > 0 ? size : world->config.group_size) + 14;
     config->group.members_max = room < GP_MEMBERS_MAX ? room : GP_MEMBERS_MAX;
     config->group.boot = node->disk.boot;
     config->group.name = gp_text(node->name);
@@ -115,7 +121,7 @@ static void make_runner(gp_sim_node_t *node)
     char address[GP_ADDRESS_MAX];
     gp_peer_config_t peer;
     describe(node, &peer);
-    gp_record_member_t self = entry_of(node, address);
+    gp_record_member_t self = gp_sim_entry(node, address);
     peer.group.address = self.address;
     gp_runner_config_t config = {
         .ops = &gp_peer_ops,
@@ -175,8 +181,38 @@ static void become_another(gp_sim_node_t *node)
     node->wipes++;
     node->introduced = false;
     node->founder = false;
+    node->founds_alone = false;
+    node->subgrid = 0;
     memset(node->votes, 0, sizeof node->votes);
     gp_sim_name(node);
+}
+
+void gp_sim_begin(gp_sim_node_t *node)
+{
+    gp_world_t *world = node->world;
+    node->disk.boot++;
+    node->life++;
+    node->running = true;
+    node->paused = false;
+    for (int seat = 0; seat < GP_SEAT_COUNT; seat++) {
+        node->places[seat] = GP_CENSUS_ALONE;
+    }
+    node->wake_at = GP_NEVER;
+    make_runner(node);
+    load_disk(node);
+    gp_runner_start(node->runner);
+    if (node->founder || node->founds_alone) {
+        gp_msg_t *msg = gp_runner_draft(node->runner, GP_MSG_ELECTION_FOUND);
+        msg->u.election_found.score = 500;
+        msg->u.election_found.alone = !node->founder;
+        gp_runner_command(node->runner, 0, msg);
+    }
+    tell_record(node);
+    gp_sim_links_restore(node);
+    gp_happening_t *wake = gp_happening_new(GP_HAPPEN_WAKE, node, (gp_slice_t){0});
+    wake->at = world->now;
+    node->wake_at = world->now;
+    gp_agenda_add(&world->agenda, wake);
 }
 
 void gp_world_start(gp_world_t *world, uint32_t index)
@@ -189,37 +225,27 @@ void gp_world_start(gp_world_t *world, uint32_t index)
         become_another(node);
     }
     node->founder = node->founder || !group->founded;
+    if (!node->introduced && !node->founder && world->config.subgrid_size > 0) {
+        if (!node->joins) {
+            gp_sim_join(node);
+        }
+        return;
+    }
+    if (node->subgrid == 0) {
+        node->subgrid = gp_sim_group_id(GP_SEAT_SUBGRID, gp_sim_group_of(world, index));
+    }
     if (!node->introduced && !node->founder) {
-        gp_sim_node_t *sponsor = find_sponsor(node);
+        gp_sim_node_t *sponsor = gp_sim_sponsor(node);
         if (sponsor == NULL) {
             return; /* nobody is there to admit it: it tries again when it is next started */
         }
         introduce(node, sponsor);
     }
     node->introduced = true;
+    node->joins = false;
     group->founded = true;
-    node->disk.boot++;
-    node->life++;
-    node->running = true;
-    node->paused = false;
-    for (int seat = 0; seat < GP_SEAT_COUNT; seat++) {
-        node->places[seat] = GP_CENSUS_ALONE;
-    }
-    node->wake_at = GP_NEVER;
-    make_runner(node);
-    load_disk(node);
-    gp_runner_start(node->runner);
-    if (node->founder) {
-        gp_msg_t *msg = gp_runner_draft(node->runner, GP_MSG_ELECTION_FOUND);
-        msg->u.election_found.score = 500;
-        gp_runner_command(node->runner, 0, msg);
-    }
-    tell_record(node);
-    gp_sim_links_restore(node);
-    gp_happening_t *wake = gp_happening_new(GP_HAPPEN_WAKE, node, (gp_slice_t){0});
-    wake->at = world->now;
-    node->wake_at = world->now;
-    gp_agenda_add(&world->agenda, wake);
+    gp_sim_settle(node);
+    gp_sim_begin(node);
 }
 
 /* ---- ending ---------------------------------------------------------------------------------- */
@@ -230,6 +256,7 @@ void gp_sim_end(gp_sim_node_t *node)
     node->paused = false;
     node->life++;
     node->goes = false;
+    node->moves = false;
     node->leaving = false;
     node->doomed = false;
     node->for_ever = false;

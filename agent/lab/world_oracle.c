@@ -1,5 +1,4 @@
 /* The oracle: what must never happen, looked at whenever anything happens. */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -23,13 +22,6 @@ static gp_seat_t seat_of(const gp_msg_t *msg)
     return tier < GP_SEAT_COUNT ? (gp_seat_t)tier : GP_SEAT_SUBGRID;
 }
 
-static gp_sim_group_t *group_of(const gp_sim_node_t *node, gp_seat_t seat)
-{
-    const gp_world_t *world = node->world;
-    return &world
-                ->groups[(uint32_t)seat * world->group_count + gp_sim_group_of(world, node->index)];
-}
-
 /* The trace is every notice of every node, in order: one number stands for all of it. */
 static void trace(gp_sim_node_t *node, uint64_t token, const gp_msg_t *msg)
 {
@@ -42,9 +34,9 @@ static void trace(gp_sim_node_t *node, uint64_t token, const gp_msg_t *msg)
 }
 
 /* At most one machine has a mandate in a term, whoever says so. */
-static void check_mandate(gp_sim_node_t *node, gp_seat_t seat, const gp_msg_leader_t *leader)
+static void check_mandate(gp_sim_node_t *node, const gp_msg_leader_t *leader)
 {
-    gp_sim_group_t *group = group_of(node, seat);
+    gp_sim_group_t *group = gp_sim_group(node, leader->group);
     if (leader->right != GP_RIGHT_QUORUM) {
         return;
     }
@@ -59,10 +51,10 @@ static void check_mandate(gp_sim_node_t *node, gp_seat_t seat, const gp_msg_lead
 }
 
 /* At most one living process holds a lease, in true time, whatever the clocks say. */
-static void check_lease(gp_sim_node_t *node, gp_seat_t seat, const gp_msg_leader_t *leader)
+static void check_lease(gp_sim_node_t *node, const gp_msg_leader_t *leader)
 {
     gp_world_t *world = node->world;
-    gp_sim_group_t *group = group_of(node, seat);
+    gp_sim_group_t *group = gp_sim_group(node, leader->group);
     bool leads = leader->right == GP_RIGHT_QUORUM && gp_id_equal(&leader->leader, &node->id) &&
                  leader->lease_until > gp_sim_local(node, world->now);
     if (!leads) {
@@ -223,8 +215,8 @@ void gp_oracle_notice(gp_sim_node_t *node, uint64_t token, const gp_msg_t *msg)
     take_census(node, msg);
     switch (msg->kind) {
     case GP_MSG_LEADER:
-        check_mandate(node, seat_of(msg), &msg->u.leader);
-        check_lease(node, seat_of(msg), &msg->u.leader);
+        check_mandate(node, &msg->u.leader);
+        check_lease(node, &msg->u.leader);
         break;
     case GP_MSG_MEMBER:
         check_verdict(node, seat_of(msg), &msg->u.member);
@@ -239,7 +231,7 @@ void gp_oracle_notice(gp_sim_node_t *node, uint64_t token, const gp_msg_t *msg)
         stats->jobs_ended += msg->u.job.state >= GP_JOB_DONE ? 1 : 0;
         break;
     case GP_MSG_LEFT:
-        node->goes = node->goes || seat_of(msg) == GP_SEAT_SUBGRID;
+        node->goes = node->goes || (node->leaving && seat_of(msg) == GP_SEAT_SUBGRID);
         break;
     default:
         break;
@@ -290,9 +282,10 @@ static void check_voted(gp_sim_node_t *node, const gp_msg_vote_t *vote)
 {
     uint64_t place = vote->term % GP_SIM_TERMS;
     gp_sim_votes_t *votes = &node->votes[gp_group_tier(vote->group)];
-    if (vote->term > votes->terms[place]) {
+    if (vote->term > votes->terms[place] || votes->groups[place] != vote->group) {
         votes->terms[place] = vote->term;
         votes->whom[place] = vote->candidate;
+        votes->groups[place] = vote->group;
     } else if (vote->term == votes->terms[place] &&
                !gp_id_equal(&votes->whom[place], &vote->candidate)) {
         gp_oracle_violation(node->world, "two votes in one term", node);
@@ -382,230 +375,5 @@ void gp_oracle_stepped(gp_sim_node_t *node)
 {
     for (int seat = 0; seat < GP_SEAT_COUNT; seat++) {
         check_side(node, (gp_seat_t)seat);
-    }
-}
-
-/* ---- after the faults: does everybody agree? ------------------------------------------------- */
-
-static bool follows(const gp_world_t *world, const gp_sim_node_t *node, const gp_sim_node_t *leader,
-                    char *why, size_t size)
-{
-    const void *election = gp_peer_election(gp_runner_core(node->runner));
-    gp_id_t whom = gp_election_leader(election);
-    (void)world;
-    if (gp_election_right(election) != GP_RIGHT_QUORUM) {
-        snprintf(why, size, "%s knows of no mandate", node->name);
-        return false;
-    }
-    if (!gp_id_equal(&whom, &leader->id)) {
-        uint32_t other = gp_world_node(world, &whom);
-        snprintf(why, size, "%s follows %s, %s leads", node->name,
-                 other == UINT32_MAX ? "nobody" : world->nodes[other].name, leader->name);
-        return false;
-    }
-    return true;
-}
-
-static const gp_sim_node_t *leader_of(const gp_world_t *world, uint32_t first, uint32_t end,
-                                      char *why, size_t size)
-{
-    const gp_sim_node_t *leader = NULL;
-    for (uint32_t i = first; i < end; i++) {
-        const gp_sim_node_t *node = &world->nodes[i];
-        if (!node->running) {
-            continue;
-        }
-        const void *election = gp_peer_election(gp_runner_core(node->runner));
-        gp_id_t whom = gp_election_leader(election);
-        if (gp_election_right(election) == GP_RIGHT_QUORUM && gp_id_equal(&whom, &node->id)) {
-            if (leader != NULL) {
-                snprintf(why, size, "%s and %s both lead", leader->name, node->name);
-                return NULL;
-            }
-            leader = node;
-        }
-    }
-    if (leader == NULL) {
-        snprintf(why, size, "nobody leads the group of %s", world->nodes[first].name);
-    }
-    return leader;
-}
-
-/* Does this node's view show every running machine of the group as alive? */
-static bool sees_all(const gp_world_t *world, const gp_sim_node_t *node, uint32_t first,
-                     uint32_t end, char *why, size_t size)
-{
-    const void *group = gp_peer_group(gp_runner_core(node->runner));
-    for (uint32_t i = first; i < end; i++) {
-        const gp_sim_node_t *other = &world->nodes[i];
-        if (!other->running) {
-            continue;
-        }
-        const gp_group_member_t *member = gp_group_member(group, &other->id);
-        if (member == NULL || member->state != GP_MEMBER_ALIVE) {
-            snprintf(why, size, "%s says that %s is %s", node->name, other->name,
-                     member == NULL ? "nobody" : gp_member_state_name(member->state));
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Whoever is alive in that view of the group above has its seat there. */
-static bool seats_all(const gp_world_t *world, const gp_group_t *view, gp_seat_t seat, char *why,
-                      size_t size)
-{
-    for (uint32_t i = 0; i < gp_group_count(view); i++) {
-        const gp_group_member_t *member = gp_group_member_at(view, i);
-        uint32_t index = gp_world_node(world, &member->id);
-        const void *peer = index != UINT32_MAX ? gp_world_peer(world, index) : NULL;
-        bool sits = peer != NULL && gp_id_equal(&world->nodes[index].id, &member->id) &&
-                    gp_peer_seat_group(peer, seat) != NULL;
-        if (member->state == GP_MEMBER_ALIVE && !sits) {
-            snprintf(why, size, "%s is called alive at tier %d, where it has no seat",
-                     member->name, (int)seat);
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Who leads below leads above, too, and each voter below has a seat there and follows it. */
-static bool agrees_above(const gp_sim_node_t *node, gp_seat_t seat, const gp_sim_node_t *leader,
-                         char *why, size_t size)
-{
-    const void *peer = gp_runner_core(node->runner);
-    const void *election = gp_peer_seat_election(peer, seat);
-    gp_record_voter_t voters[GP_VOTERS_MAX];
-    uint32_t count = gp_election_voters(gp_peer_election(peer), voters);
-    bool votes = false;
-    for (uint32_t i = 0; i < count; i++) {
-        votes = votes || gp_id_equal(&voters[i].id, &node->id);
-    }
-    if (!votes) {
-        return true;
-    }
-    gp_id_t whom = election != NULL ? gp_election_leader(election) : (gp_id_t){0};
-    if (election == NULL || gp_election_right(election) != GP_RIGHT_QUORUM ||
-        !gp_id_equal(&whom, &leader->id)) {
-        snprintf(why, size, "%s %s at tier %d", node->name,
-                 election == NULL ? "has no seat" : "does not follow its super-peer", (int)seat);
-        return false;
-    }
-    return node != leader ||
-           seats_all(node->world, gp_peer_seat_group(peer, seat), seat, why, size);
-}
-
-bool gp_world_agrees(const gp_world_t *world, uint32_t group, char *why, size_t size)
-{
-    uint32_t first = group * world->config.group_size;
-    uint32_t end = first + world->config.group_size;
-    end = end < world->config.nodes ? end : world->config.nodes;
-    const gp_sim_node_t *leader = leader_of(world, first, end, why, size);
-    if (leader == NULL) {
-        return false;
-    }
-    const void *view = gp_peer_group(gp_runner_core(leader->runner));
-    for (uint32_t i = first; i < end; i++) {
-        const gp_sim_node_t *node = &world->nodes[i];
-        if (!node->running) {
-            continue;
-        }
-        if (node->leaving) {
-            snprintf(why, size, "%s is about to leave", node->name);
-            return false;
-        }
-        if (!follows(world, node, leader, why, size) ||
-            !sees_all(world, node, first, end, why, size)) {
-            return false;
-        }
-        const void *own = gp_peer_group(gp_runner_core(node->runner));
-        if (gp_group_view_digest(own) != gp_group_view_digest(view)) {
-            snprintf(why, size, "%s has another view than %s", node->name, leader->name);
-            return false;
-        }
-        for (int seat = GP_SEAT_REGION; world->config.tiers && seat < GP_SEAT_COUNT; seat++) {
-            if (!agrees_above(node, (gp_seat_t)seat, leader, why, size)) {
-                return false;
-            }
-        }
-    }
-    return true;
-}
-
-/* ---- why not? -------------------------------------------------------------------------------- */
-
-static const char *name_of(const gp_world_t *world, const gp_id_t *id)
-{
-    uint32_t node = gp_world_node(world, id);
-    return gp_id_is_none(id) || node == UINT32_MAX ? "nobody" : world->nodes[node].name;
-}
-
-/* Appends to text; what does not fit is cut. */
-static void add(char *text, size_t size, const char *format, ...)
-{
-    size_t n = strlen(text);
-    va_list list;
-    va_start(list, format);
-    (void)vsnprintf(text + n, size - n, format, list);
-    va_end(list);
-}
-
-static void explain_election(const gp_world_t *world, const gp_election_t *election, char *text,
-                             size_t size)
-{
-    gp_id_t leader = gp_election_leader(election);
-    gp_record_voter_t voters[GP_VOTERS_MAX];
-    uint32_t count = gp_election_voters(election, voters);
-    add(text, size, "%s in term %llu (own %llu) by %s; voters", name_of(world, &leader),
-        (unsigned long long)gp_election_term(election),
-        (unsigned long long)gp_election_own_term(election),
-        gp_right_name(gp_election_right(election)));
-    for (uint32_t i = 0; i < count; i++) {
-        add(text, size, " %s", name_of(world, &voters[i].id));
-    }
-}
-
-static void explain_node(const gp_world_t *world, const gp_sim_node_t *node, char *text,
-                         size_t size)
-{
-    const void *peer = gp_runner_core(node->runner);
-    const gp_group_t *group = gp_peer_group(peer);
-    text[0] = '\0';
-    add(text, size, "%s: %s%s", node->name, node->paused ? "frozen, " : "",
-        node->disk_full ? "disk full, " : "");
-    explain_election(world, gp_peer_election(peer), text, size);
-    add(text, size, "; view %u of term %llu, not alive:", gp_group_view_number(group),
-        (unsigned long long)gp_group_view_term(group));
-    for (uint32_t i = 0; i < gp_group_count(group); i++) {
-        const gp_group_member_t *member = gp_group_member_at(group, i);
-        if (member->state != GP_MEMBER_ALIVE && member->state != GP_MEMBER_LEFT) {
-            add(text, size, " %s %s (%s)", name_of(world, &member->id),
-                gp_member_state_name(member->state), gp_cause_name(member->cause));
-        }
-    }
-    for (int seat = GP_SEAT_REGION; seat < GP_SEAT_COUNT; seat++) {
-        const void *above = gp_peer_seat_election(peer, (gp_seat_t)seat);
-        if (above != NULL) {
-            add(text, size, "; tier %d: ", seat);
-            explain_election(world, above, text, size);
-        }
-    }
-}
-
-void gp_world_explain(const gp_world_t *world, uint32_t group, gp_world_line_t *tell, void *context)
-{
-    uint32_t first = group * world->config.group_size;
-    uint32_t end = first + world->config.group_size;
-    end = end < world->config.nodes ? end : world->config.nodes;
-    for (uint32_t i = first; i < end; i++) {
-        const gp_sim_node_t *node = &world->nodes[i];
-        char text[1024];
-        if (node->running) {
-            explain_node(world, node, text, sizeof text);
-        } else {
-            snprintf(text, sizeof text, "%s: does not run", node->name);
-        }
-        tell(context, text);
     }
 }

@@ -12,7 +12,8 @@ typedef enum gp_happening_type {
     GP_HAPPEN_DIALED,
     GP_HAPPEN_STORED,
     GP_HAPPEN_COMMAND,
-    GP_HAPPEN_CRASH
+    GP_HAPPEN_CRASH,
+    GP_HAPPEN_JOIN /* to no life: it asks once more to be placed */
 } gp_happening_type_t;
 
 /* How a frame comes to its receiver. */
@@ -105,8 +106,9 @@ typedef struct gp_sim_program {
 
 /* How a machine voted in one group. */
 typedef struct gp_sim_votes {
-    uint64_t terms[GP_SIM_TERMS]; /* by term modulo GP_SIM_TERMS: the latest voted in ... */
-    gp_id_t whom[GP_SIM_TERMS];   /* ... and for whom */
+    uint64_t terms[GP_SIM_TERMS];  /* by term modulo GP_SIM_TERMS: the latest voted in ... */
+    gp_id_t whom[GP_SIM_TERMS];    /* ... and for whom ... */
+    uint64_t groups[GP_SIM_TERMS]; /* ... and in which group */
 } gp_sim_votes_t;
 
 typedef struct gp_sim_node {
@@ -117,9 +119,13 @@ typedef struct gp_sim_node {
     bool running;
     bool paused;
     bool introduced;
-    bool founder; /* of its group: it is told so at each start */
-    bool leaving; /* it was told to go in good order, and has not gone yet */
-    bool goes;    /* the group knows that it leaves: its process ends with this step */
+    bool founder;      /* of its group: it is told so at each start */
+    bool founds_alone; /* only of its sub-Grid: likewise */
+    bool leaving;      /* it was told to go in good order, and has not gone yet */
+    bool goes;         /* the group knows that it leaves: its process ends with this step */
+    bool joins;        /* it has asked where to go, or will ask again */
+    bool moves;        /* its process begins anew with this step: it is in another sub-Grid */
+    uint64_t subgrid;  /* its sub-Grid's id, once it has one */
     gp_id_t id;
     char name[GP_NAME_MAX + 1];
     int32_t rate_ppm;
@@ -144,13 +150,14 @@ typedef struct gp_sim_node {
     bool *links;         /* by member of the group: I hold a link to it */
     gp_usec_t *heard;    /* by member of the group: when I last took a frame of it; true time */
     gp_sim_votes_t votes[GP_SEAT_COUNT];
-    gp_happening_t **waiting;           /* what came while it was paused */
+    gp_happening_t **waiting; /* what came while it was paused */
     uint32_t waiting_count;
     uint32_t waiting_capacity;
 } gp_sim_node_t;
 
 /* What the oracle remembers of a group. */
 typedef struct gp_sim_group {
+    uint64_t id;
     bool founded;
     uint64_t terms[GP_SIM_TERMS]; /* by term modulo GP_SIM_TERMS: the latest with a mandate */
     gp_id_t leaders[GP_SIM_TERMS];
@@ -168,6 +175,8 @@ struct gp_world {
     gp_sim_node_t *nodes;
     gp_sim_group_t *groups; /* of each seat's tier, group_count */
     uint32_t group_count;
+    gp_sim_group_t *formed; /* sub-Grids that were founded in the course of things */
+    uint32_t formed_count;
     uint64_t hash;
     gp_world_stats_t stats;
     gp_world_watch_t *watch;
@@ -211,6 +220,16 @@ void gp_sim_write(gp_sim_node_t *node, const gp_happening_t *stored);
 /* world_life.c */
 void gp_sim_end(gp_sim_node_t *node);  /* of its process */
 void gp_sim_left(gp_sim_node_t *node); /* the same, in good order */
+
+/* world_join.c: newcomers are placed, and machines that moved begin anew */
+void gp_sim_join(gp_sim_node_t *node);
+void gp_sim_placed(gp_sim_node_t *sponsor, uint64_t token, const gp_msg_form_answer_t *answer);
+void gp_sim_begin(gp_sim_node_t *node);  /* its process, with what is on its disk */
+void gp_sim_settle(gp_sim_node_t *node); /* it is where its disk says that it is */
+gp_record_member_t gp_sim_entry(const gp_sim_node_t *node, char address[GP_ADDRESS_MAX]);
+gp_sim_node_t *gp_sim_sponsor(gp_sim_node_t *node); /* a running machine of its group, or NULL */
+/* What the oracle remembers of the group with that id, of the node's region. */
+gp_sim_group_t *gp_sim_group(const gp_sim_node_t *node, uint64_t id);
 
 /* world_network.c */
 void gp_sim_add(gp_world_t *world, gp_usec_t at, gp_happening_t *happening);
