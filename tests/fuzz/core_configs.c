@@ -58,7 +58,8 @@ gp_peer_config_t fuzz_peer_config(uint64_t boot, uint8_t variant)
                               .election = fuzz_election_config(variant),
                               .discovery = fuzz_discovery_config(boot, variant),
                               .work = fuzz_work_config(boot, variant),
-                              .tiers = gp_tiers_defaults()};
+                              .tiers = gp_tiers_defaults(),
+                              .forming = gp_forming_defaults()};
 }
 
 void fuzz_group_state(gp_msg_t *ret_record)

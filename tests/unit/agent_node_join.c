@@ -50,7 +50,7 @@ static void no_exchange_refused(const gp_join_params_t *params, gp_error_t expec
 static void on_state(void *context, uint64_t key, const gp_msg_t *msg)
 {
     uint32_t *count = context;
-    assert_int_equal(key, 0);
+    assert_true(key == msg->u.group_state.group);
     assert_int_equal(msg->kind, GP_MSG_GROUP_STATE);
     assert_int_equal(msg->u.group_state.group, founder.identity.group);
     assert_int_equal(msg->u.group_state.entries_count, 1);

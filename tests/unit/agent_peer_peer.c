@@ -124,6 +124,7 @@ static void renew(rig_t *rig, gp_slice_t cert)
     config->election = gp_election_defaults();
     gp_work_config_default(&config->work);
     config->tiers = gp_tiers_defaults();
+    config->forming = gp_forming_defaults();
     config->group.group = config->election.group = config->discovery.group = GROUP;
     config->group.boot = config->discovery.incarnation = config->work.epoch = 1;
     config->group.cert = cert;

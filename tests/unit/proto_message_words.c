@@ -21,8 +21,8 @@ static void test_words(void **state)
 {
     (void)state;
     CHECK_WORDS(gp_member_state_name, gp_member_state_t, 0, GP_MEMBER_LEFT);
-    CHECK_WORDS(gp_cause_name, gp_cause_t, 0, GP_CAUSE_NO_LEADER);
-    CHECK_WORDS(gp_cause_text, gp_cause_t, 0, GP_CAUSE_NO_LEADER);
+    CHECK_WORDS(gp_cause_name, gp_cause_t, 0, GP_CAUSE_MOVED);
+    CHECK_WORDS(gp_cause_text, gp_cause_t, 0, GP_CAUSE_MOVED);
     CHECK_WORDS(gp_right_name, gp_right_t, 0, GP_RIGHT_CARETAKER);
     CHECK_WORDS(gp_campaign_why_name, gp_campaign_why_t, 1, GP_CAMPAIGN_HANDOVER);
     CHECK_WORDS(gp_step_down_why_name, gp_step_down_why_t, 1, GP_STEP_DOWN_DISK);
