@@ -183,6 +183,7 @@
     M(JOIN_NO, join_no, 0x103, SIGNED, JOIN, "refused, with the error")                            \
     M(CERT_RENEW, cert_renew, 0x104, SIGNED, JOIN, "a member asks for a fresh certificate")        \
     M(CERT_RENEWED, cert_renewed, 0x105, SIGNED, JOIN, "the fresh certificate")                    \
+    M(VISIT, visit, 0x106, SIGNED, JOIN, "first on a connection: who opened it, by certificate")   \
     /* overlay/tiers */                                                                            \
     M(SEAT_ASK, seat_ask, 0x141, SIGNED, TIERS, "a voter asks its leader into the group above")    \
     M(TIERS_LEADER, tiers_leader, 0x142, LOCAL, TIERS, "the election's news of one seat")          \
@@ -192,14 +193,15 @@
     M(SEAT_OFFER, seat_offer, 0x162, NOTICE, TIERS, "that machine may come into that group")       \
     M(SEAT_ROLE, seat_role, 0x163, NOTICE, TIERS, "what this machine is there, by its part below") \
     M(SEAT_WANTED, seat_wanted, 0x164, NOTICE, TIERS, "members below are asked for that seat")     \
+    M(CONTACT, contact, 0x170, NOTICE, TIERS, "shell: how to reach a machine that is no member")   \
     /* overlay/tiers: forming */                                                                   \
     M(FORM_ASK, form_ask, 0x1c1, SIGNED, FORMING, "where may this machine go? or: let it in")      \
     M(FORM_TOLD, form_told, 0x1c2, SIGNED, FORMING, "the answer, on the way that the ask came")    \
     M(MOVE, move, 0x1c3, SIGNED, FORMING, "a super-peer to its machine: go to that sub-Grid")      \
     M(MOVE_NO, move_no, 0x1c4, SIGNED, FORMING, "the machine cannot go now, and why")              \
     M(FORM_STATE, form_state, 0x1c5, STORED, FORMING, "the sub-Grid that this machine moved to")   \
-    M(FORM_KEEP, form_keep, 0x1c7, LOCAL, FORMING, "it has left: write down where it goes")         \
     M(FORM_PLACE, form_place, 0x1c6, LOCAL, FORMING, "place a newcomer, from the shell")           \
+    M(FORM_KEEP, form_keep, 0x1c7, LOCAL, FORMING, "it has left: write down where it goes")        \
     M(FORM_ANSWER, form_answer, 0x1e0, NOTICE, FORMING, "where the newcomer may go, or goes")      \
     M(FORM_INVITE, form_invite, 0x1e1, NOTICE, FORMING, "a machine may come into that group")      \
     M(FORM_GO, form_go, 0x1e2, NOTICE, FORMING, "this machine moves to another sub-Grid")          \
@@ -452,16 +454,25 @@
 
 /* ---- joining --------------------------------------------------------------------------------- */
 
-/* proof: the invitation's one-time key signs what gp_token_proof_bytes says */
+/*
+ * proof: the invitation's one-time key signs what gp_token_proof_bytes says
+ * chosen, found: as in FORM_ASK; neither: it asks where it may go
+ */
 #define GP_FIELDS_JOIN_ASK(F, L)                                                                   \
     F(BLOB, invitation, GP_TOKEN_MAX) F(BLOB, proof, 64) F(TEXT, name, GP_NAME_MAX)                \
-    F(TEXT, region, GP_NAME_MAX) F(TEXT, address, GP_ADDRESS_MAX)
+    F(TEXT, region, GP_NAME_MAX) F(TEXT, address, GP_ADDRESS_MAX) F(U64, chosen, 0)                \
+    F(BOOL, found, 0)
+/* group: 0: it is to choose one of the places, and ask again; found, above: as in FORM_TOLD */
 #define GP_FIELDS_JOIN_OK(F, L)                                                                    \
     F(BLOB, cert, GP_CERT_MAX) F(ID, root, 0) F(TEXT, region, GP_NAME_MAX) F(U64, group, 0)        \
-    F(ID, leader, 0) L(member, entries, GP_MEMBERS_MAX)
+    F(ID, leader, 0) F(BOOL, found, 0) L(member, entries, GP_MEMBERS_MAX) L(member, above, 1)      \
+    L(place, places, GP_MEMBERS_MAX)
 #define GP_FIELDS_JOIN_NO(F, L) F(U16, error, 0) F(TEXT, text, GP_REASON_TEXT_MAX)
 #define GP_FIELDS_CERT_RENEW(F, L) F(BLOB, cert, GP_CERT_MAX)
 #define GP_FIELDS_CERT_RENEWED(F, L) F(BLOB, cert, GP_CERT_MAX)
+/* asks: it is to be answered by a VISIT, for the sender has seen no certificate of the receiver */
+#define GP_FIELDS_VISIT(F, L)                                                                      \
+    F(BOOL, asks, 0) F(TEXT, address, GP_ADDRESS_MAX) F(BLOB, cert, GP_CERT_MAX)
 
 /* ---- overlay/tiers: seat: gp_seat_t -------------------------------------------------------- */
 
@@ -477,6 +488,8 @@
 #define GP_FIELDS_SEAT_OFFER(F, L) F(U8, seat, 2) F(ID, target, 0)
 /* standby: it leads nothing below; resigns: it has no part there any more, and is to be replaced */
 #define GP_FIELDS_SEAT_ROLE(F, L) F(U8, seat, 2) F(BOOL, standby, 0) F(BOOL, resigns, 0)
+/* before the first message to it: what is sent to a machine that no group knows goes there */
+#define GP_FIELDS_CONTACT(F, L) F(PEER, id, 0) F(TEXT, address, GP_ADDRESS_MAX)
 
 /* ---- overlay/tiers: forming ------------------------------------------------------------------ */
 
