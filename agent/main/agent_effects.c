@@ -142,6 +142,12 @@ static void effect_notice(void *context, gp_room_t room, uint64_t token, const g
     case GP_MSG_CONTACT:
         agent_contact(agent, &msg->u.contact);
         break;
+    case GP_MSG_FORM_ANSWER:
+        agent_placed(agent, token, &msg->u.form_answer);
+        break;
+    case GP_MSG_FORM_MOVED:
+        agent_moved(agent);
+        break;
     case GP_MSG_LEFT:
         agent_left(agent);
         break;

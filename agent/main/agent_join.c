@@ -9,16 +9,6 @@
 #define RENEW_CHECK_S  60
 #define NEWEST_SERIALS (2 * GP_MEMBERS_MAX)
 
-/* An ask on its way through the ledger. */
-typedef struct asking {
-    agent_t *agent;
-    gp_id_t reply_to; /* the guest's key, or the member */
-    uint64_t way;     /* a guest's connection: others may use the same key; 0: a member */
-    gp_id_t node;
-    char name[GP_NAME_MAX + 1];
-    char address[GP_ADDRESS_MAX + 1];
-} asking_t;
-
 /*
  * A group tells of its members again and again, each time with their certificates; two signatures
  * to verify for each would be most of what a joining machine does. What was verified once is known
@@ -239,23 +229,54 @@ static void record_refusal(agent_t *agent, const asking_t *asking, gp_error_t er
     }
 }
 
+void agent_join_answer(asking_t *asking, const gp_msg_form_answer_t *ok)
+{
+    static gp_msg_t msg; /* large; its slices point into the asking and the group */
+    agent_t *agent = asking->agent;
+    memset(&msg, 0, gp_msg_size(GP_MSG_JOIN_OK));
+    gp_admit_answer(&asking->admission, &agent->identity, &msg);
+    gp_msg_join_ok_t *answer = &msg.u.join_ok;
+    if (ok == NULL) {
+        introduce(asking, &asking->admission);
+        add_members(agent, answer);
+    } else {
+        answer->group = ok->chosen;
+        answer->found = ok->found;
+        answer->leader = ok->entries_count > 0 ? ok->entries[0].id : (gp_id_t){{0}};
+        answer->entries_count = ok->entries_count;
+        memcpy(answer->entries, ok->entries, ok->entries_count * sizeof ok->entries[0]);
+        answer->above_count = ok->above_count;
+        memcpy(answer->above, ok->above, ok->above_count * sizeof ok->above[0]);
+        answer->places_count = ok->places_count;
+        memcpy(answer->places, ok->places, ok->places_count * sizeof ok->places[0]);
+    }
+    send_answer(agent, asking, &msg);
+    free(asking);
+}
+
+void agent_join_refuse(asking_t *asking, gp_error_t error)
+{
+    gp_msg_t msg = {.kind = GP_MSG_JOIN_NO};
+    msg.u.join_no.error = (uint16_t)error;
+    send_answer(asking->agent, asking, &msg);
+    free(asking);
+}
+
 static void admitted(void *context, const gp_admit_result_t *result)
 {
     asking_t *asking = context;
     agent_t *agent = asking->agent;
-    static gp_msg_t msg; /* large; its slices point into the result and the group */
-    if (result->error == GP_OK) {
-        introduce(asking, result); /* the ledger has written it into the log */
-    } else {
-        record_refusal(agent, asking, result->error);
-    }
     if (result->used_up) {
         gp_guests_used(&agent->guests, &asking->reply_to, agent_wall());
     }
-    gp_admit_answer(result, &agent->identity, &msg);
-    if (result->error == GP_OK) {
-        add_members(agent, &msg.u.join_ok);
+    if (result->error == GP_OK) { /* the ledger has written it into the log */
+        asking->admission = *result;
+        agent_place(asking);
+        return;
     }
+    gp_msg_t msg;
+    record_refusal(agent, asking, result->error);
+    gp_admit_answer(result, &agent->identity, &msg);
     send_answer(agent, asking, &msg);
     free(asking);
 }
@@ -300,6 +321,8 @@ void agent_guest_frame(agent_t *agent, const gp_id_t *key, gp_slice_t frame)
     asking->way = gp_net_way(agent->net);
     gp_text_copy(asking->name, sizeof asking->name, ask->name);
     gp_text_copy(asking->address, sizeof asking->address, ask->address);
+    asking->chosen = ask->chosen;
+    asking->found = ask->found;
     gp_admit_ask_t facts = {.peer = {.signer = envelope.source, .guest = *key},
                             .msg = ask,
                             .name_taken = name_is_taken(agent, ask->name, &envelope.source)};

@@ -46,6 +46,21 @@ typedef struct stream stream_t;
 typedef struct deferred deferred_t;
 typedef struct question question_t;
 
+/* Somebody who asks for admission, or a member for a fresh certificate; until it is answered. */
+typedef struct asking {
+    struct asking *next; /* of those that are being placed */
+    struct agent *agent;
+    gp_id_t reply_to; /* the guest's key, or the member */
+    uint64_t way;     /* a guest's connection: others may use the same key; 0: a member */
+    gp_id_t node;
+    char name[GP_NAME_MAX + 1];
+    char address[GP_ADDRESS_MAX + 1];
+    uint64_t chosen; /* the sub-Grid that it wants to go to; 0: it asks where it may */
+    bool found;      /* it wants to begin one of its own */
+    uint64_t token;  /* of the question where it may go */
+    gp_admit_result_t admission;
+} asking_t;
+
 typedef struct agent {
     struct event_base *base;
     gp_state_dir_t dir;
@@ -95,6 +110,7 @@ typedef struct agent {
     uint32_t waiting_count;
     gp_id_t lapsed[GP_MEMBERS_MAX]; /* members that were forgotten: their certificates ended */
     uint32_t lapsed_count;
+    asking_t *placing; /* newcomers whose sub-Grid is being asked for */
     question_t *questions;
     waiter_t *waiters;
     stream_t *streams;
@@ -145,6 +161,16 @@ bool agent_certified(void *context, gp_slice_t cert, const gp_id_t *id, gp_slice
 bool agent_cert_valid(agent_t *agent, gp_slice_t cert, const gp_id_t *id); /* of any region */
 gp_error_t agent_join_open(agent_t *agent, gp_fail_t *fail);
 void agent_invite(gp_http_call_t *call, void *context);
+
+/* Answers it and frees it. `ok`, what a JOIN_OK says beside the certificate; NULL: it is let into
+ * the own sub-Grid at once. */
+void agent_join_answer(asking_t *asking, const gp_msg_form_answer_t *ok);
+void agent_join_refuse(asking_t *asking, gp_error_t error);
+
+/* agent_place.c: where a newcomer goes; the answer */
+void agent_place(asking_t *asking);
+void agent_placed(agent_t *agent, uint64_t token, const gp_msg_form_answer_t *answer);
+void agent_place_close(agent_t *agent);
 
 /* agent_guests.c: those of an earlier life are read before the store's worker starts, and let in
  * once the members have been */

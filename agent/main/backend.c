@@ -12,6 +12,7 @@
 
 #include "agent/http/document.h"
 #include "agent/lab/exchange.h"
+#include "agent/lab/measure.h"
 #include "agent/lab/local.h"
 #include "agent/lab/sim.h"
 #include "agent/main/agent.h"
@@ -100,7 +101,8 @@ static gp_error_t backend_join(const gp_cli_join_t *request, gp_cli_member_t *re
                                .region = request->region,
                                .token = request->token,
                                .listen = request->listen,
-                               .now_ms = wall_ms()};
+                               .now_ms = wall_ms(),
+                               .measure = gp_measure};
     uint32_t limit_ms =
         (uint32_t)(request->timeout_ms < UINT32_MAX ? request->timeout_ms : UINT32_MAX);
     gp_error_t error = gp_join(&params, gp_exchange, &limit_ms, &result, &fail);

@@ -1,9 +1,11 @@
 #include "agent/node/join.h"
 
+#include <poll.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "overlay/tiers/forming.h"
 #include "proto/text.h"
 
 /* ---- asking ------------------------------------------------------------------------------------
@@ -103,7 +105,9 @@ void gp_join_ask(const gp_join_t *join, gp_msg_t *ret_msg)
                                               .proof = gp_slice(join->proof, sizeof join->proof),
                                               .name = gp_text(join->name),
                                               .region = gp_text(join->token.region),
-                                              .address = gp_text(join->address)};
+                                              .address = gp_text(join->address),
+                                              .chosen = join->chosen,
+                                              .found = join->found};
 }
 
 /* ---- believing ---------------------------------------------------------------------------------
@@ -135,7 +139,8 @@ static gp_error_t cert_check(const gp_join_t *join, const gp_msg_join_ok_t *ok, 
         return gp_fail(fail, GP_E_CERT_SIGNATURE,
                        "the certificate that was sent is not for this machine");
     }
-    if ((cert.roles & ~join->token.roles) != 0 || ok->group == 0 || gp_group_tier(ok->group) != 0) {
+    if ((cert.roles & ~join->token.roles) != 0 || ok->group == 0 || gp_group_tier(ok->group) != 0 ||
+        (ok->found && ok->above_count == 0)) {
         return gp_fail(fail, GP_E_CERT_ROLE,
                        "the certificate that was sent says more than the token");
     }
@@ -150,8 +155,9 @@ static void seeds_fill(const gp_join_t *join, const gp_msg_join_ok_t *ok, gp_ide
         memcpy(seed->address, join->token.seeds[i].address, sizeof seed->address);
         seed->id = join->token.seeds[i].id;
     }
-    for (uint32_t i = 0; i < ok->entries_count; i++) {
-        const gp_record_member_t *member = &ok->entries[i];
+    uint32_t count = ok->found ? ok->above_count : ok->entries_count;
+    for (uint32_t i = 0; i < count; i++) {
+        const gp_record_member_t *member = ok->found ? &ok->above[i] : &ok->entries[i];
         bool known = identity->seed_count == GP_TOKEN_SEEDS_MAX ||
                      gp_address_check(member->address, false) != GP_OK;
         for (uint32_t k = 0; k < identity->seed_count; k++) {
@@ -178,6 +184,30 @@ static void identity_fill(const gp_join_t *join, const gp_msg_join_ok_t *ok,
     seeds_fill(join, ok, identity);
 }
 
+/* Whom it turns to. NULL: out of memory. */
+static gp_msg_t *first_record(const gp_msg_join_ok_t *ok)
+{
+    gp_msg_kind_t kind = ok->found ? GP_MSG_FORM_STATE : GP_MSG_GROUP_STATE;
+    gp_msg_t *record = calloc(1, gp_msg_size(kind));
+    if (record == NULL) {
+        return NULL;
+    }
+    record->kind = kind;
+    if (ok->found) {
+        record->u.form_state.subgrid = ok->group;
+        record->u.form_state.found = true;
+        record->u.form_state.above_count = ok->above_count;
+        memcpy(record->u.form_state.above, ok->above, ok->above_count * sizeof ok->above[0]);
+    } else {
+        record->u.group_state.group = ok->group;
+        record->u.group_state.leader = ok->leader;
+        record->u.group_state.entries_count = ok->entries_count;
+        memcpy(record->u.group_state.entries, ok->entries,
+               ok->entries_count * sizeof ok->entries[0]);
+    }
+    return record;
+}
+
 gp_error_t gp_join_finish(gp_join_t *join, const gp_msg_t *answer, gp_wall_ms_t now_ms,
                           gp_setup_result_t *ret_result, gp_fail_t *fail)
 {
@@ -195,15 +225,10 @@ gp_error_t gp_join_finish(gp_join_t *join, const gp_msg_t *answer, gp_wall_ms_t 
     }
     gp_identity_t identity = {.node = NULL};
     identity_fill(join, ok, &identity);
-    gp_msg_t *record = calloc(1, gp_msg_size(GP_MSG_GROUP_STATE));
+    gp_msg_t *record = first_record(ok);
     if (record == NULL) {
         return gp_fail(fail, GP_E_MEMORY, "cannot write the first record");
     }
-    record->kind = GP_MSG_GROUP_STATE;
-    record->u.group_state.group = ok->group;
-    record->u.group_state.leader = ok->leader;
-    record->u.group_state.entries_count = ok->entries_count;
-    memcpy(record->u.group_state.entries, ok->entries, ok->entries_count * sizeof ok->entries[0]);
     const gp_setup_first_t first = {.now_ms = now_ms, .what = "join", .record = record};
     error = gp_setup_write(&join->dir, &identity, join->listen, &first, fail);
     if (error == GP_OK) {
@@ -272,6 +297,66 @@ static gp_error_t ask_all(gp_join_t *join, gp_join_exchange_fn *exchange, void *
     return worst.code;
 }
 
+/* ---- which sub-Grid ----------------------------------------------------------------------------
+ */
+
+#define CHOICES_MAX 24 /* the region changes while a newcomer chooses: how often it tries again */
+#define AGAIN_MS    500
+
+static void choose(gp_join_t *join, const gp_join_params_t *params, const gp_msg_join_ok_t *ok)
+{
+    gp_seed_t seeds[GP_MEMBERS_MAX] = {{.address = ""}};
+    uint32_t rtt_us[GP_MEMBERS_MAX] = {0};
+    gp_forming_offer_t offers[GP_MEMBERS_MAX];
+    const gp_forming_config_t config = gp_forming_defaults();
+    for (uint32_t i = 0; i < ok->places_count; i++) {
+        (void)gp_text_copy(seeds[i].address, sizeof seeds[i].address, ok->places[i].address);
+        seeds[i].id = ok->places[i].leader;
+    }
+    if (params->measure != NULL) {
+        params->measure(seeds, ok->places_count, rtt_us);
+    }
+    for (uint32_t i = 0; i < ok->places_count; i++) {
+        offers[i] = (gp_forming_offer_t){.members = ok->places[i].members,
+                                         .rtt_us = params->measure != NULL ? rtt_us[i] : 1};
+    }
+    uint32_t best = gp_forming_choose(&config, offers, ok->places_count);
+    join->found = best == ok->places_count;
+    join->chosen = join->found ? 0 : ok->places[best].group;
+}
+
+/* Another one took the last place, another sub-Grid is just being founded, a leader changed. */
+static bool may_pass(gp_error_t error)
+{
+    return error == GP_E_GROUP_FULL || error == GP_E_BUSY || error == GP_E_NO_LEADER ||
+           error == GP_E_TIMED_OUT || error == GP_E_NODE_UNKNOWN || error == GP_E_FENCED;
+}
+
+/* Asks until it has been let in, or refused for good. */
+static gp_error_t ask_until(gp_join_t *join, const gp_join_params_t *params,
+                            gp_join_exchange_fn *exchange, void *context, gp_join_reply_t *reply,
+                            gp_fail_t *fail)
+{
+    const gp_msg_t *msg = &reply->msg;
+    gp_error_t error = ask_all(join, exchange, context, reply, fail);
+    for (int i = 0; error == GP_OK && i < CHOICES_MAX; i++) {
+        bool chose = join->chosen != 0 || join->found;
+        if (msg->kind == GP_MSG_JOIN_OK && msg->u.join_ok.group == 0 &&
+            msg->u.join_ok.places_count > 0 && !chose) {
+            choose(join, params, &msg->u.join_ok);
+        } else if (msg->kind == GP_MSG_JOIN_NO && chose &&
+                   may_pass((gp_error_t)msg->u.join_no.error)) {
+            join->chosen = 0;
+            join->found = false;
+            (void)poll(NULL, 0, AGAIN_MS);
+        } else {
+            break;
+        }
+        error = ask_all(join, exchange, context, reply, fail);
+    }
+    return error;
+}
+
 gp_error_t gp_join(const gp_join_params_t *params, gp_join_exchange_fn *exchange, void *context,
                    gp_setup_result_t *ret_result, gp_fail_t *fail)
 {
@@ -284,7 +369,7 @@ gp_error_t gp_join(const gp_join_params_t *params, gp_join_exchange_fn *exchange
     }
     gp_error_t error = gp_join_prepare(params, join, fail);
     if (error == GP_OK) {
-        error = ask_all(join, exchange, context, reply, fail);
+        error = ask_until(join, params, exchange, context, reply, fail);
         if (error == GP_OK) {
             error = gp_join_finish(join, &reply->msg, params->now_ms, ret_result, fail);
         }

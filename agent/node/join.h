@@ -8,6 +8,9 @@
 #include "agent/node/setup.h"
 #include "proto/token.h"
 
+/* Measures round trips; of those that do not answer 0. count: at most GP_MEMBERS_MAX. */
+typedef void gp_join_measure_fn(const gp_seed_t *seeds, uint32_t count, uint32_t *ret_rtt_us);
+
 typedef struct gp_join_params {
     const char *root;   /* DIR, from gp_state_root */
     const char *name;   /* of this machine */
@@ -18,6 +21,8 @@ typedef struct gp_join_params {
         *address; /* where others will dial this machine; NULL or empty: not known, or nowhere */
     gp_wall_ms_t now_ms;
     bool sim; /* a simulated machine of this host: gp_state_mark_sim */
+    /* Round trips to the super-peers that may be chosen; NULL: they are taken to be all alike. */
+    gp_join_measure_fn *measure;
 } gp_join_params_t;
 
 /* One attempt to join: keys in locked memory, and a directory that is begun. */
@@ -32,6 +37,8 @@ typedef struct gp_join {
     char name[GP_NAME_MAX + 1];
     char address[GP_ADDRESS_MAX + 1];
     char listen[GP_ADDRESS_MAX + 1];
+    uint64_t chosen; /* the sub-Grid that is asked for; 0: none yet */
+    bool found;      /* or one of its own */
 } gp_join_t;
 
 /*
@@ -47,7 +54,8 @@ void gp_join_ask(const gp_join_t *join, gp_msg_t *ret_msg);
 
 /*
  * Checks the answer (JOIN_OK or JOIN_NO, from whomever: only the certificate counts) and writes the
- * directory, with a GROUP_STATE of the members that were named. GP_E_CERT_*, the refusal's own
+ * directory, with a GROUP_STATE of the members that were named, or with a FORM_STATE if it begins a
+ * sub-Grid of its own. GP_E_CERT_*, the refusal's own
  * code, GP_E_MESSAGE_KIND, the disk's errors.
  */
 GP_MUST_CHECK gp_error_t gp_join_finish(gp_join_t *join, const gp_msg_t *answer,
@@ -76,8 +84,9 @@ typedef gp_error_t gp_join_exchange_fn(void *context, const gp_join_t *join, con
 
 /*
  * Prepares, asks the token's machines one after the other until one decides, and finishes. A
- * machine that did not issue the token (GP_E_TOKEN_UNKNOWN) or does not answer is passed over. On
- * failure nothing stays on the disk.
+ * machine that did not issue the token (GP_E_TOKEN_UNKNOWN) or does not answer is passed over. Told
+ * of several sub-Grids it measures the round trips to their super-peers, takes the nearest one with
+ * room, or begins one (gp_forming_choose), and asks again. On failure nothing stays on the disk.
  */
 GP_MUST_CHECK gp_error_t gp_join(const gp_join_params_t *params, gp_join_exchange_fn *exchange,
                                  void *context, gp_setup_result_t *ret_result, gp_fail_t *fail);
