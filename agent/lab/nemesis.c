@@ -130,8 +130,7 @@ static bool has_voters_to_spare(const void *peer, gp_seat_t seat)
     uint32_t living = 0;
     uint32_t count = gp_election_voters(gp_peer_seat_election(peer, seat), voters);
     for (uint32_t k = 0; k < count; k++) {
-        const gp_group_member_t *m =
-            gp_group_member(gp_peer_seat_group(peer, seat), &voters[k].id);
+        const gp_group_member_t *m = gp_group_member(gp_peer_seat_group(peer, seat), &voters[k].id);
         living += m != NULL && m->state == GP_MEMBER_ALIVE;
     }
     return living >= count / 2 + 2;

@@ -463,8 +463,8 @@ static bool seats_all(const gp_world_t *world, const gp_group_t *view, gp_seat_t
         bool sits = peer != NULL && gp_id_equal(&world->nodes[index].id, &member->id) &&
                     gp_peer_seat_group(peer, seat) != NULL;
         if (member->state == GP_MEMBER_ALIVE && !sits) {
-            snprintf(why, size, "%s is called alive at tier %d, where it has no seat",
-                     member->name, (int)seat);
+            snprintf(why, size, "%s is called alive at tier %d, where it has no seat", member->name,
+                     (int)seat);
             return false;
         }
     }

@@ -144,7 +144,7 @@ typedef struct gp_sim_node {
     bool *links;         /* by member of the group: I hold a link to it */
     gp_usec_t *heard;    /* by member of the group: when I last took a frame of it; true time */
     gp_sim_votes_t votes[GP_SEAT_COUNT];
-    gp_happening_t **waiting;           /* what came while it was paused */
+    gp_happening_t **waiting; /* what came while it was paused */
     uint32_t waiting_count;
     uint32_t waiting_capacity;
 } gp_sim_node_t;

@@ -494,12 +494,12 @@ static void start(void)
     world.dial_count = world.own_count = 0;
     memset(world.asked, 0, sizeof world.asked);
     fuzz_programs_reset();
-    const gp_gate_config_t gate = {.grid = grid,
-                                   .self = fuzz_id(0),
-                                   .groups = {FUZZ_GROUP, group_of(GP_SEAT_REGION),
-                                              group_of(GP_SEAT_GRID)},
-                                   .boot = world.boot,
-                                   .sealer = {.signer = &gp_signer_standin}};
+    const gp_gate_config_t gate = {
+        .grid = grid,
+        .self = fuzz_id(0),
+        .groups = {FUZZ_GROUP, group_of(GP_SEAT_REGION), group_of(GP_SEAT_GRID)},
+        .boot = world.boot,
+        .sealer = {.signer = &gp_signer_standin}};
     gp_gate_init(&world.gate, &gate, senders);
     fuzz_core.ops->init(core_memory, config, fuzz_id(0), world.boot);
     for (uint32_t i = 0; fuzz_disk_read(i, &made); i++) {

@@ -77,9 +77,8 @@ static gp_msg_t *draft(rig_t *rig, gp_msg_kind_t kind)
 
 static void load(rig_t *rig)
 {
-    step(rig, (gp_event_t){.type = GP_EVENT_LOAD,
-                           .room = gp_msg_room(rig->msg.kind),
-                           .msg = &rig->msg});
+    step(rig,
+         (gp_event_t){.type = GP_EVENT_LOAD, .room = gp_msg_room(rig->msg.kind), .msg = &rig->msg});
 }
 
 /* The disk's record of the region's members: machine 2, or nobody. */
@@ -147,10 +146,9 @@ static void test_a_seat_that_was_given_up_is_not_resumed(void **state)
 static void found(rig_t *rig)
 {
     draft(rig, GP_MSG_ELECTION_FOUND)->u.election_found.score = 500;
-    step(rig, (gp_event_t){.type = GP_EVENT_COMMAND,
-                           .room = GP_ROOM_ELECTION,
-                           .ok = true,
-                           .msg = &rig->msg});
+    step(rig,
+         (gp_event_t){
+             .type = GP_EVENT_COMMAND, .room = GP_ROOM_ELECTION, .ok = true, .msg = &rig->msg});
 }
 
 /* The version of that group's register; 0: it was never founded here. */
@@ -223,8 +221,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_seat_is_resumed_by_its_register, setup, teardown),
-        cmocka_unit_test_setup_teardown(
-            test_a_seat_is_resumed_in_whichever_order_the_disk_tells, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_seat_is_resumed_in_whichever_order_the_disk_tells,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_seat_that_was_given_up_is_not_resumed, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_a_founder_founds_what_it_had_not, setup, teardown),
