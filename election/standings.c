@@ -59,8 +59,8 @@ static bool is_standby(const gp_election_t *el, const gp_id_t *id)
 }
 
 /*
- * A standby leads only if nobody else can; with a failing disk it can keep no vote; and who is to be
- * replaced may be alone in having the last register, as an outsider may.
+ * A standby leads only if nobody else can; with a failing disk it can keep no vote; and who is to
+ * be replaced may be alone in having the last register, as an outsider may.
  */
 static bool stands_last(const gp_election_t *el)
 {

@@ -123,11 +123,23 @@ static void bounce_some(gp_nemesis_t *nemesis, uint32_t group)
     }
 }
 
-/* Would most voters still live without one of them? */
+/* By that machine, which leads there: would most voters still live without one of them? */
+static bool has_voters_to_spare(const void *peer, gp_seat_t seat)
+{
+    gp_record_voter_t voters[GP_VOTERS_MAX];
+    uint32_t living = 0;
+    uint32_t count = gp_election_voters(gp_peer_seat_election(peer, seat), voters);
+    for (uint32_t k = 0; k < count; k++) {
+        const gp_group_member_t *m = gp_group_member(gp_peer_seat_group(peer, seat), &voters[k].id);
+        living += m != NULL && m->state == GP_MEMBER_ALIVE;
+    }
+    return living >= count / 2 + 2;
+}
+
+/* In the group, and in those above it in which its leader has a seat. */
 static bool can_spare_a_voter(const gp_nemesis_t *nemesis, uint32_t group)
 {
     const uint32_t first = group * nemesis->group_size;
-    gp_record_voter_t voters[GP_VOTERS_MAX];
     for (uint32_t i = first; i < first + size_of(nemesis, group); i++) {
         const void *peer = gp_world_peer(nemesis->world, i);
         if (peer == NULL) {
@@ -137,13 +149,12 @@ static bool can_spare_a_voter(const gp_nemesis_t *nemesis, uint32_t group)
         if (gp_world_node(nemesis->world, &leader) != i) {
             continue;
         }
-        uint32_t living = 0;
-        uint32_t count = gp_election_voters(gp_peer_election(peer), voters);
-        for (uint32_t k = 0; k < count; k++) {
-            const gp_group_member_t *m = gp_group_member(gp_peer_group(peer), &voters[k].id);
-            living += m != NULL && m->state == GP_MEMBER_ALIVE;
+        bool spares = true;
+        for (int seat = 0; seat < GP_SEAT_COUNT; seat++) {
+            bool sits = gp_peer_seat_group(peer, (gp_seat_t)seat) != NULL;
+            spares = spares && (!sits || has_voters_to_spare(peer, (gp_seat_t)seat));
         }
-        return living >= count / 2 + 2;
+        return spares;
     }
     return false;
 }

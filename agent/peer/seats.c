@@ -117,8 +117,7 @@ void gp_peer_seat_deny(gp_peer_t *peer, gp_seat_t seat, const gp_id_t *asker, gp
 static bool is_fresh(const gp_peer_seat_t *s)
 {
     const gp_election_t *election = s->cores[GP_ROOM_ELECTION].core;
-    return !s->known ||
-           (gp_election_version(election) == 0 && gp_election_own_term(election) == 0);
+    return !s->known || (gp_election_version(election) == 0 && gp_election_own_term(election) == 0);
 }
 
 void gp_peer_seats_found(gp_peer_t *peer, const gp_event_t *event, gp_out_t *out)

@@ -97,8 +97,12 @@ static bool tell_campaign(story_t *story, const gp_msg_campaign_t *campaign)
 
 static bool tell_step_down(story_t *story, const gp_msg_step_down_t *step_down)
 {
-    static const char *const whys[] = {"", "a higher term", "no quorum renewed its lease",
-                                       "it handed over", "there is a mandate", "its disk failed"};
+    static const char *const whys[] = {"",
+                                       "a higher term",
+                                       "no quorum renewed its lease",
+                                       "it handed over",
+                                       "there is a mandate",
+                                       "its disk failed"};
     say(story, "steps down in term %llu: %s", (unsigned long long)step_down->term,
         step_down->why < 6 ? whys[step_down->why] : "");
     return true;

@@ -54,12 +54,17 @@ gp_work_config_t fuzz_work_config(uint64_t boot, uint8_t variant)
 
 gp_peer_config_t fuzz_peer_config(uint64_t boot, uint8_t variant)
 {
-    return (gp_peer_config_t){.group = fuzz_group_config(boot, variant),
-                              .election = fuzz_election_config(variant),
-                              .discovery = fuzz_discovery_config(boot, variant),
-                              .work = fuzz_work_config(boot, variant),
-                              .tiers = gp_tiers_defaults(),
-                              .forming = gp_forming_defaults()};
+    gp_peer_config_t config = {.group = fuzz_group_config(boot, variant),
+                               .election = fuzz_election_config(variant),
+                               .discovery = fuzz_discovery_config(boot, variant),
+                               .work = fuzz_work_config(boot, variant),
+                               .tiers = gp_tiers_defaults(),
+                               .forming = gp_forming_defaults()};
+    if ((variant & FUZZ_VARIANT_TIERS) != 0) {
+        config.tiers.groups[GP_SEAT_REGION] = FUZZ_REGION;
+        config.tiers.groups[GP_SEAT_GRID] = FUZZ_GRID;
+    }
+    return config;
 }
 
 void fuzz_group_state(gp_msg_t *ret_record)

@@ -18,14 +18,16 @@ typedef struct queue {
     record_t records[FUZZ_DISK_QUEUE];
 } queue_t;
 
-static queue_t queues[GP_ROOM_COUNT];
+static queue_t queues[GP_SEAT_COUNT][GP_ROOM_COUNT];
 static record_t durable[FUZZ_DISK_RECORDS];
 static uint32_t durable_count;
 
 void fuzz_disk_reset(void)
 {
-    for (int room = 0; room < GP_ROOM_COUNT; room++) {
-        queues[room].first = queues[room].count = 0;
+    for (int seat = 0; seat < GP_SEAT_COUNT; seat++) {
+        for (int room = 0; room < GP_ROOM_COUNT; room++) {
+            queues[seat][room].first = queues[seat][room].count = 0;
+        }
     }
     durable_count = 0;
 }
@@ -58,7 +60,7 @@ static void record_keep(const record_t *record)
 
 void fuzz_disk_store(const gp_action_t *action)
 {
-    queue_t *queue = &queues[action->room];
+    queue_t *queue = &queues[action->seat][action->room];
     FUZZ_CHECK(gp_msg_room(action->msg->kind) == action->room);
     FUZZ_CHECK(queue->count < FUZZ_DISK_QUEUE); /* records pile up */
     record_t *record = &queue->records[(queue->first + queue->count) % FUZZ_DISK_QUEUE];
@@ -69,14 +71,14 @@ void fuzz_disk_store(const gp_action_t *action)
     queue->count++;
 }
 
-uint32_t fuzz_disk_waiting(gp_room_t room)
+uint32_t fuzz_disk_waiting(gp_seat_t seat, gp_room_t room)
 {
-    return queues[room].count;
+    return queues[seat][room].count;
 }
 
-bool fuzz_disk_answer(gp_room_t room, bool ok, uint64_t *ret_token)
+bool fuzz_disk_answer(gp_seat_t seat, gp_room_t room, bool ok, uint64_t *ret_token)
 {
-    queue_t *queue = &queues[room];
+    queue_t *queue = &queues[seat][room];
     if (queue->count == 0) {
         return false;
     }
@@ -93,8 +95,10 @@ bool fuzz_disk_answer(gp_room_t room, bool ok, uint64_t *ret_token)
 void fuzz_disk_crash(uint32_t reached)
 {
     uint64_t token = 0;
-    for (int room = 0; room < GP_ROOM_COUNT; room++) {
-        for (uint32_t i = 0; fuzz_disk_answer((gp_room_t)room, i < reached, &token); i++) {
+    for (int lane = 0; lane < GP_SEAT_COUNT * GP_ROOM_COUNT; lane++) {
+        gp_seat_t seat = (gp_seat_t)(lane / GP_ROOM_COUNT);
+        gp_room_t room = (gp_room_t)(lane % GP_ROOM_COUNT);
+        for (uint32_t i = 0; fuzz_disk_answer(seat, room, i < reached, &token); i++) {
         }
     }
 }

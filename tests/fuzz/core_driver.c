@@ -75,6 +75,19 @@ static const gp_usec_t passing[] = {
 };
 #define FROZEN 15
 
+/* One of the seats that this machine may have: only with that variant more than the first. */
+static gp_seat_t seat_of(int choice)
+{
+    bool tiers = (world.variant & FUZZ_VARIANT_TIERS) != 0;
+    return tiers ? (gp_seat_t)(choice % GP_SEAT_COUNT) : GP_SEAT_SUBGRID;
+}
+
+static uint64_t group_of(int choice)
+{
+    static const uint64_t groups[GP_SEAT_COUNT] = {FUZZ_GROUP, FUZZ_REGION, FUZZ_GRID};
+    return groups[seat_of(choice)];
+}
+
 static gp_wall_ms_t wall(void)
 {
     return WALL + world.now / 1000;
@@ -169,10 +182,10 @@ static void step_once(gp_event_t event)
     fuzz_core.ops->check(core_memory);
 }
 
-static void answer_store(gp_room_t room, bool ok)
+static void answer_store(gp_seat_t seat, gp_room_t room, bool ok)
 {
-    gp_event_t event = {.type = GP_EVENT_STORED, .room = room, .ok = ok};
-    if (fuzz_disk_answer(room, ok, &event.token)) {
+    gp_event_t event = {.type = GP_EVENT_STORED, .room = room, .seat = seat, .ok = ok};
+    if (fuzz_disk_answer(seat, room, ok, &event.token)) {
         step_once(event);
     }
 }
@@ -181,11 +194,13 @@ static void answer_store(gp_room_t room, bool ok)
 static void answer_stores(void)
 {
     bool slow = (world.variant & FUZZ_VARIANT_SLOW) != 0;
-    for (int room = GP_ROOM_GROUP; room < GP_ROOM_COUNT; room++) {
-        for (uint32_t i = 0;
-             fuzz_disk_waiting((gp_room_t)room) > (slow ? FUZZ_DISK_QUEUE / 2U : 0U); i++) {
+    uint32_t most = slow ? FUZZ_DISK_QUEUE / 2U : 0U;
+    for (int lane = 0; lane < GP_SEAT_COUNT * GP_ROOM_COUNT; lane++) {
+        gp_seat_t seat = (gp_seat_t)(lane / GP_ROOM_COUNT);
+        gp_room_t room = (gp_room_t)(lane % GP_ROOM_COUNT);
+        for (uint32_t i = 0; fuzz_disk_waiting(seat, room) > most; i++) {
             FUZZ_CHECK(i < SPINS_MAX); /* a record is stored again and again */
-            answer_store((gp_room_t)room, true);
+            answer_store(seat, room, true);
         }
     }
 }
@@ -269,7 +284,8 @@ static void send_made(uint8_t sender, uint8_t how, fuzz_bytes_t *bytes)
 {
     /* Zero: whom the core last wrote to answers. */
     gp_id_t from = sender == 0 ? world.written_to : fuzz_id((uint8_t)(1 + (sender - 1) % 15));
-    gp_id_t to = (how & TO_GROUP) != 0 ? gp_envelope_group(FUZZ_GROUP) : fuzz_id(0);
+    uint64_t group = gp_group_tier(gp_msg_group(&made)) != 0 ? gp_msg_group(&made) : FUZZ_GROUP;
+    gp_id_t to = (how & TO_GROUP) != 0 ? gp_envelope_group(group) : fuzz_id(0);
     world.sequence += (how & OLD) != 0 ? 0 : 1;
     world.sender_boot += (how & RESTART) != 0 ? 1 : 0;
     gp_slice_t sent = seal(&from, &to, &made, arriving);
@@ -349,7 +365,7 @@ static void on_mandate(fuzz_bytes_t *bytes)
     uint8_t others = fuzz_u8(bytes);
     uint8_t silent = fuzz_u8(bytes);
     fuzz_message_empty(GP_MSG_MANDATE, &made);
-    mandate->group = FUZZ_GROUP;
+    mandate->group = group_of(sender / 16);
     mandate->term = fuzz_memory_get(&world.memory, "term") + fuzz_u8(bytes);
     mandate->leader = leader;
     mandate->version = fuzz_memory_get(&world.memory, "version");
@@ -361,7 +377,7 @@ static void on_mandate(fuzz_bytes_t *bytes)
     }
     vote.kind = GP_MSG_VOTE;
     vote.u.vote =
-        (gp_msg_vote_t){.group = FUZZ_GROUP,
+        (gp_msg_vote_t){.group = mandate->group,
                         .term = mandate->term,
                         .candidate = leader,
                         .granted = true,
@@ -478,11 +494,12 @@ static void start(void)
     world.dial_count = world.own_count = 0;
     memset(world.asked, 0, sizeof world.asked);
     fuzz_programs_reset();
-    const gp_gate_config_t gate = {.grid = grid,
-                                   .self = fuzz_id(0),
-                                   .groups = {FUZZ_GROUP},
-                                   .boot = world.boot,
-                                   .sealer = {.signer = &gp_signer_standin}};
+    const gp_gate_config_t gate = {
+        .grid = grid,
+        .self = fuzz_id(0),
+        .groups = {FUZZ_GROUP, group_of(GP_SEAT_REGION), group_of(GP_SEAT_GRID)},
+        .boot = world.boot,
+        .sealer = {.signer = &gp_signer_standin}};
     gp_gate_init(&world.gate, &gate, senders);
     fuzz_core.ops->init(core_memory, config, fuzz_id(0), world.boot);
     for (uint32_t i = 0; fuzz_disk_read(i, &made); i++) {
@@ -533,7 +550,8 @@ static void on_event(fuzz_bytes_t *bytes)
         break;
     case 9:
         choice = fuzz_u8(bytes);
-        answer_store((gp_room_t)(GP_ROOM_GROUP + (choice >> 1) % 4), (choice & 1) == 0);
+        answer_store(seat_of(choice >> 3), (gp_room_t)(GP_ROOM_GROUP + (choice >> 1) % 4),
+                     (choice & 1) == 0);
         break;
     case 10:
         on_dialed(bytes);

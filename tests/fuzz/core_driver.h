@@ -22,6 +22,8 @@
 #include "tests/fuzz/core_messages.h"
 
 #define FUZZ_GROUP    UINT64_C(7)
+#define FUZZ_REGION   (UINT64_C(1) << 56 | 8)
+#define FUZZ_GRID     (UINT64_C(2) << 56 | 9)
 #define FUZZ_MEMBERS  8  /* machines that a group has room for, this one among them */
 #define FUZZ_COMMANDS 16 /* room for those of a core, and the 0 behind them */
 
@@ -32,6 +34,7 @@ typedef enum fuzz_variant {
     FUZZ_VARIANT_SMALL = 8,    /* less room than members, jobs and output need */
     FUZZ_VARIANT_EMPTY = 16,   /* without the core's opening */
     FUZZ_VARIANT_FOLLOWS = 32, /* another machine leads at first */
+    FUZZ_VARIANT_TIERS = 64,   /* of a peer: it may have seats in a region and in the grid */
     FUZZ_VARIANT_SLOW = 128    /* a STORE is answered when the input says so; else at once */
 } fuzz_variant_t;
 

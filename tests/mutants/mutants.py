@@ -116,6 +116,15 @@ MUTANTS = (
     Mutant("no_credit_for_what_was_taken", "agent/work/watch_core.c",
            ": offset > job->consumed ? offset",
            ": offset < job->consumed ? offset"),
+    Mutant("seat_not_resumed", "agent/peer/peer.c",
+           "s->resumes = event->msg->u.election_state.voters_count > 0;",
+           "s->resumes = false;"),
+    Mutant("founded_at_each_start", "election/vote.c",
+           "bool fresh = el->term == 0 && el->version == 0 && el->role == GP_ELECTION_FOLLOWER;",
+           "bool fresh = el->role == GP_ELECTION_FOLLOWER;"),
+    Mutant("nobody_stands_by_above", "overlay/tiers/tiers.c",
+           "tier->standby : !leads(t, below);",
+           "tier->standby : false;"),
 )
 
 

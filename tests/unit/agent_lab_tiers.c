@@ -133,9 +133,8 @@ static void test_a_crash_of_the_super_peer_is_followed_above(void **state)
             const void *below = gp_peer_election(gp_world_peer(world, witness));
             gp_id_t next = gp_election_leader(below);
             uint32_t node = gp_world_node(world, &next);
-            now = node < NODES && gp_world_alive(world, node)
-                      ? leader_at(world, node, GP_SEAT_GRID)
-                      : (gp_id_t){0};
+            now = node < NODES && gp_world_alive(world, node) ? leader_at(world, node, GP_SEAT_GRID)
+                                                              : (gp_id_t){0};
             now = gp_id_equal(&now, &next) ? now : (gp_id_t){0};
         }
         gp_usec_t took = gp_world_now(world) - from;
