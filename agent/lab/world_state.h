@@ -121,6 +121,7 @@ typedef struct gp_sim_node {
     bool goes;    /* the group knows that it leaves: its process ends with this step */
     gp_id_t id;
     char name[GP_NAME_MAX + 1];
+    int64_t at[2]; /* its place: microseconds from a corner of the world */
     int32_t rate_ppm;
     gp_usec_t clock_true;  /* since when the clock runs at this rate */
     gp_usec_t clock_local; /* and what it said then */
@@ -143,7 +144,7 @@ typedef struct gp_sim_node {
     bool *links;         /* by member of the group: I hold a link to it */
     gp_usec_t *heard;    /* by member of the group: when I last took a frame of it; true time */
     gp_sim_votes_t votes[GP_SEAT_COUNT];
-    gp_happening_t **waiting;           /* what came while it was paused */
+    gp_happening_t **waiting; /* what came while it was paused */
     uint32_t waiting_count;
     uint32_t waiting_capacity;
 } gp_sim_node_t;
