@@ -16,8 +16,7 @@
 #define GP_GROUP_PROBE_BATCH 16    /* machines probed per quarter period without a leader */
 #define GP_GROUP_PLACE_BEATS 32    /* one beat in so many to a member has a place with it, ... */
 #define GP_GROUP_PLACE_RING  2     /* ... one probe in so many, ... */
-#define GP_GROUP_PLACE_FIRST 2     /* ... and one question in so many at first, ... */
-#define GP_GROUP_PLACE_SOON  32    /* ... so many times */
+#define GP_GROUP_PLACE_FIRST 24    /* ... and each question at first, so many times */
 #define GP_GROUP_FORGET      4     /* periods: a suspicion of one who does not lead is forgotten */
 #define GP_GROUP_FACTOR_MIN  1000u /* permille */
 #define GP_GROUP_FACTOR_MAX  8000u
@@ -90,7 +89,7 @@ typedef struct gp_group_entry {
     gp_usec_t told_place_at; /* when it last told a round trip that counted; 0: never */
     uint32_t measured_us;    /* the last round trip that counts; 0: none */
     uint8_t questions;       /* since a place went along */
-    uint8_t exchanges;       /* of places, up to GP_GROUP_PLACE_SOON */
+    uint8_t exchanges;       /* of places, up to GP_GROUP_PLACE_FIRST */
     /* suspicion */
     bool many_passed; /* tested again after MANY_AT_ONCE: that rule no longer holds it */
     bool vouched;     /* a confirmer hears it */
@@ -383,7 +382,7 @@ void gp_group_reply(gp_group_t *g, const gp_id_t *to, gp_out_t *out); /* who lea
 /* This machine's place, for a list of one; returns its length: 0, it has none. */
 uint32_t gp_group_place(const gp_group_t *g, gp_out_t *out, gp_record_place_t ret_places[1]);
 
-/* For the next question to m: as above, one in `every`, and in GP_GROUP_PLACE_FIRST at first. */
+/* For the next question to m: as above, with each at first and then with one in `every`. */
 uint32_t gp_group_place_ask(const gp_group_t *g, gp_group_entry_t *m, uint32_t every, gp_out_t *out,
                             gp_record_place_t ret_places[1]);
 

@@ -18,9 +18,9 @@ uint32_t gp_group_place(const gp_group_t *g, gp_out_t *out, gp_record_place_t re
 uint32_t gp_group_place_ask(const gp_group_t *g, gp_group_entry_t *m, uint32_t every, gp_out_t *out,
                             gp_record_place_t ret_places[1])
 {
-    bool settled = m->exchanges >= GP_GROUP_PLACE_SOON;
+    bool settled = m->exchanges >= GP_GROUP_PLACE_FIRST;
     m->questions++;
-    if (m->questions < (settled ? every : GP_GROUP_PLACE_FIRST)) {
+    if (settled && m->questions < every) {
         return 0;
     }
     m->questions = 0;
@@ -67,7 +67,7 @@ void gp_group_place_answered(gp_group_t *g, gp_group_entry_t *m, const gp_record
 void gp_group_place_told(gp_group_t *g, gp_group_entry_t *m, const gp_record_place_t *places,
                          uint32_t count)
 {
-    bool soon = m->told_place_at != 0 && g->now - m->told_place_at < g->config.beat_period;
+    bool soon = m->told_place_at != 0 && g->now - m->told_place_at < g->config.beat_period / 2;
     if (take(g, m, places, count) && places[0].rtt_us != 0 && !soon) {
         m->told_place_at = g->now;
         learn(g, m, places[0].rtt_us);
