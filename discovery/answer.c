@@ -7,11 +7,62 @@ _Static_assert(GP_ATTR_COUNT <= COLUMNS_MAX, "each attribute is a column once at
 
 bool gp_answer_compile(gp_discovery_t *d, const gp_question_t *question)
 {
-    if (gp_query_compile(question->query, d->query, &d->error) != GP_OK) {
+    if (gp_query_compile(question->query, d->query, &d->error) != GP_OK ||
+        gp_rank_compile(question->rank, &d->rank, &d->error) != GP_OK) {
         return false;
     }
-    return gp_rank_compile(question->rank, &d->rank, &d->error) == GP_OK;
+    bool near = question->near.n > 0 || !gp_id_is_none(&question->near_node);
+    if (near && question->rank.n == 0) {
+        assert(d->rank.key_count < GP_RANK_KEYS_MAX);
+        memmove(&d->rank.keys[1], &d->rank.keys[0], d->rank.key_count * sizeof d->rank.keys[0]);
+        d->rank.keys[0] = (gp_rank_key_t){.attr = GP_ATTR_RTT};
+        d->rank.key_count += 1;
+    }
+    return true;
 }
+
+/* ---- round trips ----------------------------------------------------------------------------- */
+
+/* The place from which they count; false: none is asked for, or it is not known. */
+static bool near_place(const gp_discovery_t *d, const gp_question_t *question,
+                       gp_coordinate_t *ret_place)
+{
+    uint32_t index = gp_members_find(d, &question->near_node);
+    const gp_coordinate_t *place = index == GP_NOBODY ? NULL : gp_members_place(d, index);
+    if (question->near.n > 0) {
+        return gp_coordinate_read(question->near, ret_place) == GP_OK;
+    }
+    if (place != NULL) {
+        *ret_place = *place;
+    }
+    return place != NULL;
+}
+
+static void know_round_trips(gp_discovery_t *d, const gp_question_t *question)
+{
+    gp_coordinate_t near;
+    bool asked = near_place(d, question, &near);
+    for (uint32_t i = 0; asked && i < d->slots_used; i++) {
+        const gp_coordinate_t *place = gp_members_place(d, i);
+        bool itself = gp_id_equal(&d->members[i].id, &question->near_node);
+        if (d->members[i].standing == GP_STANDING_OFFERED && (itself || place != NULL)) {
+            uint32_t lane;
+            gp_records_t *block = gp_members_block(d, i, &lane);
+            gp_records_set_number(block, lane, GP_ATTR_RTT,
+                                  itself ? 0 : gp_coordinate_distance_us(&near, place));
+        }
+    }
+}
+
+/* They are of one question: the next one counts them from elsewhere. */
+static void forget_round_trips(gp_discovery_t *d)
+{
+    for (uint32_t block = 0; block < d->blocks_used; block++) {
+        d->blocks[block]->known[GP_ATTR_RTT] = 0;
+    }
+}
+
+/* ---- the order ------------------------------------------------------------------------------- */
 
 /* < 0: member a comes before member b in the answer. A total order: ids differ. */
 static int place_compare(const gp_discovery_t *d, uint32_t a, uint32_t b)
@@ -118,9 +169,14 @@ static void add_hit(const gp_discovery_t *d, uint32_t index, gp_msg_found_t *to)
 {
     const gp_listed_t *member = &d->members[index];
     gp_record_hit_t *hit = &to->hits[to->hits_count];
+    uint32_t lane;
+    const gp_records_t *block = gp_members_block(d, index, &lane);
+    bool near = gp_records_knows(block, lane, GP_ATTR_RTT);
+    uint64_t rtt = near ? gp_records_number(block, lane, GP_ATTR_RTT) : 0;
     *hit = (gp_record_hit_t){.id = member->id,
                              .name = gp_slice(member->name, member->name_n),
                              .address = gp_slice(member->address, member->address_n),
+                             .rtt_us = (uint32_t)rtt,
                              .incarnation = member->incarnation};
     to->hits_count += 1;
 }
@@ -186,6 +242,7 @@ void gp_answer_fill(gp_discovery_t *d, const gp_question_t *question, gp_out_t *
     assert(question->limit <= GP_HITS_MAX); /* no message may hold more */
     uint32_t limit = question->limit == 0 ? GP_HITS_MAX : question->limit;
     uint32_t best[GP_HITS_MAX + 1];
+    know_round_trips(d, question);
     uint32_t n = find_best(d, limit, best, to);
     for (uint32_t i = 0; i < n; i++) {
         add_hit(d, best[i], to);
@@ -194,4 +251,5 @@ void gp_answer_fill(gp_discovery_t *d, const gp_question_t *question, gp_out_t *
     if (question->explain) {
         explain(d, out, to);
     }
+    forget_round_trips(d);
 }

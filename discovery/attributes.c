@@ -46,7 +46,8 @@ static const struct synonym {
     SYNONYM("glibc", LIBC),      SYNONYM("free", MEM_FREE),
     SYNONYM("storage", DISK),    SYNONYM("ssd", DISK_KIND),
     SYNONYM("flags", CPU_FLAGS), SYNONYM("idle", USER_IDLE),
-    SYNONYM("battery", POWER),
+    SYNONYM("battery", POWER),   SYNONYM("latency", RTT),
+    SYNONYM("ping", RTT),        SYNONYM("distance", RTT),
 #undef SYNONYM
 };
 
@@ -187,7 +188,7 @@ const char *gp_type_example(gp_type_t type)
     return "";
 }
 
-/* Texts: what fits one attribute is nonsense for another. */
+/* What fits one attribute is nonsense for another, most of all texts. */
 static const char *const examples[GP_ATTR_COUNT] = {
     [GP_ATTR_NAME] = "n1",
     [GP_ATTR_REGION] = "lab",
@@ -212,6 +213,7 @@ static const char *const examples[GP_ATTR_COUNT] = {
     [GP_ATTR_ENFORCE_PIDS] = "hard",
     [GP_ATTR_POWER] = "ac",
     [GP_ATTR_TAG] = "'rack=r3'",
+    [GP_ATTR_RTT] = "5ms",
 };
 
 const char *gp_attribute_example(uint32_t number)

@@ -7,7 +7,8 @@
  * TYPE     decides the unit family and the operators (gp_type_t).
  * bare     what a number without a unit is multiplied with; 0: a unit is required.
  * SOURCE   FIXED: collected once; MOVING: collected again and again, goes out as a delta when it
- *          leaves its dead band; GIVEN: known from the certificate, a record cannot claim it.
+ *          leaves its dead band; GIVEN: known from the certificate, or while a question is
+ *          answered (rtt); a record cannot claim it.
  * BETTER   which way a rank prefers when neither asc nor desc is said.
  * band     dead band of a moving number, in base units, plus band_permille of the value last sent.
  *
@@ -94,7 +95,10 @@
       "processors that the owner lends")                                                           \
     A(LEND_MEM, 45, "lend.mem", BYTES, 0, MOVING, MORE, 0, 0, "memory that the owner lends")       \
     A(LEND_DISK, 46, "lend.disk", BYTES, 0, MOVING, MORE, 0, 0, "disk space that the owner lends") \
-    A(TAG, 47, "tag", WORDS, 0, MOVING, LESS, 0, 0, "free labels KEY=VALUE; tag.KEY is one of them")
+    A(TAG, 47, "tag", WORDS, 0, MOVING, LESS, 0, 0,                                                \
+      "free labels KEY=VALUE; tag.KEY is one of them")                                             \
+    A(RTT, 48, "rtt", DURATION, 0, GIVEN, LESS, 0, 0,                                              \
+      "round trip from the machine that --near names, as estimated")
 
 typedef enum gp_attr {
 #define GP_A(NAME, number, name, TYPE, bare, SOURCE, BETTER, band, permille, doc)                  \

@@ -17,6 +17,7 @@
 #define GP_DISCOVERY_DISCOVERY_H
 
 #include "discovery/query.h"
+#include "proto/coordinate.h"
 #include "proto/core.h"
 
 typedef struct gp_discovery_config {
@@ -27,6 +28,7 @@ typedef struct gp_discovery_config {
     gp_slice_t name;      /* of this machine, its region, its address; copied */
     gp_slice_t region;
     gp_slice_t address;
+    const gp_coordinate_t *coordinate; /* of this machine, as it moves; NULL: it has none */
 } gp_discovery_config_t;
 
 extern const gp_core_ops_t gp_discovery_ops;

@@ -71,6 +71,7 @@ static gp_question_t question_of(const gp_find_t *find)
     return (gp_question_t){.query = gp_slice(find->query, find->query_n),
                            .rank = gp_slice(find->rank, find->rank_n),
                            .want = gp_slice(find->want, find->want_n),
+                           .near_node = find->near_node,
                            .limit = find->limit,
                            .explain = find->explain};
 }
@@ -105,6 +106,7 @@ static void keep_find(gp_discovery_t *d, gp_find_t *find, uint64_t token,
     find->deadline = d->now + timeout_ms * GP_MSEC;
     find->send_at = d->now;
     find->asked = (gp_id_t){{0}};
+    find->near_node = msg->near_node;
     find->query_n = (uint16_t)msg->query.n;
     find->rank_n = (uint16_t)msg->rank.n;
     find->want_n = (uint16_t)msg->want.n;
@@ -188,6 +190,10 @@ static void send_find(gp_discovery_t *d, gp_find_t *find, gp_out_t *out)
     msg->want = question.want;
     msg->limit = question.limit;
     msg->explain = question.explain;
+    msg->near_node = question.near_node;
+    if (gp_id_equal(&question.near_node, &d->self)) {
+        msg->near = gp_publish_place(d, out); /* newer than what the super-peer was told */
+    }
     find->asked = d->leader;
     find->send_at = d->now + find->gap_ms * GP_MSEC;
     find->gap_ms = find->gap_ms < RETRY_MAX_MS / 2 ? find->gap_ms * 2 : RETRY_MAX_MS;
@@ -300,6 +306,8 @@ void gp_finds_on_find(gp_discovery_t *d, const gp_id_t *from, const gp_msg_find_
     const gp_question_t question = {.query = msg->query,
                                     .rank = msg->rank,
                                     .want = msg->want,
+                                    .near = msg->near,
+                                    .near_node = msg->near_node,
                                     .limit = msg->limit,
                                     .explain = msg->explain};
     gp_msg_found_t *found = &gp_out_add(out, GP_ACTION_SEND, from, GP_MSG_FOUND)->u.found;

@@ -331,6 +331,12 @@ void gp_members_on_record(gp_discovery_t *d, const gp_id_t *from, const gp_msg_r
         return;
     }
     gp_listed_t *member = &d->members[index];
+    bool late = msg->incarnation < member->epoch ||
+                (msg->incarnation == member->epoch && msg->version < member->version);
+    gp_coordinate_t place;
+    if (!late && gp_coordinate_read(msg->coordinate, &place) == GP_OK) {
+        member->coordinate = place;
+    }
     if (!record_fits(d, member, msg)) {
         return;
     }
@@ -347,6 +353,15 @@ void gp_members_on_record(gp_discovery_t *d, const gp_id_t *from, const gp_msg_r
     }
     set_given(d, index);
     gp_members_restand(d, index);
+}
+
+const gp_coordinate_t *gp_members_place(const gp_discovery_t *d, uint32_t index)
+{
+    if (index == d->self_index) {
+        bool placed = d->coordinate != NULL && gp_coordinate_is_placed(d->coordinate);
+        return placed ? d->coordinate : NULL;
+    }
+    return d->members[index].coordinate.error != 0 ? &d->members[index].coordinate : NULL;
 }
 
 /* ---- asking ------------------------------------------------------------------------------------

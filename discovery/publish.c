@@ -54,6 +54,16 @@ static void remind_soon(gp_discovery_t *d)
     d->remind_at = d->now + REMIND_FIRST_MS * GP_MSEC;
 }
 
+gp_slice_t gp_publish_place(const gp_discovery_t *d, gp_out_t *out)
+{
+    if (d->coordinate == NULL || !gp_coordinate_is_placed(d->coordinate)) {
+        return (gp_slice_t){0};
+    }
+    uint8_t *bytes = gp_out_bytes(out, GP_COORDINATE_BYTES);
+    gp_coordinate_pack(d->coordinate, bytes);
+    return gp_slice(bytes, GP_COORDINATE_BYTES);
+}
+
 static gp_msg_record_t *add_record(gp_discovery_t *d, gp_out_t *out, gp_action_type_t type,
                                    const gp_id_t *to)
 {
@@ -61,6 +71,7 @@ static gp_msg_record_t *add_record(gp_discovery_t *d, gp_out_t *out, gp_action_t
     record->group = d->group;
     record->incarnation = d->epoch;
     record->version = d->version;
+    record->coordinate = gp_publish_place(d, out);
     return record;
 }
 

@@ -37,9 +37,10 @@ typedef struct gp_listed {
     uint32_t version; /* of the record held */
     uint64_t epoch;   /* the incarnation under which the record held was told */
     uint32_t ask_gap_ms;
-    gp_usec_t told_at;     /* when it last told something new */
-    gp_usec_t ask_at;      /* when to ask for a whole record; GP_NEVER: nothing to ask */
-    gp_usec_t whole_after; /* no whole record to this member before: it may ask too often */
+    gp_usec_t told_at;          /* when it last told something new */
+    gp_usec_t ask_at;           /* when to ask for a whole record; GP_NEVER: nothing to ask */
+    gp_usec_t whole_after;      /* no whole record to this member before: it may ask too often */
+    gp_coordinate_t coordinate; /* as it last told; error 0: not known */
     char name[GP_NAME_MAX];
     char address[GP_ADDRESS_MAX];
 } gp_listed_t;
@@ -63,6 +64,7 @@ typedef struct gp_find {
     gp_usec_t deadline;
     gp_usec_t send_at;
     gp_id_t asked; /* nobody yet: none */
+    gp_id_t near_node;
     uint32_t timeout_ms;
     uint8_t want[GP_WANT_MAX];
     char query[GP_QUERY_MAX];
@@ -86,8 +88,9 @@ typedef struct gp_discovery {
     gp_usec_t released_at;  /* when this machine last ceased to keep the index */
     gp_usec_t gather_until; /* a new leader waits for records and members until then */
 
-    gp_records_t *own;  /* as collected */
-    gp_records_t *sent; /* as told to the readers, at `version` */
+    const gp_coordinate_t *coordinate; /* of this machine; NULL: it has none */
+    gp_records_t *own;                 /* as collected */
+    gp_records_t *sent;                /* as told to the readers, at `version` */
     bool collected;
     bool dirty; /* own left a dead band around sent */
     uint32_t version;
@@ -150,6 +153,9 @@ void gp_members_copy_own(gp_discovery_t *d);
 void gp_members_on_member(gp_discovery_t *d, const gp_msg_discovery_member_t *msg);
 void gp_members_on_record(gp_discovery_t *d, const gp_id_t *from, const gp_msg_record_t *msg);
 
+/* Where a member is; NULL: it has not said so. */
+const gp_coordinate_t *gp_members_place(const gp_discovery_t *d, uint32_t index);
+
 /* Asks for the whole records that are due. The next are due at d->ask_wake. */
 void gp_members_ask(gp_discovery_t *d, gp_out_t *out);
 void gp_members_check(const gp_discovery_t *d);
@@ -162,6 +168,8 @@ void gp_publish_again(gp_discovery_t *d, const gp_id_t *reader);
 void gp_publish_on_own(gp_discovery_t *d, const gp_msg_own_record_t *msg);
 void gp_publish_on_ask(gp_discovery_t *d, const gp_id_t *from, gp_out_t *out);
 void gp_publish_due(gp_discovery_t *d, gp_out_t *out);
+/* This machine's coordinate as it goes into a message; empty: it has none yet. */
+gp_slice_t gp_publish_place(const gp_discovery_t *d, gp_out_t *out);
 gp_usec_t gp_publish_wake(const gp_discovery_t *d);
 
 /* ---- answer.c -------------------------------------------------------------------------------- */
@@ -170,6 +178,8 @@ typedef struct gp_question {
     gp_slice_t query;
     gp_slice_t rank;
     gp_slice_t want;
+    gp_slice_t near;   /* the coordinate from which round trips count, as on the wire ... */
+    gp_id_t near_node; /* ... or the member whose coordinate is that; none: neither */
     uint16_t limit;
     bool explain;
 } gp_question_t;

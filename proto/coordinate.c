@@ -18,6 +18,8 @@
  */
 #include "proto/coordinate.h"
 
+_Static_assert(GP_COORDINATE_BYTES == GP_COORDINATE_MAX, "messages have room for one");
+
 #define ONE        65536
 #define GAIN_ERROR (ONE / 4)
 #define GAIN_FORCE (ONE / 4)

@@ -14,6 +14,7 @@
 #define GP_PROTO_COORDINATE_H
 
 #include "proto/errors.h"
+#include "proto/limits.h"
 #include "proto/random.h"
 #include "proto/types.h"
 
@@ -35,6 +36,12 @@ typedef struct gp_coordinate {
     int32_t error; /* recent |estimate - measured| / measured, in 1/65536: UNIT .. ERROR_MAX */
     int32_t usual; /* median |estimate - measured| in ticks, from 0; not on the wire */
 } gp_coordinate_t;
+
+/* It has seen a round trip: before, it says nothing about its machine. Not of one that was read. */
+static inline bool gp_coordinate_is_placed(const gp_coordinate_t *c)
+{
+    return c->usual > 0;
+}
 
 /* A machine that knows nothing yet: at the origin, with the greatest error. */
 void gp_coordinate_start(gp_coordinate_t *c);

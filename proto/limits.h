@@ -23,6 +23,7 @@
 #define GP_RELEASE_MAX 256  /* (wire) bytes of a leader's signed HANDOVER, shown by its successor */
 #define GP_TERM_MAX (UINT64_C(1) << 48) /* a term above this is a lie: no group votes so often */
 #define GP_TERM_JUMP (UINT64_C(1) << 20) /* and so is one that is so far ahead of what is known */
+#define GP_COORDINATE_MAX 11 /* (wire) bytes of a machine's place in the network */
 #define GP_REGISTER_MAX 1024 /* (wire) bytes of the register's value beside the roster */
 
 #define GP_QUERY_MAX 1024      /* (wire) bytes of a query */

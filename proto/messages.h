@@ -30,6 +30,7 @@
     R(vote, "the exact signed bytes of a granted vote, in its voter's place; empty: it gave none") \
     R(release, "the exact signed bytes of a HANDOVER, by whom and of which term")                  \
     R(standing, "how one member stands: for ranks, voters and reach")                              \
+    R(place, "where the sender is in the network, and how far from the receiver")                  \
     R(attr, "one attribute of a machine's record")                                                 \
     R(hit, "one machine in an answer")                                                             \
     R(value, "one attribute of one hit")                                                           \
@@ -57,6 +58,9 @@
 #define GP_RECORD_standing(F, L)                                                                   \
     F(PEER, id, 0) F(U64, incarnation, 0) F(U8, state, 5) F(U8, flags, 0) F(U16, score, 1000)      \
     F(BOOL, reached, 0)
+
+/* rtt_us: to the receiver, as measured last; 0: not said */
+#define GP_RECORD_place(F, L) F(BLOB, coordinate, GP_COORDINATE_MAX) F(U32, rtt_us, 0)
 
 #define GP_RECORD_attr(F, L) F(U16, attr, 0) F(U64, number, 0) F(TEXT, text, GP_ATTR_TEXT_MAX)
 
@@ -209,16 +213,20 @@
 
 /* ---- overlay/group ------------------------------------------------------------------------- */
 
-/* role: 1 leader, 2 deputy */
+/*
+ * role: 1 leader, 2 deputy
+ * places: now and then the sender's, which asks for the receiver's (proto/coordinate.h)
+ */
 #define GP_FIELDS_BEAT(F, L)                                                                       \
     F(U64, group, 0) F(U64, term, 0) F(U32, number, 0) F(U32, digest, 0) F(U32, sequence, 0)       \
-    F(U8, role, 2)
+    F(U8, role, 2) L(place, places, 1)
 /* headroom and health in permille (1000: best) */
 #define GP_FIELDS_BEAT_ACK(F, L)                                                                   \
     F(U64, group, 0) F(U64, incarnation, 0) F(U32, sequence, 0) F(U16, health, 1000)               \
-    F(U16, headroom, 1000)
-#define GP_FIELDS_PROBE(F, L) F(U64, group, 0) F(U32, sequence, 0)
-#define GP_FIELDS_PROBE_ACK(F, L) F(U64, group, 0) F(U64, incarnation, 0) F(U32, sequence, 0)
+    F(U16, headroom, 1000) L(place, places, 1)
+#define GP_FIELDS_PROBE(F, L) F(U64, group, 0) F(U32, sequence, 0) L(place, places, 1)
+#define GP_FIELDS_PROBE_ACK(F, L)                                                                  \
+    F(U64, group, 0) F(U64, incarnation, 0) F(U32, sequence, 0) L(place, places, 1)
 /* full: entries are the whole table; else the changes that lead from number-1 to number */
 #define GP_FIELDS_VIEW(F, L)                                                                       \
     F(U64, group, 0) F(U64, term, 0) F(U32, number, 0) F(U32, digest, 0) F(BOOL, full, 0)          \
@@ -336,15 +344,22 @@
 
 /* ---- discovery ----------------------------------------------------------------------------- */
 
-/* whole: all attributes; else those that changed from version-1 to version */
+/*
+ * whole: all attributes; else those that changed from version-1 to version
+ * coordinate: the sender's; empty: it has none yet
+ */
 #define GP_FIELDS_RECORD(F, L)                                                                     \
     F(U64, group, 0) F(U64, incarnation, 0) F(U32, version, 0) F(BOOL, whole, 0)                   \
-    L(attr, attrs, GP_ATTRS_MAX)
+    L(attr, attrs, GP_ATTRS_MAX) F(BLOB, coordinate, GP_COORDINATE_MAX)
 #define GP_FIELDS_RECORD_ASK(F, L) F(U64, group, 0) F(U32, version, 0)
-/* want: attributes to return, as big-endian u16 numbers */
+/*
+ * want: attributes to return, as big-endian u16 numbers
+ * near: the coordinate of near_node, from which round trips count; empty: as the asked one knows it
+ */
 #define GP_FIELDS_FIND(F, L)                                                                       \
     F(U64, group, 0) F(U64, query_id, 0) F(TEXT, query, GP_QUERY_MAX) F(U16, limit, GP_HITS_MAX)   \
-    F(TEXT, rank, GP_QUERY_MAX) F(BOOL, explain, 0) F(BLOB, want, 64)
+    F(TEXT, rank, GP_QUERY_MAX) F(BOOL, explain, 0) F(BLOB, want, 64)                              \
+    F(BLOB, near, GP_COORDINATE_MAX) F(ID, near_node, 0)
 #define GP_FIELDS_FOUND(F, L)                                                                      \
     F(U64, group, 0) F(U64, query_id, 0) F(U64, term, 0) F(U8, right, 2) F(BOOL, partial, 0)       \
     F(U16, error, 0) F(U32, column, 0) F(TEXT, text, GP_REASON_TEXT_MAX) F(U32, considered, 0)     \
@@ -353,7 +368,7 @@
 #define GP_FIELDS_OWN_RECORD(F, L) F(BOOL, whole, 0) L(attr, attrs, GP_ATTRS_MAX)
 #define GP_FIELDS_DISCOVERY_FIND(F, L)                                                             \
     F(TEXT, query, GP_QUERY_MAX) F(U16, limit, GP_HITS_MAX) F(TEXT, rank, GP_QUERY_MAX)            \
-    F(BOOL, explain, 0) F(BLOB, want, 64) F(U32, timeout_ms, 600000)
+    F(BOOL, explain, 0) F(BLOB, want, 64) F(U32, timeout_ms, 600000) F(ID, near_node, 0)
 #define GP_FIELDS_DISCOVERY_LEADER(F, L)                                                           \
     F(U64, term, 0) F(ID, leader, 0) F(ID, deputy, 0) F(U8, right, 2) F(U64, lease_until, 0)
 #define GP_FIELDS_DISCOVERY_MEMBER(F, L) F(BOOL, forgotten, 0) L(member, entries, 1)

@@ -92,6 +92,7 @@ typedef struct gp_cli_sim {
 typedef struct gp_cli_sim_run {
     uint32_t nodes;
     uint32_t group_size;  /* machines of a sub-Grid */
+    uint32_t breadth_ms;  /* towns stand in a square so wide, one way; 0: there is one */
     uint64_t duration_ms; /* of grid time */
     bool calm;            /* nothing goes wrong */
     bool storm;           /* partitions, freezes and clock rates alone, one after the other */

@@ -70,8 +70,12 @@ static json_t *find_body(gp_cli_t *cli, const char *query)
                              (int)gp_cli_flag(&cli->args, "explain"), "timeout_ms",
                              (json_int_t)(cli->timeout_ms - grace));
     const char *rank = gp_cli_text(&cli->args, "rank", NULL);
+    const char *near = gp_cli_text(&cli->args, "near", NULL);
     if (body != NULL && rank != NULL) {
         (void)json_object_set_new(body, "rank", json_string(rank));
+    }
+    if (body != NULL && near != NULL) {
+        (void)json_object_set_new(body, "near", json_string(near));
     }
     if (body != NULL && cli->fields != NULL) {
         (void)json_object_set_new(body, "want", want_list(&cli->chosen));
@@ -220,6 +224,24 @@ static int attributes_run(gp_cli_t *cli)
                         sizeof attribute_columns / sizeof attribute_columns[0]);
 }
 
+/* A machine that has just come does not know where it is. */
+static void near_note(gp_cli_t *cli, const json_t *document)
+{
+    const char *near = gp_cli_text(&cli->args, "near", NULL);
+    const json_t *items = json_object_get(document, "items");
+    bool known = near == NULL;
+    bool missing = false;
+    for (size_t i = 0; i < json_array_size(items); i++) {
+        const json_t *rtt = json_object_get(json_array_get(items, i), "rtt_us");
+        known = known || json_integer_value(rtt) > 0;
+        missing = missing || !json_is_integer(rtt);
+    }
+    if (missing && !known) {
+        gp_cli_note(cli, "how far these are from '%s' is not known yet: try again in a minute",
+                    near);
+    }
+}
+
 static int find_run(gp_cli_t *cli)
 {
     gp_cli_column_t built[GP_CLI_COLUMNS_MAX];
@@ -257,6 +279,7 @@ static int find_run(gp_cli_t *cli)
     if (code == GP_EXIT_UNKNOWN) {
         gp_cli_note(cli, "not every machine answered: see gridpeer node list");
     }
+    near_note(cli, kept);
     json_decref(kept);
     return code;
 }
@@ -264,6 +287,7 @@ static int find_run(gp_cli_t *cli)
 static const gp_cli_option_t options[] = {
     {"limit", GP_CLI_NUMBER, "N", "at most so many machines; default 10", 1, GP_HITS_MAX},
     {"rank", GP_CLI_TEXT, "ORDER", "best first: 'ATTRIBUTE [asc|desc], ...'", 0, 0},
+    {"near", GP_CLI_TEXT, "NODE", "nearest to this machine first; me: this one", 0, 0},
     {"explain", GP_CLI_FLAG, NULL, "tell how many machines each condition excludes", 0, 0},
     {"attributes", GP_CLI_FLAG, NULL, "list what can be asked, with units", 0, 0},
 };
@@ -284,8 +308,12 @@ const gp_cli_command_t gp_cli_find = {
         "Without a query every machine fits. The table shows the attributes that the query names; "
         "--fields chooses others. --rank 'cpu.free desc, load.1' takes attributes with commas "
         "between them; without asc or desc what is better comes first (most memory, least load); "
-        "it does not calculate. The default is 'mem.free desc, cpu.free desc'. Exit code 1: no "
-        "machine fits; 4: not every machine answered. "
-        "What "
+        "it does not calculate. The default is 'mem.free desc, cpu.free desc'. With --near NODE "
+        "(its "
+        "name or id, or me) the nearest come first, and then that order. RTT is then the round "
+        "trip "
+        "from NODE, estimated from what machines measure all the time, and a query may ask for it: "
+        "'rtt <= 5ms'. Without --near, RTT is what this machine measured itself, and rtt is "
+        "unknown. Exit code 1: no machine fits; 4: not every machine answered. What "
         "is found is a hint: a machine decides itself what it runs.",
 };

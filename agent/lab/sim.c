@@ -182,6 +182,7 @@ gp_error_t gp_sim_run(const gp_sim_params_t *params, gp_sim_result_t *ret_result
     config.seed = params->seed;
     config.nodes = params->nodes;
     config.group_size = params->group_size;
+    config.breadth_us = params->breadth_us;
     config.ed25519 = params->ed25519;
     config.tiers = has_tiers(params->seed);
     /* Invariants cost a third of a run: some seeds have them at each step, the others at each 16th.

@@ -15,7 +15,8 @@
 typedef struct gp_sim_params {
     uint32_t nodes;
     uint32_t group_size;
-    gp_usec_t length_us; /* of grid time, the healing included */
+    gp_usec_t breadth_us; /* of the world: see gp_world_config_t */
+    gp_usec_t length_us;  /* of grid time, the healing included */
     uint64_t seed;
     bool faults;
     bool storm; /* of these, partitions, freezes and clock rates alone, but one after the other */

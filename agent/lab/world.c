@@ -5,6 +5,8 @@
 
 #include "agent/lab/world_state.h"
 
+#define TOWNS         6
+#define TOWN_SHARE    64      /* of the world's breadth: that of a town */
 #define SAME_TIME_MAX 1000000 /* so much cannot happen in one microsecond */
 
 static const char *const fault_names[GP_FAULT_COUNT] = {
@@ -87,6 +89,33 @@ uint32_t gp_sim_place(const gp_world_t *world, uint32_t node)
     return node % world->config.group_size;
 }
 
+/* Drawn apart from all else: a world has the same history wherever its machines stand. */
+static void settle(gp_sim_node_t *node)
+{
+    const gp_world_config_t *config = &node->world->config;
+    for (uint64_t axis = 0; axis < 2; axis++) {
+        gp_random_t random;
+        uint64_t town = gp_hash(&node->index, sizeof node->index, config->seed) % TOWNS;
+        gp_random_init(&random, gp_hash(&town, sizeof town, config->seed + axis));
+        uint64_t corner = gp_random_below(&random, config->breadth_us + 1);
+        gp_random_init(&random, gp_hash(&node->index, sizeof node->index, ~config->seed - axis));
+        uint64_t street = gp_random_below(&random, config->breadth_us / TOWN_SHARE + 1);
+        node->at[axis] = (int64_t)(corner + street);
+    }
+}
+
+gp_usec_t gp_world_way(const gp_world_t *world, uint32_t from, uint32_t to)
+{
+    const int64_t *a = world->nodes[from].at;
+    const int64_t *b = world->nodes[to].at;
+    uint64_t square = (uint64_t)((a[0] - b[0]) * (a[0] - b[0]) + (a[1] - b[1]) * (a[1] - b[1]));
+    uint64_t root = 0;
+    for (uint64_t bit = UINT64_C(1) << 31; bit > 0 && square > 0; bit /= 2) {
+        root += (root + bit) * (root + bit) <= square ? bit : 0;
+    }
+    return world->config.latency_us + root;
+}
+
 bool gp_sim_lends(const gp_sim_node_t *node)
 {
     return gp_sim_place(node->world, node->index) % 8 != 5;
@@ -155,6 +184,7 @@ static bool init_node(gp_world_t *world, uint32_t index)
     node->heard = calloc(size, sizeof node->heard[0]);
     node->clock_local = GP_SECOND + gp_random_below(&world->random, 1000 * GP_SECOND);
     gp_sim_name(node);
+    settle(node);
     return node->arrivals != NULL && node->cut != NULL && node->links != NULL &&
            node->heard != NULL;
 }

@@ -57,7 +57,10 @@ typedef struct gp_world_config {
     uint64_t seed;
     gp_usec_t latency_us; /* least time of a message */
     gp_usec_t jitter_us;  /* and at most this much more */
-    gp_usec_t store_us;   /* least time of a store; at most four times as much */
+    /* Machines stand in towns, up to so far from each other: 0, all in one place. Jitter grows by a
+     * tenth of the way. */
+    gp_usec_t breadth_us;
+    gp_usec_t store_us; /* least time of a store; at most four times as much */
     uint32_t message_permyriad[GP_FAULT_MESSAGES]; /* of messages, in 1/10,000 */
     uint32_t store_permyriad;                      /* stores that fail */
     uint32_t check_every; /* steps between two checks of all invariants of a core; 0: never */
@@ -156,6 +159,8 @@ uint32_t gp_world_subgrids(const gp_world_t *world, uint32_t group, uint64_t *re
 uint64_t gp_world_subgrid(const gp_world_t *world, uint32_t node);
 
 void gp_world_find(gp_world_t *world, uint32_t node, const char *query);
+/* The same, nearest to a member of its group first. */
+void gp_world_find_near(gp_world_t *world, uint32_t node, const char *query, uint32_t near);
 void gp_world_job(gp_world_t *world, uint32_t node, const char *where);
 
 /* ---- what can be seen ------------------------------------------------------------------------ */
@@ -165,6 +170,9 @@ const char *gp_world_name(const gp_world_t *world, uint32_t node);
 /* The node with this id (also a former id of a wiped node), or UINT32_MAX. */
 uint32_t gp_world_node(const gp_world_t *world, const gp_id_t *id);
 const void *gp_world_peer(const gp_world_t *world, uint32_t node); /* NULL: not running */
+
+/* The least time of a message from one node to another. */
+gp_usec_t gp_world_way(const gp_world_t *world, uint32_t from, uint32_t to);
 
 /* One leader with a mandate in each group, everybody follows it, all views equal. If not, why. */
 bool gp_world_agrees(const gp_world_t *world, uint32_t group, char *why, size_t size);

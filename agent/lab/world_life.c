@@ -449,15 +449,26 @@ void gp_world_count(gp_world_t *world, gp_fault_t fault)
 
 /* ---- asking ---------------------------------------------------------------------------------- */
 
-void gp_world_find(gp_world_t *world, uint32_t index, const char *query)
+static void find(gp_world_t *world, uint32_t index, const char *query, gp_id_t near)
 {
     memset(&world->msg, 0, gp_msg_size(GP_MSG_DISCOVERY_FIND));
     world->msg.kind = GP_MSG_DISCOVERY_FIND;
     world->msg.u.discovery_find.query = gp_text(query);
     world->msg.u.discovery_find.limit = 3;
     world->msg.u.discovery_find.timeout_ms = 5000;
+    world->msg.u.discovery_find.near_node = near;
     world->stats.finds++;
     gp_sim_command(&world->nodes[index], 0, ++world->requests, &world->msg);
+}
+
+void gp_world_find(gp_world_t *world, uint32_t index, const char *query)
+{
+    find(world, index, query, (gp_id_t){{0}});
+}
+
+void gp_world_find_near(gp_world_t *world, uint32_t index, const char *query, uint32_t near)
+{
+    find(world, index, query, world->nodes[near].id);
 }
 
 void gp_world_job(gp_world_t *world, uint32_t index, const char *where)

@@ -26,9 +26,12 @@ static bool can_pass(const gp_sim_node_t *from, const gp_sim_node_t *to)
     return !from->cut[gp_sim_place(from->world, to->index)];
 }
 
-static gp_usec_t transit(gp_world_t *world)
+static gp_usec_t transit(const gp_sim_node_t *from, const gp_sim_node_t *to)
 {
-    return gp_sim_within(world, world->config.latency_us, world->config.jitter_us);
+    gp_world_t *world = from->world;
+    gp_usec_t way = gp_world_way(world, from->index, to->index);
+    gp_usec_t far = way - world->config.latency_us;
+    return gp_sim_within(world, way, world->config.jitter_us + far / 10);
 }
 
 /* Where they stand in the head of a signed message: see proto/envelope.h. */
@@ -47,7 +50,7 @@ static gp_usec_t arrival(gp_sim_node_t *from, const gp_sim_node_t *to, gp_sim_ma
         world->stats.faults[GP_FAULT_LOSS]++;
         return 0;
     }
-    gp_usec_t at = world->now + transit(world);
+    gp_usec_t at = world->now + transit(from, to);
     if (gp_sim_chance(world, rates[GP_FAULT_DELAY])) {
         world->stats.faults[GP_FAULT_DELAY]++;
         at += gp_sim_within(world, 20 * GP_MSEC, 400 * GP_MSEC);
@@ -178,7 +181,7 @@ static void replay(gp_world_t *world)
     happening->twin = past->twin;
     happening->manner = GP_MANNER_LOOSE;
     world->stats.faults[GP_FAULT_REPLAY]++;
-    gp_sim_add(world, world->now + transit(world), happening);
+    gp_sim_add(world, world->now + transit(to, to), happening);
 }
 
 static void deliver_signed(gp_sim_node_t *from, const gp_sim_node_t *to, gp_slice_t frame)
@@ -258,7 +261,7 @@ static void connect_link(gp_sim_node_t *node, gp_sim_node_t *to)
 {
     gp_world_t *world = node->world;
     if (node->running && to->running && can_pass(node, to) && can_pass(to, node)) {
-        gp_usec_t at = world->now + 3 * transit(world);
+        gp_usec_t at = world->now + 3 * transit(node, to);
         tell_link(node, &to->id, true, at);
         tell_link(to, &node->id, true, at);
     }
@@ -296,7 +299,7 @@ static void each_linked(gp_sim_node_t *node,
 static void break_link(gp_sim_node_t *node, gp_sim_node_t *other)
 {
     if (can_pass(node, other)) {
-        tell_link(other, &node->id, false, node->world->now + transit(node->world));
+        tell_link(other, &node->id, false, node->world->now + transit(node, other));
     }
 }
 
@@ -329,7 +332,7 @@ void gp_sim_dial(void *context, const gp_id_t *peer, gp_room_t room)
     happening->peer = *peer;
     happening->room = room;
     happening->token = GP_DIAL_REFUSED;
-    gp_usec_t at = world->now + 2 * transit(world);
+    gp_usec_t at = world->now + 2 * transit(node, to != NULL ? to : node);
     if (to != NULL && (!can_pass(node, to) || !can_pass(to, node))) {
         happening->token = GP_DIAL_SILENT;
         at = world->now + 300 * GP_MSEC;

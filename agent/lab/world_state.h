@@ -128,6 +128,7 @@ typedef struct gp_sim_node {
     uint64_t subgrid;  /* its sub-Grid's id, once it has one */
     gp_id_t id;
     char name[GP_NAME_MAX + 1];
+    int64_t at[2]; /* its place: microseconds from a corner of the world */
     int32_t rate_ppm;
     gp_usec_t clock_true;  /* since when the clock runs at this rate */
     gp_usec_t clock_local; /* and what it said then */

@@ -11,6 +11,7 @@ struct question {
     agent_t *agent;
     gp_http_call_t *call;
     uint64_t token;
+    gp_id_t near; /* round trips count from there; none: from here */
 };
 
 static json_t *id_text(const gp_id_t *id)
@@ -314,18 +315,40 @@ static bool want_attributes(gp_http_call_t *call, const json_t *names, uint8_t w
     return true;
 }
 
+/* "me", a member's name or its id; NULL: nobody. False: there is no such machine. */
+static bool take_near(const agent_t *agent, gp_http_call_t *call, const char *near, gp_id_t *ret_id)
+{
+    gp_id_t id;
+    if (near == NULL) {
+        return true;
+    }
+    const gp_group_member_t *member = gp_group_member_named(agent_group(agent), gp_text(near));
+    if (strcmp(near, "me") == 0) {
+        member = gp_group_member(agent_group(agent), &agent->identity.id);
+    } else if (member == NULL && gp_id_parse(near, &id) == GP_OK) {
+        member = gp_group_member(agent_group(agent), &id);
+    }
+    if (member == NULL) {
+        gp_http_call_error(call, GP_E_NODE_UNKNOWN, near);
+        return false;
+    }
+    *ret_id = member->id;
+    return true;
+}
+
 static void post_find(gp_http_call_t *call, void *context)
 {
     agent_t *agent = context;
-    const char *query = "", *rank = "";
+    gp_id_t from = {{0}};
+    const char *query = "", *rank = "", *near = NULL;
     int limit = 10, timeout_ms = 5000, explain = 0;
     json_t *names = NULL;
     uint8_t want[64];
     uint32_t want_n = 0;
-    if (!gp_http_call_unpack(call, "{s?s,s?i,s?s,s?b,s?o,s?i !}", "query", &query, "limit", &limit,
-                             "rank", &rank, "explain", &explain, "want", &names, "timeout_ms",
-                             &timeout_ms) ||
-        !want_attributes(call, names, want, &want_n)) {
+    if (!gp_http_call_unpack(call, "{s?s,s?i,s?s,s?b,s?o,s?i,s?s !}", "query", &query, "limit",
+                             &limit, "rank", &rank, "explain", &explain, "want", &names,
+                             "timeout_ms", &timeout_ms, "near", &near) ||
+        !want_attributes(call, names, want, &want_n) || !take_near(agent, call, near, &from)) {
         return;
     }
     if (limit < 0 || timeout_ms < 1 || timeout_ms > 600000) {
@@ -340,8 +363,11 @@ static void post_find(gp_http_call_t *call, void *context)
         gp_http_call_error(call, GP_E_MEMORY, NULL);
         return;
     }
-    *question = (question_t){
-        .next = agent->questions, .agent = agent, .call = call, .token = ++agent->requests};
+    *question = (question_t){.next = agent->questions,
+                             .agent = agent,
+                             .call = call,
+                             .token = ++agent->requests,
+                             .near = from};
     agent->questions = question;
     gp_http_call_wait(call, forget_question, question);
     gp_msg_t *msg = gp_runner_draft(agent->runner, GP_MSG_DISCOVERY_FIND);
@@ -352,6 +378,7 @@ static void post_find(gp_http_call_t *call, void *context)
     find->explain = explain != 0;
     find->want = gp_slice(want, want_n);
     find->timeout_ms = (uint32_t)timeout_ms;
+    find->near_node = from;
     agent_command(agent, question->token, msg);
 }
 
@@ -376,25 +403,28 @@ static json_t *value_json(const gp_record_value_t *value)
     }
 }
 
-/* As this machine measured it; the super-peer's own round trips would mislead here. */
-static json_t *round_trip(agent_t *agent, const gp_record_hit_t *hit)
+/* As estimated from the machine that was named; without one, as this machine measured it. */
+static json_t *round_trip(agent_t *agent, const gp_id_t *near, const gp_record_hit_t *hit)
 {
     const gp_group_member_t *member = gp_group_member(agent_group(agent), &hit->id);
-    if (gp_id_equal(&hit->id, &agent->identity.id)) {
+    const gp_id_t *from = gp_id_is_none(near) ? &agent->identity.id : near;
+    if (gp_id_equal(&hit->id, from)) {
         return json_integer(0);
     }
-    bool known = member != NULL && member->rtt_us > 0;
-    return known ? json_integer((json_int_t)member->rtt_us) : json_null();
+    uint32_t measured = member != NULL ? member->rtt_us : 0;
+    uint32_t rtt_us = gp_id_is_none(near) ? measured : hit->rtt_us;
+    return rtt_us > 0 ? json_integer((json_int_t)rtt_us) : json_null();
 }
 
-static json_t *hit_item(agent_t *agent, const gp_msg_answer_t *answer, uint32_t index)
+static json_t *hit_item(agent_t *agent, const gp_id_t *near, const gp_msg_answer_t *answer,
+                        uint32_t index)
 {
     const gp_record_hit_t *hit = &answer->hits[index];
     char subgrid[20];
     subgrid_text(agent, subgrid);
     json_t *item = json_pack("{s:o,s:o,s:s,s:s,s:o}", "name", gp_document_text(hit->name), "id",
                              id_text(&hit->id), "region", agent->identity.region, "subgrid",
-                             subgrid, "rtt_us", round_trip(agent, hit));
+                             subgrid, "rtt_us", round_trip(agent, near, hit));
     for (uint32_t i = 0; i < answer->values_count; i++) {
         const gp_record_value_t *value = &answer->values[i];
         const gp_attribute_t *attribute = gp_attribute(value->attr);
@@ -418,7 +448,8 @@ static json_t *explanation(const gp_msg_answer_t *answer)
     return conditions;
 }
 
-static void answer_call(agent_t *agent, gp_http_call_t *call, const gp_msg_answer_t *answer)
+static void answer_call(agent_t *agent, gp_http_call_t *call, const gp_id_t *near,
+                        const gp_msg_answer_t *answer)
 {
     if (answer->error != GP_OK) {
         char detail[GP_REASON_TEXT_MAX + 1];
@@ -430,7 +461,7 @@ static void answer_call(agent_t *agent, gp_http_call_t *call, const gp_msg_answe
     }
     json_t *document = gp_document_new("find", agent_wall(), answer->partial);
     for (uint32_t i = 0; i < answer->hits_count; i++) {
-        gp_document_add(document, hit_item(agent, answer, i));
+        gp_document_add(document, hit_item(agent, near, answer, i));
     }
     json_object_set_new(document, "considered", json_integer(answer->considered));
     json_object_set_new(document, "matched", json_integer(answer->matched));
@@ -448,8 +479,9 @@ void agent_answer(agent_t *agent, uint64_t token, const gp_msg_answer_t *answer)
     for (question_t *question = agent->questions; question != NULL; question = question->next) {
         if (question->token == token) {
             gp_http_call_t *call = question->call;
+            const gp_id_t near = question->near;
             forget_question(question);
-            answer_call(agent, call, answer);
+            answer_call(agent, call, &near, answer);
             return;
         }
     }

@@ -463,6 +463,7 @@ static gp_error_t backend_sim_run(const gp_cli_sim_run_t *request, json_t **ret_
     telling.explanation = json_array();
     gp_sim_params_t params = {.nodes = request->nodes,
                               .group_size = request->group_size,
+                              .breadth_us = request->breadth_ms * GP_MSEC,
                               .length_us = request->duration_ms * GP_MSEC,
                               .seed = request->seed,
                               .faults = !request->calm,

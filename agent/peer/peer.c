@@ -105,15 +105,6 @@ uint16_t gp_peer_roles(const gp_peer_t *peer, const gp_id_t *id, gp_slice_t cert
     return gp_cert_read(cert, &read) == GP_OK && gp_id_equal(&read.node, id) ? read.roles : 0;
 }
 
-static gp_forming_config_t forming_config(gp_peer_t *peer, const gp_peer_config_t *config)
-{
-    gp_forming_config_t forming = config->forming;
-    forming.subgrid = config->group.group;
-    forming.region = config->tiers.groups[GP_SEAT_REGION];
-    forming.view = gp_peer_view(peer);
-    return forming;
-}
-
 static void init_seats(gp_peer_t *peer, const gp_peer_config_t *config)
 {
     for (int seat = 0; seat < GP_SEAT_COUNT; seat++) {
@@ -130,37 +121,38 @@ static void init_seats(gp_peer_t *peer, const gp_peer_config_t *config)
 
 static void peer_init(void *memory, const void *config, gp_id_t self, uint64_t seed)
 {
-    const gp_peer_config_t *c = config;
+    gp_peer_config_t c = *(const gp_peer_config_t *)config;
     gp_peer_t *peer = memory;
     *peer = (gp_peer_t){.self = self};
-    peer->said = (gp_msg_group_self_t){.health = 1000, .headroom = 500, .flags = c->group.flags};
+    peer->said = (gp_msg_group_self_t){.health = 1000, .headroom = 500, .flags = c.group.flags};
     gp_random_init(&peer->random, seed);
     uint8_t *at = (uint8_t *)memory + aligned(sizeof *peer);
-    peer->certified = c->group.cert_max > 0 && c->group.cert.n > 0;
-    init_seats(peer, c);
-    gp_work_config_t work = c->work;
-    peer->home_max = work.home_max;
-    peer->attempts_max = work.attempts_max;
-    work.certified = peer->certified;
-    work.roles = gp_peer_roles(peer, &self, c->group.cert);
-    work.fits = fits;
-    work.fits_context = peer;
-    gp_forming_config_t forming = forming_config(peer, c);
+    peer->certified = c.group.cert_max > 0 && c.group.cert.n > 0;
+    gp_coordinate_start(&peer->coordinate);
+    c.group.coordinate = &peer->coordinate;
+    c.discovery.coordinate = &peer->coordinate;
+    c.work.certified = peer->certified;
+    c.work.roles = gp_peer_roles(peer, &self, c.group.cert);
+    c.work.fits = fits;
+    c.work.fits_context = peer;
+    c.forming.subgrid = c.group.group;
+    c.forming.region = c.tiers.groups[GP_SEAT_REGION];
+    c.forming.view = gp_peer_view(peer);
+    peer->home_max = c.work.home_max;
+    peer->attempts_max = c.work.attempts_max;
+    init_seats(peer, &c);
     for (size_t i = 0; i < CORES; i++) {
-        if (!may_have(c, i)) {
+        if (!may_have(&c, i)) {
             continue;
         }
         gp_peer_core_t *core = core_at(peer, i);
-        const void *part = config_of(c, layout[i].room);
+        const void *part = config_of(&c, layout[i].room);
         core->ops = layout[i].ops;
         core->core = at;
         core->size = core->ops->size(part);
         core->wake = GP_NEVER;
         at += aligned(core->size);
         if (layout[i].seat == GP_SEAT_SUBGRID) {
-            part = layout[i].room == GP_ROOM_WORK      ? (const void *)&work
-                   : layout[i].room == GP_ROOM_FORMING ? (const void *)&forming
-                                                       : part;
             core->ops->init(core->core, part, self, seed + (uint64_t)layout[i].room);
             core->wake = core->ops->wake(core->core);
         }
@@ -472,6 +464,11 @@ const void *gp_peer_discovery(const void *peer)
 const void *gp_peer_work(const void *peer)
 {
     return core_of(peer, GP_ROOM_WORK);
+}
+
+const gp_coordinate_t *gp_peer_coordinate(const void *peer)
+{
+    return &((const gp_peer_t *)peer)->coordinate;
 }
 
 const void *gp_peer_seat_group(const void *peer, gp_seat_t seat)

@@ -36,10 +36,11 @@
 #include "proto/core.h"
 
 typedef struct gp_peer_config {
+    /* The peer itself fills in `coordinate` here and below, and `fits`, `certified`, `roles`. */
     gp_group_config_t group;
     gp_election_config_t election;
     gp_discovery_config_t discovery;
-    gp_work_config_t work; /* `fits`, `certified` and `roles` are the peer's business */
+    gp_work_config_t work;
     /* `groups`: the first is that of `group`; of the tiers above those in which it may get a seat
      */
     gp_tiers_config_t tiers;
@@ -54,6 +55,9 @@ const void *gp_peer_group(const void *peer);
 const void *gp_peer_election(const void *peer);
 const void *gp_peer_discovery(const void *peer);
 const void *gp_peer_work(const void *peer);
+
+/* Where this machine is in the network, as far as it knows: gp_coordinate_is_placed. */
+const gp_coordinate_t *gp_peer_coordinate(const void *peer);
 
 /* The cores of another seat; NULL: this machine has no such seat now. */
 const void *gp_peer_seat_group(const void *peer, gp_seat_t seat);

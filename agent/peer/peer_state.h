@@ -41,6 +41,7 @@ typedef struct gp_peer {
     bool certified; /* machines have certificates here: without one they may do nothing */
     bool goodbye;   /* the sub-Grid is to be told that this machine goes, last of all groups */
     gp_random_t random;
+    gp_coordinate_t coordinate;     /* where this machine is: all its seats move it */
     gp_msg_group_self_t said;       /* what the shell measured last */
     gp_group_config_t group_config; /* for seats above; its slices are not kept */
     gp_election_config_t election_config;

@@ -2,7 +2,10 @@
 
 #include "agent/replay/mask.h"
 
-/* Each number of the config, by its place in gp_peer_config_t; for ever in this order. */
+/*
+ * Each number of the config but what the peer itself fills in, by its place in gp_peer_config_t;
+ * for ever in this order.
+ */
 #define NUMBERS(N)                                                                                 \
     N(group.group)                                                                                 \
     N(group.tier)                                                                                  \
@@ -51,8 +54,8 @@ enum { number_count = NUMBER_COUNT, slice_count = SLICE_COUNT };
 #undef S
 
 /* A field that is new in one of the configs belongs into the table above. */
-static_assert(sizeof(gp_group_config_t) == 256 && sizeof(gp_election_config_t) == 72 &&
-                  sizeof(gp_discovery_config_t) == 72 && sizeof(gp_work_config_t) == 80 &&
+static_assert(sizeof(gp_group_config_t) == 264 && sizeof(gp_election_config_t) == 72 &&
+                  sizeof(gp_discovery_config_t) == 80 && sizeof(gp_work_config_t) == 80 &&
                   sizeof(gp_tiers_config_t) == 48 && sizeof(gp_forming_config_t) == 136,
               "NUMBERS and SLICES are to have each field of the configs");
 

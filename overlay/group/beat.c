@@ -123,13 +123,15 @@ bool gp_group_witness(gp_group_t *g, gp_group_entry_t *m, uint64_t incarnation, 
     return true;
 }
 
-/* An answer to question `sequence`: what it proves beyond life. */
-static void answered(gp_group_t *g, gp_group_entry_t *m, uint32_t sequence, gp_out_t *out)
+/* An answer to question `sequence`: what it proves beyond life. False: nothing, it is an old one.
+ */
+static bool answered(gp_group_t *g, gp_group_entry_t *m, uint32_t sequence)
 {
     if (sequence != m->sent_sequence || m->sent_at == 0) {
-        return;
+        return false;
     }
     gp_usec_t took = g->now - m->sent_at;
+    gp_group_place_measured(g, m, took);
     m->sent_at = 0;
     uint32_t rtt = (uint32_t)(took < UINT32_MAX ? took : UINT32_MAX);
     rtt = rtt == 0 ? 1 : rtt;
@@ -144,7 +146,7 @@ static void answered(gp_group_t *g, gp_group_entry_t *m, uint32_t sequence, gp_o
         m->evidence_at == 0) {
         gp_group_rule(g, m, GP_MEMBER_ALIVE, GP_CAUSE_ANSWERS);
     }
-    (void)out;
+    return true;
 }
 
 /* ---- asking ---------------------------------------------------------------------------------- */
@@ -162,12 +164,18 @@ static void asked(gp_group_t *g, gp_group_entry_t *m, gp_usec_t timeout)
     }
 }
 
-void gp_group_probe(gp_group_t *g, gp_group_entry_t *m, gp_usec_t timeout, gp_out_t *out)
+static gp_msg_probe_t *probe(gp_group_t *g, gp_group_entry_t *m, gp_usec_t timeout, gp_out_t *out)
 {
     gp_msg_t *msg = gp_out_add(out, GP_ACTION_SEND, &m->shown.id, GP_MSG_PROBE);
     msg->u.probe.group = g->config.group;
     msg->u.probe.sequence = ++g->sequence;
     asked(g, m, timeout);
+    return &msg->u.probe;
+}
+
+void gp_group_probe(gp_group_t *g, gp_group_entry_t *m, gp_usec_t timeout, gp_out_t *out)
+{
+    (void)probe(g, m, timeout, out);
 }
 
 static void beat(gp_group_t *g, gp_group_entry_t *m, gp_out_t *out)
@@ -179,6 +187,8 @@ static void beat(gp_group_t *g, gp_group_entry_t *m, gp_out_t *out)
     msg->u.beat.digest = g->view_digest;
     msg->u.beat.sequence = ++g->sequence;
     msg->u.beat.role = g->leading ? 1 : 2;
+    msg->u.beat.places_count =
+        gp_group_place_ask(g, m, GP_GROUP_PLACE_BEATS, out, msg->u.beat.places);
     asked(g, m, g->config.beat_timeout);
 }
 
@@ -234,7 +244,8 @@ void gp_group_ring_probe(gp_group_t *g, gp_out_t *out)
     /* The one after it asks this machine; leader and deputy ask everybody anyway. */
     gp_group_entry_t *m = gp_group_ring(g, false);
     if (m != NULL && !gp_id_equal(&m->shown.id, &g->leader.id)) {
-        gp_group_probe(g, m, g->config.beat_timeout, out);
+        gp_msg_probe_t *msg = probe(g, m, g->config.beat_timeout, out);
+        msg->places_count = gp_group_place_ask(g, m, GP_GROUP_PLACE_RING, out, msg->places);
     }
 }
 
@@ -278,6 +289,9 @@ static void acknowledge(gp_group_t *g, const gp_event_t *event, gp_out_t *out)
     msg->u.beat_ack.sequence = event->msg->u.beat.sequence;
     msg->u.beat_ack.health = told_health(g);
     msg->u.beat_ack.headroom = g->headroom;
+    if (event->msg->u.beat.places_count > 0) {
+        msg->u.beat_ack.places_count = gp_group_place(g, out, msg->u.beat_ack.places);
+    }
 }
 
 /*
@@ -316,13 +330,17 @@ static void on_leader_beat(gp_group_t *g, const gp_msg_beat_t *beat)
 void gp_group_on_beat(gp_group_t *g, const gp_event_t *event, gp_out_t *out)
 {
     const gp_msg_beat_t *beat = &event->msg->u.beat;
-    acknowledge(g, event, out);
+    gp_group_entry_t *m = gp_group_find(g, &event->peer);
     bool leader = gp_id_equal(&event->peer, &g->leader.id) && gp_group_has_leader(g);
+    bool deputy = gp_id_equal(&event->peer, &g->leader.deputy) && gp_group_has_leader(g);
+    if (m != NULL && (leader || deputy)) {
+        gp_group_place_told(g, m, beat->places, beat->places_count);
+    }
+    acknowledge(g, event, out);
     if (leader && !g->leading && beat->role == 1 && beat->term == g->leader.term) {
         on_leader_beat(g, beat);
         return;
     }
-    gp_group_entry_t *m = gp_group_find(g, &event->peer);
     bool stale =
         beat->role == 1 && gp_group_has_leader(g) && !leader && g->leader.right == GP_RIGHT_QUORUM;
     if (stale && m != NULL && g->now - m->reply_at >= g->config.beat_period) {
@@ -338,7 +356,9 @@ void gp_group_on_beat_ack(gp_group_t *g, const gp_event_t *event, gp_out_t *out)
     if (m == NULL || !gp_group_witness(g, m, ack->incarnation, out)) {
         return;
     }
-    answered(g, m, ack->sequence, out);
+    if (answered(g, m, ack->sequence)) {
+        gp_group_place_answered(g, m, ack->places, ack->places_count);
+    }
     gp_availability_sample(&m->availability, ack->health, ack->headroom);
 }
 
@@ -348,13 +368,17 @@ void gp_group_on_probe(gp_group_t *g, const gp_event_t *event, gp_out_t *out)
     msg->u.probe_ack.group = g->config.group;
     msg->u.probe_ack.incarnation = g->incarnation;
     msg->u.probe_ack.sequence = event->msg->u.probe.sequence;
+    if (event->msg->u.probe.places_count > 0) {
+        msg->u.probe_ack.places_count = gp_group_place(g, out, msg->u.probe_ack.places);
+    }
 }
 
 void gp_group_on_probe_ack(gp_group_t *g, const gp_event_t *event, gp_out_t *out)
 {
     const gp_msg_probe_ack_t *ack = &event->msg->u.probe_ack;
     gp_group_entry_t *m = gp_group_find(g, &event->peer);
-    if (m != NULL && gp_group_witness(g, m, ack->incarnation, out)) {
-        answered(g, m, ack->sequence, out);
+    if (m != NULL && gp_group_witness(g, m, ack->incarnation, out) &&
+        answered(g, m, ack->sequence)) {
+        gp_group_place_answered(g, m, ack->places, ack->places_count);
     }
 }

@@ -43,6 +43,7 @@ void gp_group_late(gp_group_t *g, gp_usec_t late, gp_out_t *out)
 {
     bool drop = late > g->config.late_after;
     gp_usec_t shift = late + 10 * GP_MSEC;
+    g->late_at = g->now;
     for (uint32_t i = 0; i < g->count; i++) {
         gp_group_entry_t *m = gp_group_at(g, i);
         if (drop) {

@@ -168,6 +168,7 @@ void gp_group_on_link(gp_group_t *g, const gp_event_t *event, gp_out_t *out)
     }
     m->link_lost = !event->ok;
     if (!event->ok) {
+        m->answered_at = 0; /* what is asked next waits for another link */
         gp_group_dial(g, m, out);
         return;
     }

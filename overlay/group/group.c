@@ -63,6 +63,7 @@ static void core_init(void *core, const void *config, gp_id_t self, uint64_t see
     *g = (gp_group_t){.config = *c, .self = self, .wake_at = GP_NEVER};
     g->config.name = g->config.address = g->config.cert = (gp_slice_t){NULL, 0};
     gp_random_init(&g->random, seed);
+    gp_random_init(&g->directions, ~seed);
     g->incarnation = (c->boot << 16) + c->life;
     g->flags = c->flags;
     g->health = 1000;

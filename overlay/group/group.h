@@ -9,6 +9,7 @@
 #ifndef GP_OVERLAY_GROUP_H
 #define GP_OVERLAY_GROUP_H
 
+#include "proto/coordinate.h"
 #include "proto/core.h"
 
 typedef struct gp_group_config {
@@ -45,6 +46,7 @@ typedef struct gp_group_config {
     gp_usec_t forget_dead_after;    /* UNAVAILABLE and away so long: may make room for another */
     gp_usec_t store_period;         /* least time between two GROUP_STATE records */
     gp_usec_t try_period;           /* a voter's disk, to which this room wrote nothing so long */
+    gp_coordinate_t *coordinate;    /* of this machine, for all its seats; NULL: it has none */
 } gp_group_config_t;
 
 /* One member as this machine sees it. */
@@ -58,11 +60,12 @@ typedef struct gp_group_member {
     gp_id_t observers[GP_OBSERVERS_MAX]; /* who saw what the state says */
     char name[GP_NAME_MAX + 1];
     char address[GP_ADDRESS_MAX + 1];
-    gp_slice_t cert;    /* in the core's memory; empty if not known or not kept */
-    uint16_t score;     /* availability, 0 .. 1000 in steps of 10 (availability.c) */
-    uint32_t rtt_us;    /* smoothed round trip of own questions; 0 not known */
-    gp_usec_t heard_at; /* last sign of life that reached this machine itself; 0 never */
-    gp_usec_t since;    /* when the state was last changed here */
+    gp_slice_t cert;            /* in the core's memory; empty if not known or not kept */
+    uint16_t score;             /* availability, 0 .. 1000 in steps of 10 (availability.c) */
+    uint32_t rtt_us;            /* smoothed round trip of own questions; 0 not known */
+    gp_coordinate_t coordinate; /* as it last said here; error 0: not known */
+    gp_usec_t heard_at;         /* last sign of life that reached this machine itself; 0 never */
+    gp_usec_t since;            /* when the state was last changed here */
 } gp_group_member_t;
 
 typedef struct gp_group gp_group_t;

@@ -14,6 +14,9 @@
 #define GP_GROUP_LINKS_MAX   4     /* leader, deputy, two ring neighbours */
 #define GP_GROUP_SEEK_FANOUT 3     /* machines asked in one round of SEEK */
 #define GP_GROUP_PROBE_BATCH 16    /* machines probed per quarter period without a leader */
+#define GP_GROUP_PLACE_BEATS 32    /* one beat in so many to a member has a place with it, ... */
+#define GP_GROUP_PLACE_RING  2     /* ... one probe in so many, ... */
+#define GP_GROUP_PLACE_FIRST 24    /* ... and each question at first, so many times */
 #define GP_GROUP_FORGET      4     /* periods: a suspicion of one who does not lead is forgotten */
 #define GP_GROUP_FACTOR_MIN  1000u /* permille */
 #define GP_GROUP_FACTOR_MAX  8000u
@@ -81,6 +84,12 @@ typedef struct gp_group_entry {
     uint32_t sent_sequence; /* of the last BEAT or PROBE */
     gp_usec_t sent_at;
     uint32_t skip; /* rounds of beats left out so far */
+    /* places (place.c) */
+    gp_usec_t answered_at;   /* on the link that is there; 0: never */
+    gp_usec_t told_place_at; /* when it last told a round trip that counted; 0: never */
+    uint32_t measured_us;    /* the last round trip that counts; 0: none */
+    uint8_t questions;       /* since a place went along */
+    uint8_t exchanges;       /* of places, up to GP_GROUP_PLACE_FIRST */
     /* suspicion */
     bool many_passed; /* tested again after MANY_AT_ONCE: that rule no longer holds it */
     bool vouched;     /* a confirmer hears it */
@@ -120,6 +129,7 @@ struct gp_group {
     gp_group_config_t config; /* its slices are not kept */
     gp_id_t self;
     gp_random_t random;
+    gp_random_t directions; /* of places: when a machine asks does not depend on where it is */
     gp_usec_t now;
     gp_usec_t wake_at;
     gp_usec_t entries_wake; /* the earliest of all entries' times, as of the last step */
@@ -180,7 +190,8 @@ struct gp_group {
     /* leaving */
     bool leaving, left, leave_forever, leave_moves;
     gp_usec_t leave_at, leave_until;
-    bool late; /* this step began late: deadlines were moved */
+    bool late;         /* this step began late: deadlines were moved */
+    gp_usec_t late_at; /* when one last did, however little */
     uint32_t rounds;
     /* the table */
     uint32_t count;
@@ -366,6 +377,26 @@ void gp_group_present(gp_group_t *g, gp_out_t *out); /* this machine to its lead
 /* If the leader's view of this machine is not what it said of itself: the word was lost. */
 void gp_group_present_again(gp_group_t *g, gp_out_t *out);
 void gp_group_reply(gp_group_t *g, const gp_id_t *to, gp_out_t *out); /* who leads */
+
+/* ---- place.c --------------------------------------------------------------------------------- */
+
+/* This machine's place, for a list of one; returns its length: 0, it has none. */
+uint32_t gp_group_place(const gp_group_t *g, gp_out_t *out, gp_record_place_t ret_places[1]);
+
+/* For the next question to m: as above, with each at first and then with one in `every`. */
+uint32_t gp_group_place_ask(const gp_group_t *g, gp_group_entry_t *m, uint32_t every, gp_out_t *out,
+                            gp_record_place_t ret_places[1]);
+
+/* Its answer took so long: notes the round trip, unless a handshake or trouble may be in it. */
+void gp_group_place_measured(gp_group_t *g, gp_group_entry_t *m, gp_usec_t took);
+
+/* m says where it is, in the answer that was just measured. Garbage is ignored. */
+void gp_group_place_answered(gp_group_t *g, gp_group_entry_t *m, const gp_record_place_t *places,
+                             uint32_t count);
+
+/* m, the leader or its deputy, says where it is and how far from here, as it measured. */
+void gp_group_place_told(gp_group_t *g, gp_group_entry_t *m, const gp_record_place_t *places,
+                         uint32_t count);
 
 /* ---- report.c -------------------------------------------------------------------------------- */
 

@@ -116,6 +116,29 @@ t_same_facts() {
     if on b node list | grep -q $'\e'; then bad "colour in a pipe"; fi
 }
 
+t_find_near() {
+    # They learn where they are, and tell the super-peer with their next reminder.
+    measured() {
+        on b find --near c --json 2>/dev/null |
+            js 'len(d["items"]) == 3 and all(type(x["rtt_us"]) is int for x in d["items"])'
+    }
+    until_true 60 measured || bad "$(on b find --near c --json)"
+    get on b find --near c --json
+    want 0
+    js 'i["name"] == "c" and i["rtt_us"] == 0 and [x["rtt_us"] for x in d["items"]] ==
+        sorted(x["rtt_us"] for x in d["items"]) and d["items"][1]["rtt_us"] > 0' <<<"$OUT" || bad "$OUT"
+    get on b find 'rtt < 1us' --near "$(on b node list --json | js '[x["id"] for x in d["items"] if x["name"] == "a"][0]')" --json
+    want 0
+    js '[x["name"] for x in d["items"]] == ["a"] and i["rtt"] == 0' <<<"$OUT" || bad "$OUT"
+    get on b find --near me --json
+    want 0
+    js 'i["name"] == "b"' <<<"$OUT" || bad "$OUT"
+    get on b find 'rtt < 1h'
+    want 1
+    get on b find --near nobody
+    want 1 'no such machine: nobody' 'next: see gridpeer node list'
+}
+
 t_find() {
     get on c find 'cpu >= 1 and arch like "*"' --limit 2
     [ "$RC" -eq 0 ] || get on c find 'cpu >= 1' --limit 2
@@ -378,7 +401,7 @@ t_alone() {
     [ -z "$(ls -A "$ROOT/a")" ] || bad "something stays: $(find "$ROOT/a")"
 }
 
-for name in init init_twice invite join documents same_facts find run ps_log fields stop start stop_leader \
+for name in init init_twice invite join documents same_facts find find_near run ps_log fields stop start stop_leader \
     sigterm background leave many_invitations usage ambiguous leave_in_silence root_key alone; do
     try_case $name t_$name
 done

@@ -58,6 +58,17 @@ t_story() {
     want 64 "--record: cannot write $ROOT/none/record: No such file"
 }
 
+t_towns() {
+    # Far from each other they agree as well, and it is another history.
+    local near
+    near=$(simulate --seed 5 | js 'i["trace_hash"]')
+    get simulate --seed 5 --breadth 50
+    want 0
+    js 'i["violations"] == [] and i["trace_hash"] != "'"$near"'"' <<<"$OUT" || bad "$OUT"
+    get simulate --breadth 51
+    want 64 '--breadth must be 0 to 50'
+}
+
 t_timeout() {
     # Longer than any machine needs to be slow for: it must say how far it came.
     get "$G" sim run --nodes 200 --hours 1000 --timeout 500ms
@@ -103,7 +114,7 @@ t_found_once() {
     done
 }
 
-for name in same_seed found_once document signatures story timeout usage; do
+for name in same_seed found_once document signatures story towns timeout usage; do
     try_case $name t_$name
 done
 finish

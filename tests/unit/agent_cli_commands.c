@@ -180,97 +180,6 @@ static void a_partial_answer_exits_with_4(void **state)
     assert_has(stage->err, "not all is known: see WHY, and gridpeer status");
 }
 
-/* ---- find ------------------------------------------------------------------------------------ */
-
-static void find_asks_and_shows_units(void **state)
-{
-    stage_t *stage = *state;
-    assert_int_equal(stage_run(stage, "find cpu+>=+4 --limit 3 --rank mem.free --timeout 2s"), 0);
-    assert_string_equal(stage->out,
-                        "NAME  ID        REGION  SUBGRID  RTT      cpu  mem.free  cpu.idle\n"
-                        "n3    abcdefgh  lab     ff       0.42 ms  8    8.0 GiB   50.0 %\n");
-    assert_string_equal(json_string_value(json_object_get(stage->body, "query")), "cpu >= 4");
-    assert_string_equal(json_string_value(json_object_get(stage->body, "rank")), "mem.free");
-    assert_int_equal(json_integer_value(json_object_get(stage->body, "limit")), 3);
-    assert_int_equal(json_integer_value(json_object_get(stage->body, "timeout_ms")), 1800);
-    assert_true(json_is_false(json_object_get(stage->body, "explain")));
-    assert_null(json_object_get(stage->body, "want"));
-    assert_int_equal(stage_run(stage, "find --fields name,cpu,mem.free"), 0);
-    const json_t *want = json_object_get(stage->body, "want");
-    assert_int_equal(json_array_size(want), 2);
-    assert_string_equal(json_string_value(json_array_get(want, 1)), "mem.free");
-    assert_string_equal(stage->out, "NAME  cpu  mem.free\nn3    8    8.0 GiB\n");
-}
-
-static void find_explains(void **state)
-{
-    stage_t *stage = *state;
-    assert_int_equal(stage_run(stage, "find x --explain"), 0);
-    assert_has(stage->out,
-               "\n1 of 12 machines match\n"
-               "  cpu >= 4          excludes    6  ###############\n"
-               "  mem.free >= 8GiB  excludes    5  ############# (1 of them do not say)\n");
-}
-
-static void find_without_a_match_exits_with_1(void **state)
-{
-    stage_t *stage = *state;
-    stage->answer = "{'schema':'gridpeer/v1','kind':'find','as_of':'','partial':false,'items':[],"
-                    "'considered':12,'matched':0,'explain':[{'condition':'gpu >= 1','excluded':12,"
-                    "'unknown':12}]}";
-    assert_int_equal(stage_run(stage, "find gpu+>=+1"), 1);
-    assert_has(stage->out, "gpu >= 1  excludes   12  ##############################");
-    assert_string_equal(stage->err,
-                        "gridpeer: no machine matches: none of the 12 machines that were asked "
-                        "fits 'gpu >= 1'\n  next: see which condition excludes them: gridpeer find "
-                        "'gpu >= 1' --explain\n");
-    assert_int_equal(stage_run(stage, "find virt+==+'kvm' --explain"), 1);
-    assert_has(stage->err, "  next: ask for less than: gridpeer find 'virt == '\\''kvm'\\'''\n");
-    assert_int_equal(stage_run(stage, "find gpu+>=+1 --json"), 1);
-    json_t *document = stage_document(stage);
-    assert_int_equal(json_integer_value(json_object_get(document, "considered")), 12);
-    json_decref(document);
-}
-
-static void find_points_at_the_wrong_column(void **state)
-{
-    stage_t *stage = *state;
-    char answer[256];
-    (void)snprintf(answer, sizeof answer,
-                   "{'error':{'number':%d,'detail':'memfree: did you mean mem.free?','column':14}}",
-                   GP_E_QUERY_ATTRIBUTE);
-    stage->answer = answer;
-    assert_int_equal(stage_run(stage, "find cpu+>=+4+and+memfree+>=+1GiB"), 64);
-    assert_string_equal(stage->err, "gridpeer: no such attribute: memfree: did you mean mem.free?\n"
-                                    "  cpu >= 4 and memfree >= 1GiB\n"
-                                    "               ^\n"
-                                    "  next: see gridpeer find --attributes\n");
-    (void)snprintf(answer, sizeof answer,
-                   "{'error':{'number':%d,'detail':'expected asc','column':5,'of':'rank'}}",
-                   GP_E_QUERY_SYNTAX);
-    assert_int_equal(stage_run(stage, "find cpu+>=+4 --rank cpu+-+load"), 64);
-    assert_has(stage->err, ": expected asc\n"
-                           "  --rank cpu - load\n"
-                           "             ^\n");
-    assert_int_equal(stage_run(stage, "run --rank cpu+-+load -- true"), 64);
-    assert_has(stage->err, "  --rank cpu - load\n             ^\n");
-    assert_int_equal(stage_run(stage, "find --rank cpu+-+load --json"), 64);
-    assert_has(stage->out, "\"column\":5,\"of\":\"rank\"");
-}
-
-static void attributes_need_no_agent(void **state)
-{
-    stage_t *stage = *state;
-    assert_int_equal(stage_run(stage, "find --attributes"), 0);
-    assert_has(stage->out, "mem.free");
-    assert_has(stage->out, "ATTRIBUTE");
-    assert_has(stage->out, "os.id         a word          debian");
-    assert_int_equal(stage_run(stage, "find --attributes --json"), 0);
-    json_t *document = stage_document(stage);
-    assert_true(json_array_size(json_object_get(document, "items")) > 40);
-    json_decref(document);
-}
-
 /* ---- setting up ------------------------------------------------------------------------------ */
 
 static void init_starts_and_prints_the_join_command(void **state)
@@ -764,11 +673,6 @@ int main(void)
         LIVE(fields_are_listed_before_anything_is_done),
         LIVE(nodes_are_sorted_as_people_count),
         LIVE(a_partial_answer_exits_with_4),
-        LIVE(find_asks_and_shows_units),
-        LIVE(find_explains),
-        LIVE(find_without_a_match_exits_with_1),
-        LIVE(find_points_at_the_wrong_column),
-        IDLE(attributes_need_no_agent),
         IDLE(init_starts_and_prints_the_join_command),
         IDLE(a_port_in_use_stops_both),
         IDLE(a_machine_that_is_there_is_told),

@@ -32,7 +32,7 @@ static const struct {
     {41, "user.idle", GP_TYPE_DURATION}, {42, "power", GP_TYPE_WORD},
     {43, "lend.now", GP_TYPE_BOOL},      {44, "lend.cpu", GP_TYPE_DECIMAL},
     {45, "lend.mem", GP_TYPE_BYTES},     {46, "lend.disk", GP_TYPE_BYTES},
-    {47, "tag", GP_TYPE_WORDS},
+    {47, "tag", GP_TYPE_WORDS},          {48, "rtt", GP_TYPE_DURATION},
 };
 
 static void test_numbers_are_for_ever(void **state)

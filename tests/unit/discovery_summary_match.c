@@ -48,6 +48,10 @@ static void test_numbers(void **state)
 {
     static const line_t lines[] = {
         {"", true},
+        {"rtt <= 1ms", true}, /* from where, no summary knows */
+        {"not rtt <= 1ms", true},
+        {"rtt is not set", true},
+        {"rtt > 1ms and cpu >= 80", false},
         {"cpu >= 64", true},
         {"cpu > 64", true}, /* 79 would have the same code */
         {"cpu >= 80", false},

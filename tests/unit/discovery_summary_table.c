@@ -141,7 +141,7 @@ static void test_what_is_not_kept(void **state)
     for (uint32_t attr = 1; attr < GP_ATTR_COUNT; attr++) {
         bool kept = gp_summary_number_find(attr) < GP_SUMMARY_NUMBERS_COUNT ||
                     gp_summary_text_find(attr) != NULL;
-        if (kept == (attr == GP_ATTR_NAME || attr == GP_ATTR_CPU_MODEL)) {
+        if (kept == (attr == GP_ATTR_NAME || attr == GP_ATTR_CPU_MODEL || attr == GP_ATTR_RTT)) {
             fail_msg("%s", gp_attribute(attr)->name);
         }
     }

@@ -138,8 +138,8 @@ static void test_link_frames(void **state)
     (void)state;
     msg = (gp_msg_t){.kind = GP_MSG_PROBE, .u.probe = {.group = 1, .sequence = 2}};
     assert_int_equal(gp_envelope_link(&msg, frame, sizeof frame, &n), GP_OK);
-    assert_int_equal(n, 9);
-    assert_memory_equal(frame, "GL\1\0\0\3\x92\1\2", 9);
+    assert_int_equal(n, 10);
+    assert_memory_equal(frame, "GL\1\0\0\3\x93\1\2\x90", 10);
     assert_int_equal(gp_envelope_open(gp_slice(frame, n), &opened), GP_OK);
     assert_false(opened.is_signed);
     assert_int_equal(opened.kind, GP_MSG_PROBE);
