@@ -258,7 +258,7 @@ void agent_work_stopped(agent_t *agent)
 
 void agent_left(agent_t *agent)
 {
-    agent->left = true;
+    agent->left = agent->stopping; /* else it only moves */
     finish_if_done(agent);
 }
 
@@ -309,6 +309,9 @@ static gp_error_t open_state(agent_t *agent, const gp_agent_options_t *options, 
     }
     if (error == GP_OK) {
         error = gp_store_boot(agent->store, &agent->boot, fail);
+    }
+    if (error == GP_OK) {
+        error = agent_find_place(agent, fail);
     }
     return error;
 }
@@ -376,6 +379,7 @@ static void describe_peer(agent_t *agent, gp_peer_config_t *config)
     gp_work_config_default(&config->work);
     config->tiers = gp_tiers_defaults();
     config->forming = gp_forming_defaults();
+    config->tiers.groups[GP_SEAT_REGION] = agent->region;
     config->group.group = agent->identity.group;
     config->group.boot = agent->boot;
     config->group.name = gp_text(agent->dir.name);
@@ -450,7 +454,7 @@ static void admit_known(agent_t *agent)
 static gp_error_t load_records(agent_t *agent, gp_fail_t *fail)
 {
     gp_error_t error = GP_OK;
-    for (int room = GP_ROOM_GROUP; error == GP_OK && room <= GP_ROOM_WORK; room++) {
+    for (int room = GP_ROOM_GROUP; error == GP_OK && room < GP_ROOM_COUNT; room++) {
         error = gp_store_load(agent->store, (gp_room_t)room, load_record, agent, fail);
     }
     if (error == GP_OK) {
@@ -578,6 +582,7 @@ static void close_all(agent_t *agent)
     }
     gp_net_close(agent->net, AGENT_FLUSH_MS);
     gp_store_close(agent->store);
+    agent_place_close(agent);
     gp_host_free(agent->host);
     gp_runner_free(agent->runner);
     gp_recorder_free(agent->recorder);
@@ -616,9 +621,11 @@ static void tell_failed(int fd, gp_error_t error, const gp_fail_t *fail)
     }
 }
 
-gp_error_t gp_agent_run(const gp_agent_options_t *options, gp_fail_t *fail)
+/* *ret_moved: it is to begin anew, where its state directory says that it is now. */
+static gp_error_t run_once(const gp_agent_options_t *options, bool *ret_moved, gp_fail_t *fail)
 {
     agent_t *agent = calloc(1, sizeof *agent);
+    *ret_moved = false;
     if (agent == NULL) {
         return gp_fail(fail, GP_E_MEMORY, "no agent");
     }
@@ -632,6 +639,7 @@ gp_error_t gp_agent_run(const gp_agent_options_t *options, gp_fail_t *fail)
         tell_failed(options->ready_fd, error, fail);
     }
     bool leaves = error == GP_OK && agent->leaves;
+    *ret_moved = error == GP_OK && agent->moved && !agent->stopping;
     close_all(agent);
     if (error != GP_OK) {
         agent_recorder_untold(agent);
@@ -643,5 +651,17 @@ gp_error_t gp_agent_run(const gp_agent_options_t *options, gp_fail_t *fail)
         gp_state_close(&agent->dir);
     }
     free(agent);
+    return error;
+}
+
+gp_error_t gp_agent_run(const gp_agent_options_t *options, gp_fail_t *fail)
+{
+    gp_agent_options_t again = *options;
+    bool moved = true;
+    gp_error_t error = GP_OK;
+    while (moved) {
+        error = run_once(&again, &moved, fail);
+        again.ready_fd = -1;
+    }
     return error;
 }

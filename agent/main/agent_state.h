@@ -96,6 +96,9 @@ typedef struct agent {
     bool idle;                          /* stopping: no work is left */
     bool left;                          /* stopping: the group knows */
     bool leaves;                        /* for good: the state directory is removed at the end */
+    bool moved;                         /* it begins anew, in another sub-Grid */
+    bool founds_alone;                  /* it began its sub-Grid, within a region that was there */
+    uint64_t region;                    /* the group of its region; 0: it has no seats above */
     bool changed;                       /* something that clients may wait for */
     gp_usec_t clock_told_at;            /* last hint that clocks differ; 0: never */
     uint64_t refused[AGENT_ERRORS_MAX]; /* frames, by the error that they met */
@@ -166,6 +169,10 @@ void agent_invite(gp_http_call_t *call, void *context);
  * the own sub-Grid at once. */
 void agent_join_answer(asking_t *asking, const gp_msg_form_answer_t *ok);
 void agent_join_refuse(asking_t *asking, gp_error_t error);
+
+/* agent_move.c: the cores say that it is written where this machine goes; where that is */
+void agent_moved(agent_t *agent);
+gp_error_t agent_find_place(agent_t *agent, gp_fail_t *fail);
 
 /* agent_place.c: where a newcomer goes; the answer */
 void agent_place(asking_t *asking);

@@ -27,7 +27,9 @@ static uint32_t members(void *context, gp_forming_member_t ret[GP_MEMBERS_MAX])
     for (uint32_t i = 0; i < gp_group_count(group) && count < GP_MEMBERS_MAX; i++) {
         const gp_group_member_t *member = gp_group_member_at(group, i);
         if (member->state == GP_MEMBER_ALIVE) {
-            ret[count++] = (gp_forming_member_t){.id = member->id};
+            ret[count++] = (gp_forming_member_t){.id = member->id,
+                                                 .located = member->coordinate.error > 0,
+                                                 .coordinate = member->coordinate};
         }
     }
     return count;
@@ -73,9 +75,9 @@ static bool busy(void *context)
 
 static bool own(void *context, gp_coordinate_t *ret)
 {
-    (void)context;
-    (void)ret;
-    return false;
+    const gp_peer_t *peer = context;
+    *ret = peer->coordinate;
+    return peer->coordinate.error < GP_COORDINATE_ERROR_MAX;
 }
 
 gp_forming_view_t gp_peer_view(gp_peer_t *peer)
