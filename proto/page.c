@@ -175,7 +175,8 @@ int main(void)
     print_messages(GP_ROOM_WORK, "work");
     print_messages(GP_ROOM_JOIN, "joining");
     print_messages(GP_ROOM_TIERS, "tiers");
-    static_assert(GP_ROOM_COUNT == GP_ROOM_TIERS + 1, "every room is on the page");
+    print_messages(GP_ROOM_ROUTE, "route");
+    static_assert(GP_ROOM_COUNT == GP_ROOM_ROUTE + 1, "every room is on the page");
     print_errors();
     return fflush(stdout) == 0 ? 0 : 1;
 }
