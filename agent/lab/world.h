@@ -143,6 +143,8 @@ void gp_world_calm(gp_world_t *world);
 void gp_world_count(gp_world_t *world, gp_fault_t fault);
 
 void gp_world_find(gp_world_t *world, uint32_t node, const char *query);
+/* The same beyond the sub-Grid, which needs groups above; the notice ROUTE_ANSWER tells. */
+void gp_world_route(gp_world_t *world, uint32_t node, const char *query, gp_route_scope_t scope);
 void gp_world_job(gp_world_t *world, uint32_t node, const char *where);
 
 /* ---- what can be seen ------------------------------------------------------------------------ */

@@ -15,6 +15,7 @@ static const struct {
     {GP_SEAT_SUBGRID, GP_ROOM_DISCOVERY, &gp_discovery_ops},
     {GP_SEAT_SUBGRID, GP_ROOM_WORK, &gp_work_ops},
     {GP_SEAT_SUBGRID, GP_ROOM_TIERS, &gp_tiers_ops},
+    {GP_SEAT_SUBGRID, GP_ROOM_ROUTE, &gp_route_ops},
     {GP_SEAT_REGION, GP_ROOM_GROUP, &gp_group_ops},
     {GP_SEAT_REGION, GP_ROOM_ELECTION, &gp_election_ops},
     {GP_SEAT_GRID, GP_ROOM_GROUP, &gp_group_ops},
@@ -39,7 +40,17 @@ static size_t aligned(size_t n)
     return (n + 15) & ~(size_t)15;
 }
 
-static const void *config_of(const gp_peer_config_t *config, gp_room_t room)
+/* What it needs to know is said elsewhere already. */
+static gp_route_config_t route_config(const gp_peer_config_t *config)
+{
+    return (gp_route_config_t){.groups = {config->group.group, config->tiers.groups[GP_SEAT_REGION],
+                                          config->tiers.groups[GP_SEAT_GRID]},
+                               .region = config->discovery.region,
+                               .cert = config->group.cert};
+}
+
+static const void *config_of(const gp_peer_config_t *config, const gp_route_config_t *route,
+                             gp_room_t room)
 {
     switch (room) {
     case GP_ROOM_GROUP:
@@ -50,6 +61,8 @@ static const void *config_of(const gp_peer_config_t *config, gp_room_t room)
         return &config->discovery;
     case GP_ROOM_TIERS:
         return &config->tiers;
+    case GP_ROOM_ROUTE:
+        return route;
     default:
         assert(room == GP_ROOM_WORK);
         return &config->work;
@@ -64,12 +77,13 @@ static bool may_have(const gp_peer_config_t *config, size_t i)
 
 static size_t peer_size(const void *config)
 {
+    const gp_route_config_t route = route_config(config);
     size_t total = aligned(sizeof(gp_peer_t));
     for (size_t i = 0; i < CORES; i++) {
         if (!may_have(config, i)) {
             continue;
         }
-        size_t size = layout[i].ops->size(config_of(config, layout[i].room));
+        size_t size = layout[i].ops->size(config_of(config, &route, layout[i].room));
         if (size == 0) {
             return 0;
         }
@@ -126,6 +140,7 @@ static void peer_init(void *memory, const void *config, gp_id_t self, uint64_t s
     uint8_t *at = (uint8_t *)memory + aligned(sizeof *peer);
     peer->certified = c->group.cert_max > 0 && c->group.cert.n > 0;
     init_seats(peer, c);
+    const gp_route_config_t route = route_config(c);
     gp_work_config_t work = c->work;
     work.certified = peer->certified;
     work.roles = gp_peer_roles(peer, &self, c->group.cert);
@@ -136,7 +151,7 @@ static void peer_init(void *memory, const void *config, gp_id_t self, uint64_t s
             continue;
         }
         gp_peer_core_t *core = core_at(peer, i);
-        const void *part = config_of(c, layout[i].room);
+        const void *part = config_of(c, &route, layout[i].room);
         core->ops = layout[i].ops;
         core->core = at;
         core->size = core->ops->size(part);
@@ -262,6 +277,8 @@ static void take_message(gp_peer_t *peer, const gp_event_t *event, gp_out_t *out
         event->msg->kind == GP_MSG_SEEK_REPLY && seat != GP_SEAT_COUNT && !peer->seats[seat].open;
     if (offered || gp_msg_room(event->msg->kind) == GP_ROOM_TIERS) {
         gp_peer_step_core(peer, GP_SEAT_SUBGRID, GP_ROOM_TIERS, event, out);
+    } else if (gp_msg_room(event->msg->kind) == GP_ROOM_ROUTE) {
+        gp_peer_step_core(peer, GP_SEAT_SUBGRID, GP_ROOM_ROUTE, event, out);
     } else if (seat != GP_SEAT_COUNT && peer->seats[seat].started) {
         gp_peer_step_core(peer, seat, gp_msg_room(event->msg->kind), event, out);
     }
@@ -285,6 +302,7 @@ static void take_command(gp_peer_t *peer, const gp_event_t *event, gp_out_t *out
         break;
     case GP_MSG_GROUP_CERT:
         gp_peer_command_all(peer, event->now, event->msg, out);
+        gp_peer_route_cert(peer, event->now, event->msg->u.group_cert.cert, out);
         break;
     case GP_MSG_GROUP_DISK: /* of what no core wrote */
         watch_disk(peer, !event->msg->u.group_disk.failing, event->now, out);
@@ -469,6 +487,11 @@ const void *gp_peer_discovery(const void *peer)
 const void *gp_peer_work(const void *peer)
 {
     return core_of(peer, GP_ROOM_WORK);
+}
+
+const void *gp_peer_route(const void *peer)
+{
+    return core_of(peer, GP_ROOM_ROUTE);
 }
 
 const void *gp_peer_seat_group(const void *peer, gp_seat_t seat)

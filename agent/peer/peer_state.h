@@ -93,9 +93,25 @@ void gp_peer_count_stores(gp_peer_t *peer, const gp_out_t *out, uint32_t from);
 /* A link is dropped only if no other seat wants it: takes the others' drops off the sheet. */
 void gp_peer_keep_links(const gp_peer_t *peer, gp_out_t *out);
 
+/* Questions of users have neither bit in their tokens. */
+#define GP_TOKEN_JOB   (UINT64_C(1) << 63) /* a question that a job asks */
+#define GP_TOKEN_ROUTE (UINT64_C(1) << 62) /* a question of the routing core to the sub-Grid */
+
 /* ---- pass.c ---------------------------------------------------------------------------------- */
 
 /* Hands a notice to the cores that need it. */
 void gp_peer_pass_on(gp_peer_t *peer, gp_usec_t now, const gp_action_t *notice, gp_out_t *out);
+
+/* ---- route_pass.c ---------------------------------------------------------------------------- */
+
+/* Who leads that seat's group; the seat is given up: `leader` NULL. */
+void gp_peer_route_leader(gp_peer_t *peer, gp_seat_t seat, gp_usec_t now,
+                          const gp_msg_leader_t *leader, gp_out_t *out);
+
+/* This machine has a fresh certificate. */
+void gp_peer_route_cert(gp_peer_t *peer, gp_usec_t now, gp_slice_t cert, gp_out_t *out);
+
+/* Hands on what the routing core says, and what it is to hear. */
+void gp_peer_route_pass(gp_peer_t *peer, gp_usec_t now, const gp_action_t *notice, gp_out_t *out);
 
 #endif

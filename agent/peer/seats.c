@@ -88,6 +88,7 @@ void gp_peer_seat_close(gp_peer_t *peer, gp_seat_t seat, gp_usec_t now, gp_out_t
     s->open = false;
     s->started = false;
     tell_tiers(peer, seat, now, out);
+    gp_peer_route_leader(peer, seat, now, NULL, out);
 }
 
 void gp_peer_seats_found(gp_peer_t *peer, const gp_event_t *event, gp_out_t *out)
