@@ -18,6 +18,8 @@
 
 #include "discovery/query.h"
 #include "proto/coordinate.h"
+#include "discovery/route_names.h"
+#include "discovery/summary.h"
 #include "proto/core.h"
 
 typedef struct gp_discovery_config {
@@ -48,5 +50,13 @@ const gp_records_t *gp_discovery_own(const void *core);
  * and deputy hold others' records). Borrowed until the next step.
  */
 const gp_records_t *gp_discovery_record(const void *core, const gp_id_t *id, uint32_t *ret_lane);
+
+/*
+ * What the group offers now, at its leader: brings *summary up to date (gp_summary_renew) and adds
+ * the machines' names to *names. Returns how many machines it has; *ret_partial: the record of one
+ * is missing, or it is not known whether it lives.
+ */
+uint32_t gp_discovery_offer(const void *core, gp_summary_t *summary, gp_route_names_t *names,
+                            bool *ret_partial);
 
 #endif

@@ -426,3 +426,37 @@ void gp_members_check(const gp_discovery_t *d)
         gp_records_check_lane(d->blocks[i], (uint32_t)(d->now % d->blocks[i]->width));
     }
 }
+
+/* ---- the group as a whole -------------------------------------------------------------------- */
+
+/* A group of more than one block has no summary to renew: it is made anew. */
+static void summarize(const gp_discovery_t *d, gp_summary_t *summary)
+{
+    gp_summary_t block;
+    if (d->blocks_used == 1) {
+        (void)gp_summary_renew(summary, d->blocks[0], d->offered[0]);
+        return;
+    }
+    memset(summary, 0, sizeof *summary);
+    for (uint32_t i = 0; i < d->blocks_used; i++) {
+        gp_summary_make(d->blocks[i], d->offered[i], &block);
+        gp_summary_join(summary, &block);
+    }
+}
+
+uint32_t gp_discovery_offer(const void *core, gp_summary_t *summary, gp_route_names_t *names,
+                            bool *ret_partial)
+{
+    const gp_discovery_t *d = core;
+    uint32_t count = 0;
+    summarize(d, summary);
+    for (uint32_t i = 0; i < d->slots_used; i++) {
+        const gp_listed_t *member = &d->members[i];
+        if (member->used && member->standing == GP_STANDING_OFFERED) {
+            gp_route_names_add(names, gp_slice(member->name, member->name_n));
+            count += 1;
+        }
+    }
+    *ret_partial = d->right != GP_RIGHT_QUORUM || !gp_discovery_whole(d);
+    return count;
+}

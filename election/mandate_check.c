@@ -1,28 +1,17 @@
 #include "election/mandate_check.h"
 
 #include "election/election.h"
+#include "proto/evidence.h"
 
-/* Opens what somebody signed, of this kind and no other, and reads it. Verifies nothing. */
+/* What is no signed message of that kind proves nothing: the kind's own error says so. */
 static gp_error_t open_signed(gp_slice_t bytes, gp_msg_kind_t kind, gp_envelope_t *ret_envelope,
                               gp_msg_t *ret_msg)
 {
-    gp_error_t error = gp_envelope_open(bytes, ret_envelope);
-    if (error != GP_OK) {
-        return error;
-    }
-    if (!ret_envelope->is_signed || ret_envelope->kind != kind) {
+    gp_error_t error = gp_evidence_open(bytes, kind, ret_envelope, ret_msg);
+    if (error == GP_E_MESSAGE_KIND) {
         return kind == GP_MSG_VOTE ? GP_E_MANDATE : GP_E_RELEASE;
     }
-    return gp_msg_read(kind, ret_envelope->body, true, ret_msg);
-}
-
-static gp_error_t verify(const gp_envelope_t *envelope, const gp_grid_id_t *grid,
-                         const gp_signer_t *signer)
-{
-    if (memcmp(envelope->grid.b, grid->b, sizeof grid->b) != 0) {
-        return GP_E_MESSAGE_GRID;
-    }
-    return gp_envelope_verify(envelope, signer) ? GP_OK : GP_E_MESSAGE_SIGNATURE;
+    return error;
 }
 
 static bool names_twice(const gp_msg_mandate_t *mandate)
@@ -63,7 +52,7 @@ static gp_error_t check_release(const gp_record_release_t *release, const claim_
     bool fits = gp_id_equal(&envelope.source, &release->by) && handover->group == claim->group &&
                 handover->term == release->term && release->term < claim->term &&
                 gp_id_equal(&handover->successor, claim->successor);
-    return fits ? verify(&envelope, grid, signer) : GP_E_RELEASE;
+    return fits ? gp_evidence_verify(&envelope, grid, signer) : GP_E_RELEASE;
 }
 
 gp_error_t gp_release_check(const gp_msg_t *ask_msg, const gp_id_t *asker, const gp_grid_id_t *grid,
@@ -102,7 +91,7 @@ gp_error_t gp_mandate_check(const gp_msg_t *mandate_msg, const gp_grid_id_t *gri
             !is_fitting(mandate, digest, &msg.u.vote)) {
             return GP_E_MANDATE;
         }
-        error = verify(&envelope, grid, signer);
+        error = gp_evidence_verify(&envelope, grid, signer);
         if (error != GP_OK) {
             return error;
         }

@@ -150,6 +150,12 @@ gp_error_t gp_envelope_open(gp_slice_t frame, gp_envelope_t *ret_envelope)
     return GP_OK;
 }
 
+bool gp_envelope_in_time(const gp_envelope_t *envelope, gp_wall_ms_t wall)
+{
+    gp_wall_ms_t sent = envelope->sent_ms;
+    return (sent > wall ? sent - wall : wall - sent) <= GP_ENVELOPE_SKEW_MS;
+}
+
 bool gp_envelope_verify(const gp_envelope_t *envelope, const gp_signer_t *signer)
 {
     assert(envelope->is_signed);

@@ -65,6 +65,9 @@ GP_MUST_CHECK gp_error_t gp_envelope_link(const gp_msg_t *msg, uint8_t *to, size
  */
 GP_MUST_CHECK gp_error_t gp_envelope_open(gp_slice_t frame, gp_envelope_t *ret_envelope);
 
+/* Was it signed at about this time? */
+bool gp_envelope_in_time(const gp_envelope_t *envelope, gp_wall_ms_t wall);
+
 /* Is the signature that of the source? */
 bool gp_envelope_verify(const gp_envelope_t *envelope, const gp_signer_t *signer);
 

@@ -45,6 +45,8 @@
     E(FENCED, 23, 5, "an order of an older term", "none: the newer leader's word holds")           \
     E(MANDATE, 24, 1, "a mandate that its votes do not prove", "none: it was dropped")             \
     E(RELEASE, 25, 1, "a handover that the named leader did not sign", "none: it was dropped")     \
+    E(CLAIM, 26, 1, "a relayed message that is not what its carrier says",                         \
+      "none: it was dropped")                                                                      \
     /* identity and joining */                                                                     \
     E(CERT_FORMAT, 30, 3, "a certificate that is damaged",                                         \
       "join again: gridpeer join REGION --token T")                                                \

@@ -43,6 +43,17 @@
 #define GP_FINDS_MAX 64        /* questions that one machine has open */
 #define GP_SUMMARY_MAX 256     /* (wire) bytes of what one sub-Grid, or a region, can offer */
 
+#define GP_PLACE_NAMES_MAX 8192    /* (wire) bytes of the digest of a group's machine names */
+#define GP_ROUTE_HOPS_MAX 3        /* (wire) from the own super-peer to the one that answers */
+#define GP_ROUTE_TEXT_MAX 8192     /* bytes of attribute texts in an answer that is carried */
+#define GP_ROUTE_QUESTION_MAX 3584 /* (wire) bytes of a signed question with its certificate */
+#define GP_ROUTE_CLAIM_MAX 32768   /* (wire) bytes of a signed answer with its certificate */
+#define GP_ROUTE_ABSENT_MAX 16     /* (wire) absent parts that an answer names */
+#define GP_ROUTES_MAX 64           /* questions that one machine carries on at once */
+#define GP_ROUTE_SERVES_MAX 32     /* questions of others that one sub-Grid answers at once */
+#define GP_ROUTE_ASKS_MAX 16       /* own questions that go beyond the sub-Grid at once */
+#define GP_ROUTE_PARALLEL_MAX 4    /* parts that a question asks at once */
+
 #define GP_ARGS_MAX 128          /* (wire) words of a command */
 #define GP_ARGS_BYTES_MAX 16384  /* (wire) bytes of a command, its words together */
 #define GP_ENV_BYTES_MAX 8192    /* (wire) bytes of an environment */

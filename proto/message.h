@@ -22,6 +22,7 @@ typedef enum gp_room {
     GP_ROOM_WORK,
     GP_ROOM_JOIN,
     GP_ROOM_TIERS,
+    GP_ROOM_ROUTE,
     GP_ROOM_FORMING,
     GP_ROOM_COUNT
 } gp_room_t;
@@ -161,6 +162,31 @@ typedef enum gp_vote_reason {
     GP_VOTE_NOT_VOTER,  /* not in our roster */
     GP_VOTE_NOT_DURABLE /* our disk failed */
 } gp_vote_reason_t;
+
+/* How far a user's question goes. */
+typedef enum gp_route_scope {
+    GP_ROUTE_SUBGRID = 0,
+    GP_ROUTE_REGION,
+    GP_ROUTE_GRID
+} gp_route_scope_t;
+
+/* What is asked of who gets a question: it asks others only for what comes after it here. */
+typedef enum gp_route_ask {
+    GP_ROUTE_ASK_ALL = 1, /* a super-peer: carry it to the region peer */
+    GP_ROUTE_ASK_OTHERS,  /* a region peer: ask all but the asker's sub-Grid, then other regions */
+    GP_ROUTE_ASK_REGION,  /* another region peer: ask your sub-Grids */
+    GP_ROUTE_ASK_SUBGRID  /* a super-peer: ask your machines */
+} gp_route_ask_t;
+
+/* Why an answer may lack what a part of the grid has. */
+typedef enum gp_absent_why {
+    GP_ABSENT_SILENT = 1, /* no answer in time */
+    GP_ABSENT_PARTIAL,    /* it does not know all of its own */
+    GP_ABSENT_REFUSED,    /* it could not answer: too busy, or not the leader any more */
+    GP_ABSENT_LOST,       /* an answer was lost on its way */
+    GP_ABSENT_YOUNG,      /* its leader is new, and may not know all groups yet */
+    GP_ABSENT_LATE        /* no time was left to ask it */
+} gp_absent_why_t;
 
 typedef enum gp_job_state {
     GP_JOB_NEW = 1,

@@ -35,8 +35,10 @@
     R(hit, "one machine in an answer")                                                             \
     R(value, "one attribute of one hit")                                                           \
     R(condition, "how many machines one condition of a query excludes")                            \
-    R(place, "a sub-Grid of the region that a machine may go to")                                  \
-    R(word, "one word of a command or one NAME=value of an environment")
+    R(offer, "a sub-Grid of the region that a machine may go to")                                  \
+    R(word, "one word of a command or one NAME=value of an environment")                           \
+    R(routed_hit, "one machine in an answer from anywhere in the grid")                            \
+    R(absent, "a part of the grid whose machines the answer may lack, and why")
 
 #define GP_RECORD_member(F, L)                                                                     \
     F(PEER, id, 0)                                                                                 \
@@ -74,11 +76,20 @@
 
 #define GP_RECORD_condition(F, L) F(TEXT, text, GP_QUERY_MAX) F(U32, excluded, 0) F(U32, unknown, 0)
 
-#define GP_RECORD_place(F, L)                                                                      \
+#define GP_RECORD_offer(F, L)                                                                      \
     F(U64, group, 0) F(PEER, leader, 0) F(TEXT, address, GP_ADDRESS_MAX) F(U32, members, 65536)    \
-    F(BLOB, coordinate, 11)
+    F(BLOB, coordinate, GP_COORDINATE_MAX)
 
 #define GP_RECORD_word(F, L) F(TEXT, text, GP_ARGS_BYTES_MAX)
+
+/* group: its sub-Grid, whose name may be empty */
+#define GP_RECORD_routed_hit(F, L)                                                                 \
+    F(PEER, id, 0) F(TEXT, name, GP_NAME_MAX) F(TEXT, address, GP_ADDRESS_MAX) F(U32, rtt_us, 0)   \
+    F(U64, incarnation, 0) F(U64, group, 0) F(TEXT, subgrid, GP_NAME_MAX)                          \
+    F(TEXT, region, GP_NAME_MAX)
+
+/* why: gp_absent_why_t */
+#define GP_RECORD_absent(F, L) F(U64, group, 0) F(TEXT, name, GP_NAME_MAX) F(U8, why, 15)
 
 /* ---- messages ------------------------------------------------------------------------------ */
 
@@ -198,6 +209,23 @@
     M(SEAT_ROLE, seat_role, 0x163, NOTICE, TIERS, "what this machine is there, by its part below") \
     M(SEAT_WANTED, seat_wanted, 0x164, NOTICE, TIERS, "members below are asked for that seat")     \
     M(CONTACT, contact, 0x170, NOTICE, TIERS, "shell: how to reach a machine that is no member")   \
+    /* discovery, from group to group */                                                           \
+    M(PLACE, place, 0x181, SIGNED, ROUTE, "a leader tells above what its group has to offer")      \
+    M(ROUTE, route, 0x182, SIGNED, ROUTE, "a question on its way; relays carry it unopened")       \
+    M(ROUTE_PASS, route_pass, 0x183, SIGNED, ROUTE, "a question carried on, and what of it to do") \
+    M(ROUTE_FOUND, route_found, 0x184, SIGNED, ROUTE, "a super-peer's answer to a question")       \
+    M(ROUTE_BACK, route_back, 0x185, SIGNED, ROUTE, "an answer carried back, unopened")            \
+    M(ROUTE_DONE, route_done, 0x186, SIGNED, ROUTE, "no more answers: who was asked, who absent")  \
+    M(ROUTE_LEADER, route_leader, 0x187, LOCAL, ROUTE, "the election's news of one seat")          \
+    M(ROUTE_MEMBER, route_member, 0x188, LOCAL, ROUTE, "a member of one seat's group")             \
+    M(ROUTE_SELF, route_self, 0x189, LOCAL, ROUTE, "this machine's certificate and coordinate")    \
+    M(ROUTE_OWN, route_own, 0x18a, LOCAL, ROUTE, "what the own sub-Grid offers now")               \
+    M(ROUTE_FIND, route_find, 0x18b, LOCAL, ROUTE, "a question from this machine")                 \
+    M(ROUTE_LOCAL, route_local, 0x18c, LOCAL, ROUTE, "the own sub-Grid's answer")                  \
+    M(ROUTE_ANSWER, route_answer, 0x1a0, NOTICE, ROUTE, "the answer to this machine's question")   \
+    M(ROUTE_QUESTION, route_question, 0x1a1, NOTICE, ROUTE, "to the own sub-Grid: who matches?")   \
+    M(PLACE_DUE, place_due, 0x1a2, NOTICE, ROUTE, "say what the own sub-Grid offers now")          \
+    M(PLACE_KNOWN, place_known, 0x1a3, NOTICE, ROUTE, "a group below came, changed or went")  \
     /* overlay/tiers: forming */                                                                   \
     M(FORM_ASK, form_ask, 0x1c1, SIGNED, FORMING, "where may this machine go? or: let it in")      \
     M(FORM_TOLD, form_told, 0x1c2, SIGNED, FORMING, "the answer, on the way that the ask came")    \
@@ -481,7 +509,7 @@
 #define GP_FIELDS_JOIN_OK(F, L)                                                                    \
     F(BLOB, cert, GP_CERT_MAX) F(ID, root, 0) F(TEXT, region, GP_NAME_MAX) F(U64, group, 0)        \
     F(ID, leader, 0) F(BOOL, found, 0) L(member, entries, GP_MEMBERS_MAX) L(member, above, 1)      \
-    L(place, places, GP_MEMBERS_MAX)
+    L(offer, places, GP_MEMBERS_MAX)
 #define GP_FIELDS_JOIN_NO(F, L) F(U16, error, 0) F(TEXT, text, GP_REASON_TEXT_MAX)
 #define GP_FIELDS_CERT_RENEW(F, L) F(BLOB, cert, GP_CERT_MAX)
 #define GP_FIELDS_CERT_RENEWED(F, L) F(BLOB, cert, GP_CERT_MAX)
@@ -523,7 +551,7 @@
 #define GP_FIELDS_FORM_TOLD(F, L)                                                                  \
     F(U64, region, 0) F(U64, number, 0) F(PEER, origin, 0) F(ID, via, 0) F(U16, error, 0)          \
     F(U64, chosen, 0) F(BOOL, found, 0) L(member, entries, 1) L(member, above, 1)                  \
-    L(place, places, GP_MEMBERS_MAX)
+    L(offer, places, GP_MEMBERS_MAX)
 #define GP_FIELDS_MOVE(F, L)                                                                       \
     F(U64, group, 0) F(U64, term, 0) F(U64, chosen, 0) F(BOOL, found, 0) L(member, entries, 1)     \
     L(member, above, 1)
@@ -538,10 +566,94 @@
 #define GP_FIELDS_FORM_PLACE(F, L) F(U64, chosen, 0) F(BOOL, found, 0) L(member, entries, 1)
 #define GP_FIELDS_FORM_ANSWER(F, L)                                                                \
     F(U16, error, 0) F(U64, chosen, 0) F(BOOL, found, 0) L(member, entries, 1)                     \
-    L(member, above, 1) L(place, places, GP_MEMBERS_MAX)
+    L(member, above, 1) L(offer, places, GP_MEMBERS_MAX)
 /* seat: gp_seat_t */
 #define GP_FIELDS_FORM_INVITE(F, L) F(U8, seat, 2) L(member, entries, 1)
 #define GP_FIELDS_FORM_GO(F, L) F(U64, subgrid, 0)
 #define GP_FIELDS_FORM_MOVED(F, L) F(U64, subgrid, 0)
+
+/* ---- discovery, from group to group: seat: gp_seat_t; coordinate: empty if it is unknown ------ */
+
+/*
+ * group: the one above; below: the one told of, by its leader in `term`; version rises in a term.
+ * gone: it offers nothing any more. partial: not all that its machines offer is known, ask always.
+ * name: of the sub-Grid or region. names: digest of its machines' names (discovery/route_names.h)
+ */
+#define GP_FIELDS_PLACE(F, L)                                                                      \
+    F(U64, group, 0) F(U64, below, 0) F(U64, term, 0) F(U32, version, 0) F(BOOL, gone, 0)          \
+    F(BOOL, partial, 0) F(TEXT, name, GP_NAME_MAX) F(U32, members, 0)                              \
+    F(BLOB, coordinate, GP_COORDINATE_MAX) F(BLOB, summary, GP_SUMMARY_MAX)                      \
+    F(BLOB, names, GP_PLACE_NAMES_MAX)
+/*
+ * home: the asker's sub-Grid, which it asked itself; ask: gp_route_ask_t, of its receiver; limit:
+ * machines wanted; hint_subgrid, hint_region: where the machine asked for was last (0: not known)
+ */
+#define GP_FIELDS_ROUTE(F, L)                                                                      \
+    F(U64, query_id, 0) F(U64, home, 0) F(U8, ask, 4) F(U8, scope, 2) F(U16, limit, GP_HITS_MAX)   \
+    F(TEXT, query, GP_QUERY_MAX) F(TEXT, rank, GP_QUERY_MAX) F(BLOB, want, 64)                     \
+    F(BLOB, coordinate, GP_COORDINATE_MAX) F(U64, hint_subgrid, 0) F(U64, hint_region, 0)        \
+    F(U32, timeout_ms, 600000) F(BLOB, cert, GP_CERT_MAX)
+/* group: the one that is asked; hops: from super-peer to super-peer; claim: the signed ROUTE */
+#define GP_FIELDS_ROUTE_PASS(F, L)                                                                 \
+    F(U8, ask, 4) F(U64, group, 0) F(U8, hops, GP_ROUTE_HOPS_MAX) F(U16, limit, GP_HITS_MAX)       \
+    F(U32, timeout_ms, 600000) F(BLOB, claim, GP_ROUTE_QUESTION_MAX)
+/*
+ * group, above: the sub-Grid that answers, and its region's; term: of its leader; matched: there,
+ * of `considered`
+ */
+#define GP_FIELDS_ROUTE_FOUND(F, L)                                                                \
+    F(PEER, origin, 0) F(U64, query_id, 0) F(U64, group, 0) F(U64, above, 0) F(U64, term, 0)       \
+    F(U8, right, 2)                                                                                \
+    F(BOOL, partial, 0) F(U16, error, 0) F(U8, hops, GP_ROUTE_HOPS_MAX)                            \
+    F(TEXT, subgrid, GP_NAME_MAX) F(TEXT, region, GP_NAME_MAX) F(U32, considered, 0)               \
+    F(U32, matched, 0) L(hit, hits, GP_HITS_MAX) L(value, values, GP_VALUES_MAX)       \
+    F(BLOB, cert, GP_CERT_MAX)
+/* claim: the signed ROUTE_FOUND */
+#define GP_FIELDS_ROUTE_BACK(F, L)                                                                 \
+    F(PEER, origin, 0) F(U64, query_id, 0) F(BLOB, claim, GP_ROUTE_CLAIM_MAX)
+/*
+ * sub-Grids: asked, answered, matching (of those: with a match); backs: answers carried back to the
+ * receiver; absences: parts that are absent, of which `absent` names the first
+ */
+#define GP_FIELDS_ROUTE_DONE(F, L)                                                                 \
+    F(PEER, origin, 0) F(U64, query_id, 0) F(U16, error, 0) F(U32, asked, 0) F(U32, answered, 0)   \
+    F(U32, matching, 0) F(U32, considered, 0) F(U32, matched, 0) F(U32, backs, 0)                  \
+    F(U32, hits, 0) F(U32, absences, 0) L(absent, absent, GP_ROUTE_ABSENT_MAX)
+/* group: 0, if this machine has no such seat any more */
+#define GP_FIELDS_ROUTE_LEADER(F, L)                                                               \
+    F(U8, seat, 2) F(U64, group, 0) F(U64, term, 0) F(ID, leader, 0) F(ID, deputy, 0)              \
+    F(U8, right, 2)
+#define GP_FIELDS_ROUTE_MEMBER(F, L) F(U8, seat, 2) F(PEER, id, 0) F(BOOL, gone, 0)
+#define GP_FIELDS_ROUTE_SELF(F, L)                                                                 \
+    F(BLOB, cert, GP_CERT_MAX) F(BLOB, coordinate, GP_COORDINATE_MAX)
+/* partial: a machine's record is missing */
+#define GP_FIELDS_ROUTE_OWN(F, L)                                                                  \
+    F(BOOL, partial, 0) F(U32, members, 0) F(BLOB, summary, GP_SUMMARY_MAX)                        \
+    F(BLOB, names, GP_PLACE_NAMES_MAX)
+/* scope: gp_route_scope_t */
+#define GP_FIELDS_ROUTE_FIND(F, L)                                                                 \
+    F(U8, scope, 2) F(TEXT, query, GP_QUERY_MAX) F(U16, limit, GP_HITS_MAX)                        \
+    F(TEXT, rank, GP_QUERY_MAX) F(BOOL, explain, 0) F(BLOB, want, 64) F(U32, timeout_ms, 600000)
+#define GP_FIELDS_ROUTE_LOCAL(F, L)                                                                \
+    F(U64, term, 0) F(U8, right, 2) F(BOOL, partial, 0) F(U16, error, 0) F(U32, column, 0)         \
+    F(TEXT, text, GP_REASON_TEXT_MAX) F(U32, considered, 0) F(U32, matched, 0)                     \
+    L(hit, hits, GP_HITS_MAX) L(value, values, GP_VALUES_MAX)                                      \
+    L(condition, conditions, GP_EXPLAIN_MAX)
+/* conditions: of the own sub-Grid; hops: the longest way of a question from super-peer on */
+#define GP_FIELDS_ROUTE_ANSWER(F, L)                                                               \
+    F(U64, query_id, 0) F(BOOL, partial, 0) F(U16, error, 0) F(U32, column, 0)                     \
+    F(TEXT, text, GP_REASON_TEXT_MAX) F(U32, considered, 0) F(U32, matched, 0) F(U32, asked, 0)    \
+    F(U32, answered, 0) F(U32, matching, 0) F(U8, hops, GP_ROUTE_HOPS_MAX)                         \
+    L(routed_hit, hits, GP_HITS_MAX) L(value, values, GP_VALUES_MAX)                               \
+    L(condition, conditions, GP_EXPLAIN_MAX) F(U32, absences, 0)                                   \
+    L(absent, absent, GP_ROUTE_ABSENT_MAX)
+#define GP_FIELDS_ROUTE_QUESTION(F, L)                                                             \
+    F(TEXT, query, GP_QUERY_MAX) F(TEXT, rank, GP_QUERY_MAX) F(U16, limit, GP_HITS_MAX)            \
+    F(BOOL, explain, 0) F(BLOB, want, 64) F(BLOB, coordinate, GP_COORDINATE_MAX)                 \
+    F(U32, timeout_ms, 600000)
+#define GP_FIELDS_PLACE_DUE(F, L) F(U64, below, 0)
+#define GP_FIELDS_PLACE_KNOWN(F, L)                                                                \
+    F(U8, seat, 2) F(U64, group, 0) F(ID, leader, 0) F(U32, members, 0)                            \
+    F(BLOB, coordinate, GP_COORDINATE_MAX) F(BOOL, gone, 0)
 
 #endif

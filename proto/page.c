@@ -175,6 +175,7 @@ int main(void)
     print_messages(GP_ROOM_WORK, "work");
     print_messages(GP_ROOM_JOIN, "joining");
     print_messages(GP_ROOM_TIERS, "tiers");
+    print_messages(GP_ROOM_ROUTE, "route");
     print_messages(GP_ROOM_FORMING, "forming");
     static_assert(GP_ROOM_COUNT == GP_ROOM_FORMING + 1, "every room is on the page");
     print_errors();

@@ -161,6 +161,8 @@ uint64_t gp_world_subgrid(const gp_world_t *world, uint32_t node);
 void gp_world_find(gp_world_t *world, uint32_t node, const char *query);
 /* The same, nearest to a member of its group first. */
 void gp_world_find_near(gp_world_t *world, uint32_t node, const char *query, uint32_t near);
+/* The same beyond the sub-Grid, which needs groups above; the notice ROUTE_ANSWER tells. */
+void gp_world_route(gp_world_t *world, uint32_t node, const char *query, gp_route_scope_t scope);
 void gp_world_job(gp_world_t *world, uint32_t node, const char *where);
 
 /* ---- what can be seen ------------------------------------------------------------------------ */

@@ -471,6 +471,16 @@ void gp_world_find_near(gp_world_t *world, uint32_t index, const char *query, ui
     find(world, index, query, world->nodes[near].id);
 }
 
+void gp_world_route(gp_world_t *world, uint32_t index, const char *query, gp_route_scope_t scope)
+{
+    memset(&world->msg, 0, gp_msg_size(GP_MSG_ROUTE_FIND));
+    world->msg.kind = GP_MSG_ROUTE_FIND;
+    world->msg.u.route_find.query = gp_text(query);
+    world->msg.u.route_find.scope = (uint8_t)scope;
+    world->msg.u.route_find.timeout_ms = 5000;
+    gp_sim_command(&world->nodes[index], 0, ++world->requests, &world->msg);
+}
+
 void gp_world_job(gp_world_t *world, uint32_t index, const char *where)
 {
     memset(&world->msg, 0, gp_msg_size(GP_MSG_WORK_RUN));

@@ -1,5 +1,6 @@
 #include "agent/peer/gate.h"
 
+#include "discovery/route_check.h"
 #include "election/mandate_check.h"
 
 void gp_gate_init(gp_gate_t *gate, const gp_gate_config_t *config, gp_gate_sender_t *senders)
@@ -40,12 +41,6 @@ static bool within_quota(gp_gate_sender_t *sender, gp_usec_t now)
     }
     sender->credit -= GP_SECOND;
     return true;
-}
-
-static bool in_time(gp_wall_ms_t sent, gp_wall_ms_t wall)
-{
-    uint64_t apart = sent > wall ? sent - wall : wall - sent;
-    return apart <= GP_ENVELOPE_SKEW_MS;
 }
 
 static bool for_us(const gp_gate_t *gate, const gp_id_t *destination)
@@ -92,8 +87,17 @@ static bool carries_valid_certs(const gp_gate_t *gate, const gp_id_t *source, co
     }
 }
 
-static gp_error_t check_evidence(const gp_gate_t *gate, const gp_id_t *source, const gp_msg_t *msg)
+static gp_error_t check_evidence(const gp_gate_t *gate, const gp_id_t *source, const gp_msg_t *msg,
+                                 gp_wall_ms_t wall)
 {
+    if (gp_msg_room(msg->kind) == GP_ROOM_ROUTE) {
+        const gp_route_checker_t checker = {.grid = gate->config.grid,
+                                            .signer = gate->config.sealer.signer,
+                                            .wall = wall,
+                                            .certified = gate->config.certified,
+                                            .context = gate->config.context};
+        return gp_route_check(msg, source, &checker);
+    }
     if (msg->kind == GP_MSG_MANDATE) {
         return gp_mandate_check(msg, &gate->config.grid, gate->config.sealer.signer);
     }
@@ -127,7 +131,7 @@ static gp_error_t check_signed(gp_gate_t *gate, const gp_envelope_t *envelope,
     if (error != GP_OK) {
         return error;
     }
-    if (!in_time(envelope->sent_ms, wall)) {
+    if (!gp_envelope_in_time(envelope, wall)) {
         return GP_E_MESSAGE_STALE;
     }
     if (!gp_envelope_verify(envelope, gate->config.sealer.signer)) {
@@ -157,7 +161,7 @@ gp_error_t gp_gate_take(gp_gate_t *gate, const gp_id_t *session, gp_slice_t fram
     }
     ret_msg->sent_ms = envelope.is_signed ? envelope.sent_ms : 0;
     ret_msg->signed_bytes = envelope.is_signed ? frame : (gp_slice_t){0};
-    return check_evidence(gate, session, ret_msg);
+    return check_evidence(gate, session, ret_msg, wall);
 }
 
 gp_error_t gp_gate_seal(gp_gate_t *gate, const gp_id_t *to, const gp_msg_t *msg, gp_wall_ms_t wall,

@@ -4,8 +4,6 @@
  */
 #include "agent/peer/peer_state.h"
 
-/* A question that a job asks carries this bit in its token; questions of users never do. */
-#define JOB_TOKEN   (UINT64_C(1) << 63)
 #define JOB_FIND_MS 10000
 
 typedef struct pass {
@@ -250,13 +248,13 @@ static void pass_question(const pass_t *pass, const gp_action_t *notice)
     to->limit = from->limit;
     to->explain = from->explain;
     to->timeout_ms = JOB_FIND_MS;
-    assert((from->job & JOB_TOKEN) == 0);
-    command(pass, from->job | JOB_TOKEN, msg);
+    assert((from->job & GP_TOKEN_JOB) == 0);
+    command(pass, from->job | GP_TOKEN_JOB, msg);
 }
 
 static void pass_answer(const pass_t *pass, const gp_action_t *notice)
 {
-    if ((notice->token & JOB_TOKEN) == 0) {
+    if ((notice->token & GP_TOKEN_JOB) == 0) {
         return;
     }
     const gp_msg_answer_t *from = &notice->msg->u.answer;
@@ -269,7 +267,7 @@ static void pass_answer(const pass_t *pass, const gp_action_t *notice)
     memcpy(to->hits, from->hits, from->hits_count * sizeof from->hits[0]);
     to->conditions_count = from->conditions_count;
     memcpy(to->conditions, from->conditions, from->conditions_count * sizeof from->conditions[0]);
-    command(pass, notice->token & ~JOB_TOKEN, msg);
+    command(pass, notice->token & ~GP_TOKEN_JOB, msg);
 }
 
 void gp_peer_pass_on(gp_peer_t *peer, gp_usec_t now, const gp_action_t *notice, gp_out_t *out)
@@ -284,10 +282,12 @@ void gp_peer_pass_on(gp_peer_t *peer, gp_usec_t now, const gp_action_t *notice, 
         break;
     case GP_MSG_MEMBER:
         pass_member(&pass, notice);
+        gp_peer_route_pass(peer, now, notice, out);
         break;
     case GP_MSG_LEADER:
         pass_leader(&pass, notice);
         pass_to_tiers(&pass, notice);
+        gp_peer_route_leader(peer, notice->seat, now, &notice->msg->u.leader, out);
         break;
     case GP_MSG_RELINQUISHED:
         pass_relinquished(&pass);
@@ -321,6 +321,11 @@ void gp_peer_pass_on(gp_peer_t *peer, gp_usec_t now, const gp_action_t *notice, 
         break;
     case GP_MSG_ANSWER:
         pass_answer(&pass, notice);
+        gp_peer_route_pass(peer, now, notice, out);
+        break;
+    case GP_MSG_PLACE_DUE:
+    case GP_MSG_ROUTE_QUESTION:
+        gp_peer_route_pass(peer, now, notice, out);
         break;
     default:
         break;

@@ -15,6 +15,7 @@ static const struct {
     {GP_SEAT_SUBGRID, GP_ROOM_DISCOVERY, &gp_discovery_ops},
     {GP_SEAT_SUBGRID, GP_ROOM_WORK, &gp_work_ops},
     {GP_SEAT_SUBGRID, GP_ROOM_TIERS, &gp_tiers_ops},
+    {GP_SEAT_SUBGRID, GP_ROOM_ROUTE, &gp_route_ops},
     {GP_SEAT_SUBGRID, GP_ROOM_FORMING, &gp_forming_ops},
     {GP_SEAT_REGION, GP_ROOM_GROUP, &gp_group_ops},
     {GP_SEAT_REGION, GP_ROOM_ELECTION, &gp_election_ops},
@@ -40,7 +41,17 @@ static size_t aligned(size_t n)
     return (n + 15) & ~(size_t)15;
 }
 
-static const void *config_of(const gp_peer_config_t *config, gp_room_t room)
+/* What it needs to know is said elsewhere already. */
+static gp_route_config_t route_config(const gp_peer_config_t *config)
+{
+    return (gp_route_config_t){.groups = {config->group.group, config->tiers.groups[GP_SEAT_REGION],
+                                          config->tiers.groups[GP_SEAT_GRID]},
+                               .region = config->discovery.region,
+                               .cert = config->group.cert};
+}
+
+static const void *config_of(const gp_peer_config_t *config, const gp_route_config_t *route,
+                             gp_room_t room)
 {
     switch (room) {
     case GP_ROOM_GROUP:
@@ -53,6 +64,8 @@ static const void *config_of(const gp_peer_config_t *config, gp_room_t room)
         return &config->tiers;
     case GP_ROOM_FORMING:
         return &config->forming;
+    case GP_ROOM_ROUTE:
+        return route;
     default:
         assert(room == GP_ROOM_WORK);
         return &config->work;
@@ -67,12 +80,13 @@ static bool may_have(const gp_peer_config_t *config, size_t i)
 
 static size_t peer_size(const void *config)
 {
+    const gp_route_config_t route = route_config(config);
     size_t total = aligned(sizeof(gp_peer_t));
     for (size_t i = 0; i < CORES; i++) {
         if (!may_have(config, i)) {
             continue;
         }
-        size_t size = layout[i].ops->size(config_of(config, layout[i].room));
+        size_t size = layout[i].ops->size(config_of(config, &route, layout[i].room));
         if (size == 0) {
             return 0;
         }
@@ -141,12 +155,13 @@ static void peer_init(void *memory, const void *config, gp_id_t self, uint64_t s
     peer->home_max = c.work.home_max;
     peer->attempts_max = c.work.attempts_max;
     init_seats(peer, &c);
+    const gp_route_config_t route = route_config(&c);
     for (size_t i = 0; i < CORES; i++) {
         if (!may_have(&c, i)) {
             continue;
         }
         gp_peer_core_t *core = core_at(peer, i);
-        const void *part = config_of(&c, layout[i].room);
+        const void *part = config_of(&c, &route, layout[i].room);
         core->ops = layout[i].ops;
         core->core = at;
         core->size = core->ops->size(part);
@@ -271,6 +286,8 @@ static void take_message(gp_peer_t *peer, const gp_event_t *event, gp_out_t *out
         event->msg->kind == GP_MSG_SEEK_REPLY && seat != GP_SEAT_COUNT && !peer->seats[seat].open;
     if (offered || gp_msg_room(event->msg->kind) == GP_ROOM_TIERS) {
         gp_peer_step_core(peer, GP_SEAT_SUBGRID, GP_ROOM_TIERS, event, out);
+    } else if (gp_msg_room(event->msg->kind) == GP_ROOM_ROUTE) {
+        gp_peer_step_core(peer, GP_SEAT_SUBGRID, GP_ROOM_ROUTE, event, out);
     } else if (seat != GP_SEAT_COUNT && peer->seats[seat].started) {
         gp_peer_step_core(peer, seat, gp_msg_room(event->msg->kind), event, out);
     } else if (seat != GP_SEAT_COUNT && event->msg->kind == GP_MSG_BEAT) {
@@ -294,6 +311,11 @@ static void take_command(gp_peer_t *peer, const gp_event_t *event, gp_out_t *out
         break;
     case GP_MSG_GROUP_CERT:
         gp_peer_command_all(peer, event->now, event->msg, out);
+        gp_peer_route_cert(peer, event->now, event->msg->u.group_cert.cert, out);
+        break;
+    case GP_MSG_ROUTE_FIND:
+        gp_peer_route_self(peer, event->now, out);
+        gp_peer_step_core(peer, event->seat, event->room, event, out);
         break;
     case GP_MSG_GROUP_DISK: /* of what no core wrote */
         watch_disk(peer, !event->msg->u.group_disk.failing, event->now, out);
@@ -469,6 +491,11 @@ const void *gp_peer_work(const void *peer)
 const gp_coordinate_t *gp_peer_coordinate(const void *peer)
 {
     return &((const gp_peer_t *)peer)->coordinate;
+}
+
+const void *gp_peer_route(const void *peer)
+{
+    return core_of(peer, GP_ROOM_ROUTE);
 }
 
 const void *gp_peer_seat_group(const void *peer, gp_seat_t seat)

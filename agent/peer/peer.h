@@ -20,6 +20,11 @@
  *   tiers.SEAT_ROLE   -> group.GROUP_SELF                 there: it leads below, or only stands by
  *   tiers.SEAT_GIVE   -> election.ELECTION_RELINQUISH     there
  *   tiers.SEAT_TAKE                                       new cores for that seat: see seats.c
+ *   election.LEADER   -> route.ROUTE_LEADER               of each seat, if there are seats above
+ *   group.MEMBER      -> route.ROUTE_MEMBER               of the grid's group
+ *   route.PLACE_DUE   -> route.ROUTE_OWN                  what discovery has of the sub-Grid
+ *   route.ROUTE_QUESTION -> discovery.DISCOVERY_FIND      a routed question to the own sub-Grid
+ *   discovery.ANSWER  -> route.ROUTE_LOCAL                (only for those)
  *
  * Leaving: the shell gives ELECTION_RELINQUISH; the peer marks the machine as leaving, hands over
  * what it leads, says goodbye, and reports LEFT, after which the shell may stop.
@@ -29,6 +34,7 @@
 
 #include "agent/work/work_core.h"
 #include "discovery/discovery.h"
+#include "discovery/route.h"
 #include "election/election.h"
 #include "overlay/group/group.h"
 #include "overlay/tiers/forming.h"
@@ -55,6 +61,7 @@ const void *gp_peer_group(const void *peer);
 const void *gp_peer_election(const void *peer);
 const void *gp_peer_discovery(const void *peer);
 const void *gp_peer_work(const void *peer);
+const void *gp_peer_route(const void *peer);
 
 /* Where this machine is in the network, as far as it knows: gp_coordinate_is_placed. */
 const gp_coordinate_t *gp_peer_coordinate(const void *peer);

@@ -133,9 +133,28 @@ void gp_peer_move_load(gp_peer_t *peer, const gp_event_t *event, gp_out_t *out);
 /* Who leads in that seat's group, to the cores of tiers. */
 void gp_peer_tell_leader(gp_peer_t *peer, gp_usec_t now, const gp_msg_t *news, gp_out_t *out);
 
+/* Questions of users have neither bit in their tokens. */
+#define GP_TOKEN_JOB   (UINT64_C(1) << 63) /* a question that a job asks */
+#define GP_TOKEN_ROUTE (UINT64_C(1) << 62) /* a question of the routing core to the sub-Grid */
+
 /* ---- pass.c ---------------------------------------------------------------------------------- */
 
 /* Hands a notice to the cores that need it. */
 void gp_peer_pass_on(gp_peer_t *peer, gp_usec_t now, const gp_action_t *notice, gp_out_t *out);
+
+/* ---- route_pass.c ---------------------------------------------------------------------------- */
+
+/* Who leads that seat's group; the seat is given up: `leader` NULL. */
+void gp_peer_route_leader(gp_peer_t *peer, gp_seat_t seat, gp_usec_t now,
+                          const gp_msg_leader_t *leader, gp_out_t *out);
+
+/* Where this machine is in the network, to its routing core. */
+void gp_peer_route_self(gp_peer_t *peer, gp_usec_t now, gp_out_t *out);
+
+/* This machine has a fresh certificate. */
+void gp_peer_route_cert(gp_peer_t *peer, gp_usec_t now, gp_slice_t cert, gp_out_t *out);
+
+/* Hands on what the routing core says, and what it is to hear. */
+void gp_peer_route_pass(gp_peer_t *peer, gp_usec_t now, const gp_action_t *notice, gp_out_t *out);
 
 #endif

@@ -88,6 +88,7 @@ void gp_peer_seat_close(gp_peer_t *peer, gp_seat_t seat, gp_usec_t now, gp_out_t
     assert(seat != GP_SEAT_SUBGRID && s->open);
     gp_peer_seat_shut(s);
     tell_tiers(peer, seat, now, out);
+    gp_peer_route_leader(peer, seat, now, NULL, out);
 }
 
 void gp_peer_seat_shut(gp_peer_seat_t *s)

@@ -51,9 +51,17 @@ static uint32_t room(void *context)
 
 static uint32_t places(void *context, gp_forming_place_t ret[GP_MEMBERS_MAX])
 {
-    (void)context;
-    (void)ret;
-    return 0;
+    const void *route = gp_peer_route(context);
+    uint32_t count = gp_route_count(route, GP_SEAT_REGION);
+    count = count < GP_MEMBERS_MAX ? count : GP_MEMBERS_MAX;
+    for (uint32_t i = 0; i < count; i++) {
+        const gp_route_place_t *place = gp_route_at(route, GP_SEAT_REGION, i);
+        ret[i] = (gp_forming_place_t){
+            .group = place->group, .leader = place->leader, .members = place->members};
+        ret[i].located = gp_coordinate_read(gp_slice(place->coordinate, place->coordinate_n),
+                                            &ret[i].coordinate) == GP_OK;
+    }
+    return count;
 }
 
 /* Work that this machine has asked for or does: its end has still to reach those who wait. */

@@ -240,8 +240,8 @@ static void list(gp_forming_t *f, const gp_id_t *from, const gp_msg_form_ask_t *
     for (uint32_t i = 0; i < count; i++) {
         gp_record_member_t entry;
         if (gp_forming_describe(f, GP_SEAT_REGION, &places[i].leader, out, &entry)) {
-            gp_record_place_t *place = &told.places[told.places_count++];
-            *place = (gp_record_place_t){.group = places[i].group,
+            gp_record_offer_t *place = &told.places[told.places_count++];
+            *place = (gp_record_offer_t){.group = places[i].group,
                                          .leader = places[i].leader,
                                          .address = entry.address,
                                          .members = places[i].members};

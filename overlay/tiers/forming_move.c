@@ -74,7 +74,7 @@ static bool is_left_alone(const gp_forming_t *f, const gp_id_t *id)
     return false;
 }
 
-static gp_forming_place_t place_of(const gp_record_place_t *record)
+static gp_forming_place_t place_of(const gp_record_offer_t *record)
 {
     gp_forming_place_t place = {
         .group = record->group, .leader = record->leader, .members = record->members};

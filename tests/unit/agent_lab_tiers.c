@@ -226,6 +226,61 @@ static void test_who_votes_no_more_gives_its_seats_up(void **state)
     assert_true(gave_up > 0);
 }
 
+/* ---- questions beyond the sub-Grid ----------------------------------------------------------- */
+
+typedef struct routed {
+    uint32_t answers;
+    uint32_t partial;
+    uint32_t hits;
+    uint32_t places;
+} routed_t;
+
+static void see_routed(void *context, uint32_t node, gp_usec_t at, uint64_t token,
+                       const gp_msg_t *notice)
+{
+    routed_t *routed = context;
+    (void)node;
+    (void)at;
+    (void)token;
+    if (notice->kind == GP_MSG_ROUTE_ANSWER) {
+        assert_int_equal(notice->u.route_answer.error, GP_OK);
+        routed->answers++;
+        routed->partial += notice->u.route_answer.partial ? 1 : 0;
+        routed->hits += notice->u.route_answer.hits_count;
+    }
+    routed->places += notice->kind == GP_MSG_PLACE_KNOWN ? 1 : 0;
+}
+
+/* With real elections: each machine's question goes up to the region peer, and its answer back. */
+static void test_questions_go_up(void **state)
+{
+    gp_world_t *world = new_world(3, NODES);
+    routed_t routed = {0};
+    (void)state;
+    gp_world_watch(world, see_routed, &routed);
+    settle(world, 30 * GP_SECOND);
+    run(world, 10 * GP_SECOND);
+    assert_in_range(routed.places, 4, 40); /* a sub-Grid and a region, at leader and deputy */
+    for (uint32_t i = 0; i < NODES; i++) {
+        gp_world_route(world, i, "", GP_ROUTE_GRID);
+        run(world, GP_SECOND);
+        assert_int_equal(routed.answers, i + 1);
+        assert_int_equal(routed.hits, (i + 1) * NODES);
+        assert_int_equal(routed.partial, 0);
+    }
+    uint32_t leader = super_peer(world, 0);
+    gp_world_crash(world, leader, false);
+    settle(world, 30 * GP_SECOND);
+    run(world, 10 * GP_SECOND);
+    routed = (routed_t){0};
+    gp_world_route(world, (leader + 1) % NODES, "", GP_ROUTE_GRID);
+    run(world, GP_SECOND);
+    assert_int_equal(routed.answers, 1);
+    assert_int_equal(routed.hits, NODES - 1);
+    assert_int_equal(routed.partial, 0);
+    gp_world_free(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -235,6 +290,7 @@ int main(void)
         cmocka_unit_test(test_leaving_in_good_order_hands_all_over),
         cmocka_unit_test(test_all_come_back_to_their_seats),
         cmocka_unit_test(test_who_votes_no_more_gives_its_seats_up),
+        cmocka_unit_test(test_questions_go_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
