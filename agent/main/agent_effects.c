@@ -80,6 +80,15 @@ static void effect_dial(void *context, const gp_id_t *peer, gp_room_t room)
 /* ---- notices --------------------------------------------------------------------------------- */
 
 /*
+ * Of the region or the grid. Whoever is in them is in a sub-Grid, too: what comes of it for this
+ * machine's connections, names and process follows from the sub-Grid's notices alone.
+ */
+static bool is_of_a_seat_above(const gp_msg_t *notice)
+{
+    return gp_group_tier(gp_msg_group(notice)) != GP_SEAT_SUBGRID;
+}
+
+/*
  * Sixty machines that each write down that sixty are well would write all day: who leads keeps the
  * whole story, the others what is about themselves or about trouble.
  */
@@ -87,6 +96,9 @@ static bool is_news_here(const agent_t *agent, const gp_msg_t *msg)
 {
     if (msg->kind != GP_MSG_MEMBER) {
         return true;
+    }
+    if (is_of_a_seat_above(msg)) {
+        return false;
     }
     const gp_record_member_t *entry = &msg->u.member.entries[0];
     gp_id_t leader = gp_election_leader(agent_election(agent));
@@ -135,6 +147,9 @@ static void effect_notice(void *context, gp_room_t room, uint64_t token, const g
     (void)room;
     keep_story(agent, msg);
     agent->changed = true;
+    if (is_of_a_seat_above(msg)) {
+        return;
+    }
     switch (msg->kind) {
     case GP_MSG_MEMBER:
         follow_member(agent, &msg->u.member);

@@ -46,8 +46,8 @@ static void look_at_record(void *context, uint64_t key, const gp_msg_t *msg)
 {
     search_t *search = context;
     (void)key;
-    if (msg->kind != GP_MSG_GROUP_STATE) {
-        return;
+    if (msg->kind != GP_MSG_GROUP_STATE || gp_group_tier(msg->u.group_state.group) != 0) {
+        return; /* who is in a region or the grid is in a sub-Grid, too */
     }
     for (uint32_t i = 0; i < msg->u.group_state.entries_count; i++) {
         const gp_record_member_t *entry = &msg->u.group_state.entries[i];

@@ -58,9 +58,10 @@ static bool tell_member(story_t *story, const gp_msg_member_t *member)
     if (member->before == entry->state) {
         return false;
     }
+    bool gave_up = entry->cause == GP_CAUSE_LEFT && gp_group_tier(member->group) != 0;
     say(story, "%s is %s: %s", named(story, &entry->id),
         gp_member_state_name((gp_member_state_t)entry->state),
-        gp_cause_text((gp_cause_t)entry->cause));
+        gave_up ? "it gave its seat up" : gp_cause_text((gp_cause_t)entry->cause));
     say_observers(story, entry->observers);
     return true;
 }

@@ -6,7 +6,8 @@
  * whose difference you understand. Lines beginning with # are comments. After the datadriven tests
  * of etcd's raft.
  *
- *   world nodes=5 [seed=1]         a new grid; n1 founds it when it is first started
+ *   world nodes=5 [seed=1] [tiers] a new grid; n1 founds it when it is first started; with tiers it
+ *                                  has a region and a grid above
  *   start n1 n2 ...                start (or restart) processes
  *   run 500ms                      let time go on
  *   crash n1 | wipe n1 | freeze n1 | thaw n1 | stop n1 | leave n1
@@ -86,6 +87,7 @@ static void make_world(trace_t *trace, const char *rest)
     config.group_size = nodes;
     config.seed = seed;
     config.jitter_us = 0;
+    config.tiers = strstr(rest, "tiers") != NULL;
     gp_world_free(trace->world);
     trace->world = gp_world_new(&config);
     if (trace->world == NULL) {

@@ -62,8 +62,8 @@ static void join_n2(void)
     test_close(&founder);
 }
 
-/* Writes down that n1 knows itself and another machine, which is so. */
-static void remember(gp_member_state_t member_state, gp_cause_t cause)
+/* Writes down that n1 knows itself and another machine, which is so, in its group of that tier. */
+static void remember_at(uint8_t tier, gp_member_state_t member_state, gp_cause_t cause)
 {
     gp_fail_t fail;
     bool removed;
@@ -74,7 +74,8 @@ static void remember(gp_member_state_t member_state, gp_cause_t cause)
     assert_non_null(msg);
     test_open(root, "n1", &founder);
     msg->kind = GP_MSG_GROUP_STATE;
-    msg->u.group_state.group = founder.identity.group;
+    msg->u.group_state.group =
+        gp_group_id(&founder.identity.grid, gp_text(founder.identity.region), tier, 0);
     msg->u.group_state.entries_count = 2;
     msg->u.group_state.entries[0] =
         (gp_record_member_t){.id = founder.identity.id, .state = GP_MEMBER_ALIVE};
@@ -88,6 +89,11 @@ static void remember(gp_member_state_t member_state, gp_cause_t cause)
     assert_error(gp_store_put_now(founder.store, &record, &fail), GP_OK, &fail);
     test_close(&founder);
     free(msg);
+}
+
+static void remember(gp_member_state_t member_state, gp_cause_t cause)
+{
+    remember_at(0, member_state, cause);
 }
 
 static void test_an_expired_certificate_is_no_dead_end(void **state)
@@ -136,6 +142,7 @@ static void test_the_root_key_stays_for_those_who_are_remembered(void **state)
     refused(&params, GP_E_LEAVE_ROOT, "root.key");
     remember(GP_MEMBER_LEFT, GP_CAUSE_STOPPED); /* it may come back */
     refused(&params, GP_E_LEAVE_ROOT, "root.key");
+    remember_at(1, GP_MEMBER_ALIVE, GP_CAUSE_NONE); /* an old view of its region: no matter */
     remember(GP_MEMBER_LEFT, GP_CAUSE_LEFT);
     left(&params, true);
 }
