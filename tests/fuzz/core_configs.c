@@ -4,6 +4,8 @@
 
 #define KNOWN 4 /* members that are on the disk */
 
+static gp_coordinate_t here; /* anew with each config; the peer has its own */
+
 gp_group_config_t fuzz_group_config(uint64_t boot, uint8_t variant)
 {
     gp_group_config_t config;
@@ -15,6 +17,8 @@ gp_group_config_t fuzz_group_config(uint64_t boot, uint8_t variant)
     config.address = gp_text("tcp://127.0.0.1:7000");
     config.members_max = (variant & FUZZ_VARIANT_SMALL) != 0 ? FUZZ_MEMBERS / 2 : FUZZ_MEMBERS;
     config.cert_max = (variant & FUZZ_VARIANT_CERTS) != 0 ? GP_CERT_MAX : 0;
+    gp_coordinate_start(&here);
+    config.coordinate = &here;
     return config;
 }
 
@@ -29,13 +33,16 @@ gp_election_config_t fuzz_election_config(uint8_t variant)
 gp_discovery_config_t fuzz_discovery_config(uint64_t boot, uint8_t variant)
 {
     bool small = (variant & FUZZ_VARIANT_SMALL) != 0;
+    gp_coordinate_start(&here);
+    here.usual = 1; /* as after its first round trip */
     return (gp_discovery_config_t){.group = FUZZ_GROUP,
                                    .incarnation = boot,
                                    .members_max = small ? FUZZ_MEMBERS / 2 : FUZZ_MEMBERS,
                                    .pool_bytes = small ? 64 : 1024,
                                    .name = gp_text("n0"),
                                    .region = gp_text("lab"),
-                                   .address = gp_text("tcp://127.0.0.1:7000")};
+                                   .address = gp_text("tcp://127.0.0.1:7000"),
+                                   .coordinate = &here};
 }
 
 gp_work_config_t fuzz_work_config(uint64_t boot, uint8_t variant)
