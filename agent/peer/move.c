@@ -12,7 +12,7 @@ void gp_peer_move_begin(gp_peer_t *peer, const gp_msg_form_go_t *order, gp_usec_
     if (peer->leaving || order->subgrid == peer->seats[GP_SEAT_SUBGRID].group) {
         return;
     }
-    peer->moving = true;
+    peer->moving = order->subgrid;
     gp_msg_t *msg = gp_peer_draft(out, GP_MSG_ELECTION_RELINQUISH);
     msg->u.election_relinquish.forever = true;
     gp_peer_leave(peer, now, msg, out);
@@ -20,8 +20,9 @@ void gp_peer_move_begin(gp_peer_t *peer, const gp_msg_form_go_t *order, gp_usec_
 
 void gp_peer_move_left(gp_peer_t *peer, gp_usec_t now, gp_out_t *out)
 {
-    assert(peer->moving);
+    assert(peer->moving != 0);
     gp_msg_t *msg = gp_peer_draft(out, GP_MSG_FORM_KEEP);
+    msg->u.form_keep.subgrid = peer->moving;
     gp_peer_command(peer, GP_SEAT_SUBGRID, now, 0, msg, out);
 }
 

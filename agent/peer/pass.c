@@ -103,7 +103,7 @@ static void say_goodbye(const pass_t *pass, gp_seat_t seat)
 {
     gp_msg_t *msg = gp_peer_draft(pass->out, GP_MSG_GROUP_LEAVE);
     msg->u.group_leave.forever = pass->peer->forever || pass->peer->seats[seat].giving;
-    msg->u.group_leave.moves = pass->peer->moving && seat == GP_SEAT_SUBGRID;
+    msg->u.group_leave.moves = pass->peer->moving != 0 && seat == GP_SEAT_SUBGRID;
     gp_peer_command(pass->peer, seat, pass->now, 0, msg, pass->out);
 }
 
@@ -122,7 +122,7 @@ static void pass_relinquished(const pass_t *pass)
 static void pass_left(const pass_t *pass)
 {
     if (pass->seat == GP_SEAT_SUBGRID) {
-        if (pass->peer->moving) {
+        if (pass->peer->moving != 0) {
             gp_peer_move_left(pass->peer, pass->now, pass->out);
         }
         return;

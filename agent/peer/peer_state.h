@@ -34,7 +34,7 @@ typedef struct gp_peer_seat {
 typedef struct gp_peer {
     gp_id_t self;
     bool leaving;
-    bool moving; /* leaving, but only for another sub-Grid */
+    uint64_t moving; /* leaving, but only for this sub-Grid; 0: it is not */
     bool forever;
     bool failing; /* the disk: the groups know */
     gp_usec_t failed_at;

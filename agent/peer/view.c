@@ -36,17 +36,17 @@ static uint32_t members(void *context, gp_forming_member_t ret[GP_MEMBERS_MAX])
 }
 
 /* Whoever has left for good makes room; who is only silent may come back. */
-static uint32_t room(void *context)
+static uint32_t known(void *context)
 {
-    const gp_peer_t *peer = context;
-    const void *group = gp_peer_group(peer);
+    const void *group = gp_peer_group(context);
     uint32_t count = 0;
     for (uint32_t i = 0; i < gp_group_count(group); i++) {
         const gp_group_member_t *member = gp_group_member_at(group, i);
-        count +=
-            member->state == GP_MEMBER_LEFT && gp_cause_is_final((uint8_t)member->cause) ? 0 : 1;
+        bool gone =
+            member->state == GP_MEMBER_LEFT && gp_cause_is_final((uint8_t)member->cause);
+        count += gone ? 0 : 1;
     }
-    return count < peer->group_config.members_max ? peer->group_config.members_max - count : 0;
+    return count;
 }
 
 static uint32_t places(void *context, gp_forming_place_t ret[GP_MEMBERS_MAX])
@@ -93,7 +93,7 @@ gp_forming_view_t gp_peer_view(gp_peer_t *peer)
     return (gp_forming_view_t){.context = peer,
                                .describe = describe,
                                .members = members,
-                               .room = room,
+                               .known = known,
                                .places = places,
                                .busy = busy,
                                .own = own};

@@ -223,7 +223,7 @@ static void let_in(gp_forming_t *f, const gp_id_t *from, const gp_msg_form_ask_t
     bool known = is_member(f, GP_SEAT_SUBGRID, &entry->id);
     if (!gp_forming_leads(f, GP_SEAT_SUBGRID)) {
         told.error = GP_E_NO_LEADER;
-    } else if (!known && f->config.view.room(f->config.view.context) == 0) {
+    } else if (!known && f->config.view.known(f->config.view.context) >= f->config.members_max) {
         told.error = GP_E_GROUP_FULL;
     } else if (gp_forming_describe(f, GP_SEAT_SUBGRID, &f->self, out, &told.entries[0])) {
         told.entries_count = 1;

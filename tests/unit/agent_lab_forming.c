@@ -31,6 +31,12 @@ static void run(gp_world_t *world, gp_usec_t us)
     }
 }
 
+static void tell(void *context, const char *line)
+{
+    (void)context;
+    print_message("  %s\n", line);
+}
+
 /* Until all agree at all tiers; returns how long that took. */
 static gp_usec_t settle(gp_world_t *world, gp_usec_t limit)
 {
@@ -38,6 +44,7 @@ static gp_usec_t settle(gp_world_t *world, gp_usec_t limit)
     char why[256] = "";
     while (!gp_world_agrees(world, 0, why, sizeof why)) {
         if (gp_world_now(world) - from > limit) {
+            gp_world_explain(world, 0, tell, world);
             fail_msg("not after %llu ms: %s", (unsigned long long)(limit / GP_MSEC), why);
         }
         run(world, STEP);

@@ -110,10 +110,10 @@ static uint32_t view_members(void *context, gp_forming_member_t ret[GP_MEMBERS_M
     return count;
 }
 
-static uint32_t view_room(void *context)
+static uint32_t view_known(void *context)
 {
     machine_t *self = context;
-    return self->net->config.members_max - members_of(self->net, self->group);
+    return members_of(self->net, self->group);
 }
 
 static uint32_t view_places(void *context, gp_forming_place_t ret[GP_MEMBERS_MAX])
@@ -354,7 +354,7 @@ static net_t *net_new(void)
     net->config.region = REGION;
     net->config.view = (gp_forming_view_t){.describe = view_describe,
                                            .members = view_members,
-                                           .room = view_room,
+                                           .known = view_known,
                                            .places = view_places,
                                            .busy = view_busy,
                                            .own = view_own};
