@@ -265,6 +265,7 @@ static void test_liars_are_counted(void **state)
     gp_random_t random;
     (void)state;
     gp_random_init(&random, 3);
+    lab->subgrids[4].stale = true;
     lab->subgrids[4].lies = true; /* of region 1 */
     route_lab_run(lab, 2 * GP_SECOND);
     for (int i = 0; i < TRIALS; i++) {
@@ -355,6 +356,7 @@ static void test_a_machine_moves(void **state)
                             false);
         gp_records_set_text(lab->subgrids[homes[i]].grid.records, 9, GP_ATTR_NAME, gp_text("mover"),
                             false);
+        lab->subgrids[before].stale = lab->subgrids[homes[i]].stale = true;
         before = homes[i];
         route_lab_run(lab, 8 * GP_SECOND);
         const route_lab_answer_t *a = route_lab_ask(lab, &q);

@@ -8,7 +8,7 @@
 
 #define EVENTS     65536
 #define GRID_GROUP (UINT64_C(2) << 56 | 1)
-#define ROUNDS     12 /* of round trips by which machines find their places */
+#define ROUNDS     60 /* of round trips by which machines find their places */
 #define NEIGHBOURS 4
 #define SETTLE     (8 * GP_SECOND)
 #define GRID_ID    0x67
@@ -110,17 +110,38 @@ static void build_plane(route_lab_t *lab)
     }
 }
 
-/* Half of the neighbours are of the own sub-Grid, as beats make them. */
+/* Of four neighbours two are of the own sub-Grid and one of the own region, as beats make them. */
+static route_lab_subgrid_t *neighbourhood(route_lab_t *lab, route_lab_subgrid_t *own, uint32_t i)
+{
+    const uint32_t regions = lab->config.regions;
+    if (i % 4 < 2) {
+        return own;
+    }
+    if (i % 4 == 2) {
+        uint32_t in_region = (lab->config.subgrids - 1 - own->region) / regions + 1;
+        return &lab->subgrids[own->region + regions * (uint32_t)below(lab, in_region)];
+    }
+    return &lab->subgrids[below(lab, lab->config.subgrids)];
+}
+
+static void know_places(route_lab_t *lab)
+{
+    for (uint32_t m = 0; m < lab->config.subgrids * LAB_HOSTS; m++) {
+        route_lab_place_t *place = &lab->subgrids[m / LAB_HOSTS].places[m % LAB_HOSTS];
+        place->coordinate.axis[0] = (int32_t)place->x * GP_COORDINATE_TICKS;
+        place->coordinate.axis[1] = (int32_t)place->y * GP_COORDINATE_TICKS;
+        place->coordinate.height = (int32_t)place->line * GP_COORDINATE_TICKS;
+    }
+}
+
 static void find_places(route_lab_t *lab)
 {
     const uint32_t machines = lab->config.subgrids * LAB_HOSTS;
     for (uint32_t i = 0; i < ROUNDS * NEIGHBOURS; i++) {
         for (uint32_t m = 0; m < machines; m++) {
             route_lab_subgrid_t *s = &lab->subgrids[m / LAB_HOSTS];
-            route_lab_subgrid_t *t =
-                i % 2 == 0 ? s : &lab->subgrids[below(lab, lab->config.subgrids)];
             route_lab_place_t *a = &s->places[m % LAB_HOSTS];
-            route_lab_place_t *b = &t->places[below(lab, LAB_HOSTS)];
+            route_lab_place_t *b = &neighbourhood(lab, s, i)->places[below(lab, LAB_HOSTS)];
             int64_t rtt = route_lab_truth_us(lab, a, b) * (950 + below(lab, 101)) / 1000;
             if (a != b) {
                 gp_coordinate_update(&a->coordinate, &lab->random, &b->coordinate, (uint32_t)rtt);
@@ -239,14 +260,11 @@ static gp_msg_t *draft(route_lab_t *lab, gp_msg_kind_t kind)
     return &lab->msg;
 }
 
-static void tell_own(route_lab_t *lab, uint32_t node)
+static void summarize(route_lab_t *lab, route_lab_subgrid_t *s)
 {
     static gp_summary_t summary;
     static gp_summary_t other;
     static gp_route_names_t names;
-    uint8_t bytes[GP_SUMMARY_MAX];
-    uint8_t digest[GP_PLACE_NAMES_MAX];
-    const route_lab_subgrid_t *s = &lab->subgrids[lab->nodes[node].subgrid];
     memset(&names, 0, sizeof names);
     gp_summary_make(s->grid.records, lab_grid_lanes(&s->grid), &summary);
     for (uint32_t i = 0; i < lab->config.subgrids && s->lies; i++) {
@@ -257,11 +275,22 @@ static void tell_own(route_lab_t *lab, uint32_t node)
     for (uint32_t h = 0; h < LAB_HOSTS; h++) {
         gp_route_names_add(&names, gp_records_text(s->grid.records, h, GP_ATTR_NAME, NULL));
     }
+    s->summary_n = (uint32_t)gp_summary_pack(&summary, s->summary);
+    s->names_n = (uint32_t)gp_route_names_pack(&names, s->names);
+    s->stale = false;
+}
+
+static void tell_own(route_lab_t *lab, uint32_t node)
+{
+    route_lab_subgrid_t *s = &lab->subgrids[lab->nodes[node].subgrid];
+    if (s->stale) {
+        summarize(lab, s);
+    }
     gp_msg_t *msg = draft(lab, GP_MSG_ROUTE_OWN);
     msg->u.route_own.members = LAB_HOSTS;
     msg->u.route_own.partial = lab->nodes[node].fault == ROUTE_LAB_UNRECORDED;
-    msg->u.route_own.summary = gp_slice(bytes, gp_summary_pack(&summary, bytes));
-    msg->u.route_own.names = gp_slice(digest, gp_route_names_pack(&names, digest));
+    msg->u.route_own.summary = gp_slice(s->summary, s->summary_n);
+    msg->u.route_own.names = gp_slice(s->names, s->names_n);
     command(lab, node, 0, msg);
 }
 
@@ -615,9 +644,14 @@ route_lab_t *route_lab_new(const route_lab_config_t *config)
     for (uint32_t s = 0; s < config->subgrids; s++) {
         lab_grid_init(&lab->subgrids[s].grid, s, config->mixed, &lab->random);
         lab->subgrids[s].region = s % config->regions;
+        lab->subgrids[s].stale = true;
     }
     build_plane(lab);
-    find_places(lab);
+    if (config->exact) {
+        know_places(lab);
+    } else {
+        find_places(lab);
+    }
     build_nodes(lab);
     route_lab_run(lab, SETTLE);
     return lab;

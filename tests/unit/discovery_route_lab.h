@@ -23,6 +23,7 @@ typedef struct route_lab_config {
     uint32_t askers;   /* one plain machine in each of the first so many sub-Grids */
     uint32_t loss;     /* per mille of messages between machines */
     uint32_t mixed;    /* of lab_grid_init */
+    bool exact;        /* machines know where they are; else they find out as they would */
     uint64_t seed;
 } route_lab_config_t;
 
@@ -52,7 +53,12 @@ typedef struct route_lab_node {
 typedef struct route_lab_subgrid {
     lab_grid_t grid;
     uint32_t region;
-    bool lies; /* its summary claims what all sub-Grids together offer */
+    bool lies;  /* its summary claims what all sub-Grids together offer */
+    bool stale; /* its records changed: a test that changes them says so */
+    uint32_t summary_n;
+    uint32_t names_n;
+    uint8_t summary[GP_SUMMARY_MAX];
+    uint8_t names[GP_PLACE_NAMES_MAX];
     route_lab_place_t places[LAB_HOSTS];
 } route_lab_subgrid_t;
 
