@@ -6,6 +6,8 @@
  */
 #include "agent/peer/peer_state.h"
 
+#include "proto/text.h"
+
 void gp_peer_move_begin(gp_peer_t *peer, const gp_msg_form_go_t *order, gp_usec_t now,
                         gp_out_t *out)
 {
@@ -29,7 +31,15 @@ void gp_peer_move_left(gp_peer_t *peer, gp_usec_t now, gp_out_t *out)
 void gp_peer_move_load(gp_peer_t *peer, const gp_event_t *event, gp_out_t *out)
 {
     const gp_msg_form_state_t *state = &event->msg->u.form_state;
-    if (state->subgrid != peer->seats[GP_SEAT_SUBGRID].group || state->entries_count == 0) {
+    if (state->subgrid != peer->seats[GP_SEAT_SUBGRID].group) {
+        return;
+    }
+    if (state->above_count > 0) {
+        peer->above = state->above[0].id;
+        (void)gp_text_copy(peer->above_address, sizeof peer->above_address,
+                           state->above[0].address);
+    }
+    if (state->entries_count == 0) {
         return;
     }
     gp_msg_t *known = gp_peer_draft(out, GP_MSG_GROUP_STATE);
@@ -40,4 +50,17 @@ void gp_peer_move_load(gp_peer_t *peer, const gp_event_t *event, gp_out_t *out)
     const gp_event_t load = {
         .type = GP_EVENT_LOAD, .room = GP_ROOM_GROUP, .now = event->now, .msg = known};
     gp_peer_step_core(peer, GP_SEAT_SUBGRID, GP_ROOM_GROUP, &load, out);
+}
+
+void gp_peer_contact_above(const gp_peer_t *peer, gp_out_t *out)
+{
+    const gp_room_t room = out->room;
+    if (gp_id_is_none(&peer->above)) {
+        return;
+    }
+    out->room = GP_ROOM_TIERS;
+    gp_msg_t *msg = gp_out_add(out, GP_ACTION_NOTICE, &peer->self, GP_MSG_CONTACT);
+    msg->u.contact.id = peer->above;
+    msg->u.contact.address = gp_text(peer->above_address);
+    out->room = room;
 }

@@ -142,6 +142,10 @@ static void pass_offer(const pass_t *pass, const gp_action_t *notice)
     const gp_id_t *target = &notice->msg->u.seat_offer.target;
     const void *below = gp_peer_seat_group(pass->peer, (gp_seat_t)(seat - 1));
     const gp_group_member_t *member = below != NULL ? gp_group_member(below, target) : NULL;
+    const void *there = gp_peer_seat_group(pass->peer, seat);
+    if (member == NULL && there != NULL) {
+        member = gp_group_member(there, target); /* it leads a sub-Grid of its own */
+    }
     if (member == NULL) {
         return;
     }
@@ -171,8 +175,12 @@ static void pass_wanted(const pass_t *pass, const gp_action_t *notice)
     gp_seat_t seat = (gp_seat_t)notice->msg->u.seat_wanted.seat;
     const void *below = gp_peer_seat_group(pass->peer, (gp_seat_t)(seat - 1));
     uint32_t members = below != NULL ? gp_group_count(below) : 0;
-    gp_id_t *targets = gp_out_bytes(pass->out, members * sizeof *targets);
+    gp_id_t *targets = gp_out_bytes(pass->out, (members + 1) * sizeof *targets);
     uint32_t count = 0;
+    if (seat == GP_SEAT_REGION && !gp_id_is_none(&pass->peer->above)) {
+        targets[count++] = pass->peer->above;
+        gp_peer_contact_above(pass->peer, pass->out);
+    }
     for (uint32_t i = 0; i < members; i++) {
         const gp_group_member_t *m = gp_group_member_at(below, i);
         if (m->state == GP_MEMBER_ALIVE && !gp_id_equal(&m->id, &pass->peer->self)) {

@@ -152,6 +152,8 @@ static void peer_init(void *memory, const void *config, gp_id_t self, uint64_t s
     c.forming.subgrid = c.group.group;
     c.forming.region = c.tiers.groups[GP_SEAT_REGION];
     c.forming.view = gp_peer_view(peer);
+    c.tiers.expects = gp_peer_expects;
+    c.tiers.context = peer;
     peer->home_max = c.work.home_max;
     peer->attempts_max = c.work.attempts_max;
     init_seats(peer, &c);

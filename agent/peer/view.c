@@ -42,8 +42,7 @@ static uint32_t known(void *context)
     uint32_t count = 0;
     for (uint32_t i = 0; i < gp_group_count(group); i++) {
         const gp_group_member_t *member = gp_group_member_at(group, i);
-        bool gone =
-            member->state == GP_MEMBER_LEFT && gp_cause_is_final((uint8_t)member->cause);
+        bool gone = member->state == GP_MEMBER_LEFT && gp_cause_is_final((uint8_t)member->cause);
         count += gone ? 0 : 1;
     }
     return count;
@@ -97,4 +96,10 @@ gp_forming_view_t gp_peer_view(gp_peer_t *peer)
                                .places = places,
                                .busy = busy,
                                .own = own};
+}
+
+bool gp_peer_expects(void *peer, gp_seat_t seat, const gp_id_t *id)
+{
+    gp_record_member_t entry;
+    return describe(peer, seat, id, &entry);
 }

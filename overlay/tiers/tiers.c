@@ -192,7 +192,8 @@ static int seat_above(const gp_tiers_t *t, uint64_t group)
 
 /*
  * Who has the seat itself lets in whoever has a part below, as far as it knows: the leader its
- * voters, and anybody the leader. Also while nobody leads there: it may be the one that is missed.
+ * voters, and anybody the leader; and whom the region peer sent to found a sub-Grid. Also while
+ * nobody leads there: it may be the one that is missed.
  */
 static void on_ask(const gp_tiers_t *t, const gp_event_t *event, gp_out_t *out)
 {
@@ -203,7 +204,9 @@ static void on_ask(const gp_tiers_t *t, const gp_event_t *event, gp_out_t *out)
     const tier_t *below = &t->tiers[seat - 1];
     bool own_voter = leads(t, below) && below->lease_until > t->now && votes(below, &event->peer);
     bool own_leader = is_ruled(below) && gp_id_equal(&below->leader, &event->peer);
-    if (t->tiers[seat].held && (own_voter || own_leader)) {
+    bool expected = t->config.expects != NULL &&
+                    t->config.expects(t->config.context, (gp_seat_t)seat, &event->peer);
+    if (t->tiers[seat].held && (own_voter || own_leader || expected)) {
         gp_msg_t *msg = gp_out_add(out, GP_ACTION_NOTICE, &t->self, GP_MSG_SEAT_OFFER);
         msg->u.seat_offer.seat = (uint8_t)seat;
         msg->u.seat_offer.target = event->peer;

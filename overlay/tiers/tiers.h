@@ -17,6 +17,9 @@ typedef struct gp_tiers_config {
     gp_usec_t ask_min;              /* first and ... */
     gp_usec_t ask_max;              /* ... longest wait between two SEAT_ASK for one seat */
     gp_usec_t give_after; /* no part in the group below for so long: the seat is given up */
+    /* Does the group of that seat expect that machine already? NULL: none is. */
+    bool (*expects)(void *context, gp_seat_t seat, const gp_id_t *id);
+    void *context;
 } gp_tiers_config_t;
 
 typedef struct gp_tiers gp_tiers_t;
