@@ -8,6 +8,7 @@
 
 #include "agent/main/agent_state.h"
 #include "agent/node/leave.h"
+#include "agent/node/setup.h"
 
 struct deferred {
     deferred_t *next;
@@ -311,6 +312,8 @@ static gp_error_t open_state(agent_t *agent, const gp_agent_options_t *options, 
         error = gp_store_boot(agent->store, &agent->boot, fail);
     }
     if (error == GP_OK) {
+        agent->region = gp_group_id(&agent->identity.grid, gp_text(agent->identity.region), 1, 0);
+        agent->grid = gp_group_id(&agent->identity.grid, gp_text(""), 2, 0);
         error = agent_find_place(agent, fail);
     }
     return error;
@@ -380,6 +383,7 @@ static void describe_peer(agent_t *agent, gp_peer_config_t *config)
     config->tiers = gp_tiers_defaults();
     config->forming = gp_forming_defaults();
     config->tiers.groups[GP_SEAT_REGION] = agent->region;
+    config->tiers.groups[GP_SEAT_GRID] = agent->grid;
     config->group.group = agent->identity.group;
     config->group.boot = agent->boot;
     config->group.name = gp_text(agent->dir.name);
@@ -416,7 +420,7 @@ static gp_error_t open_peer(agent_t *agent, gp_fail_t *fail)
         .seed = seed,
         .gate = {.grid = agent->identity.grid,
                  .self = agent->identity.id,
-                 .groups = {agent->identity.group},
+                 .groups = {agent->identity.group, agent->region, agent->grid},
                  .boot = agent->boot,
                  .sealer = {&gp_signer_ed25519, agent->identity.node},
                  .certified = agent_certified,
@@ -436,8 +440,6 @@ static void load_record(void *context, uint64_t key, const gp_msg_t *msg)
 {
     agent_t *agent = context;
     (void)key;
-    agent->has_led = agent->has_led || (msg->kind == GP_MSG_ELECTION_STATE &&
-                                        msg->u.election_state.group == agent->identity.group);
     gp_runner_load(agent->runner, msg);
 }
 
@@ -491,9 +493,11 @@ static void start_peer(agent_t *agent)
     admit_known(agent);
     agent_guests_admit(agent);
     gp_runner_start(agent->runner);
-    if (agent->identity.root != NULL && !agent->has_led) {
+    bool founds = agent->identity.root != NULL && !agent->moved_before;
+    if (founds || agent->founds_alone) { /* at each start: what its disk knows stays as it is */
         gp_msg_t *msg = gp_runner_draft(agent->runner, GP_MSG_ELECTION_FOUND);
         msg->u.election_found.score = 500;
+        msg->u.election_found.alone = !founds;
         gp_runner_command(agent->runner, 0, msg);
     }
     collect(agent);

@@ -80,8 +80,8 @@ static void effect_dial(void *context, const gp_id_t *peer, gp_room_t room)
 /* ---- notices --------------------------------------------------------------------------------- */
 
 /*
- * Of the region or the grid. Whoever is in them is in a sub-Grid, too: what comes of it for this
- * machine's connections, names and process follows from the sub-Grid's notices alone.
+ * Of the region or the grid: what comes of it for names and the process follows from the sub-Grid's
+ * notices alone.
  */
 static bool is_of_a_seat_above(const gp_msg_t *notice)
 {
@@ -127,6 +127,7 @@ static void follow_member(agent_t *agent, const gp_msg_member_t *member)
     char address[GP_ADDRESS_MAX + 1];
     if (member->forgotten || entry->cause == GP_CAUSE_LEFT) {
         gp_net_forget(agent->net, &entry->id);
+        agent_admit_if_member(agent, &entry->id); /* it may be in a group above */
         if (entry->cause == GP_CAUSE_LEFT) {
             gp_admit_forget(&agent->issuer, &entry->id); /* its name is free again */
         }
@@ -141,6 +142,14 @@ static void follow_member(agent_t *agent, const gp_msg_member_t *member)
     }
 }
 
+/* Whoever sits there, too, has to be reached. */
+static void follow_above(agent_t *agent, const gp_msg_t *msg)
+{
+    if (msg->kind == GP_MSG_MEMBER && !msg->u.member.forgotten) {
+        agent_admit_if_member(agent, &msg->u.member.entries[0].id);
+    }
+}
+
 static void effect_notice(void *context, gp_room_t room, uint64_t token, const gp_msg_t *msg)
 {
     agent_t *agent = context;
@@ -148,6 +157,7 @@ static void effect_notice(void *context, gp_room_t room, uint64_t token, const g
     keep_story(agent, msg);
     agent->changed = true;
     if (is_of_a_seat_above(msg)) {
+        follow_above(agent, msg);
         return;
     }
     switch (msg->kind) {

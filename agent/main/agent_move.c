@@ -19,6 +19,7 @@ static void take_place(void *context, uint64_t key, const gp_msg_t *msg)
     if (msg->kind == GP_MSG_FORM_STATE) {
         agent->identity.group = msg->u.form_state.subgrid;
         agent->founds_alone = msg->u.form_state.found;
+        agent->moved_before = true;
     }
 }
 

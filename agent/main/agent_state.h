@@ -90,7 +90,6 @@ typedef struct agent {
     gp_usec_t started; /* when this process began to be the agent */
     uint64_t boot;
     uint64_t requests; /* numbers of what users ask */
-    bool has_led;      /* an ELECTION_STATE was on the disk */
     bool storing;      /* the store's worker runs */
     bool stopping;
     bool idle;                          /* stopping: no work is left */
@@ -98,7 +97,9 @@ typedef struct agent {
     bool leaves;                        /* for good: the state directory is removed at the end */
     bool moved;                         /* it begins anew, in another sub-Grid */
     bool founds_alone;                  /* it began its sub-Grid, within a region that was there */
-    uint64_t region;                    /* the group of its region; 0: it has no seats above */
+    bool moved_before;                  /* its sub-Grid is not the one that it joined at first */
+    uint64_t region;                    /* the groups of its region and of the grid */
+    uint64_t grid;
     bool changed;                       /* something that clients may wait for */
     gp_usec_t clock_told_at;            /* last hint that clocks differ; 0: never */
     uint64_t refused[AGENT_ERRORS_MAX]; /* frames, by the error that they met */
