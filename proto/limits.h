@@ -75,11 +75,16 @@
 #define GP_PEER_QUEUE_MAX 256   /* frames of one class that wait for one peer in the transport */
 #define GP_PEER_QUEUE_BYTES 1048576 /* their bytes */
 #define GP_NET_QUEUE_BYTES 16777216 /* bytes of frames that wait for all peers together */
-#define GP_NET_PEERS_MAX 1024       /* machines and invitations that the transport lets in */
+#define GP_NET_PEERS_MAX 1024       /* machines and invitations that the transport knows */
 #define GP_NET_LINKS_MAX 256        /* outgoing connections at once */
 #define GP_NET_GUESTS_MAX 64        /* connections of one invitation at the same time */
 #define GP_NET_CONNECTIONS_MAX 4    /* incoming connections of one machine: the newest count */
 #define GP_NET_DIALS_MAX 64         /* dials at once */
+#define GP_NET_VISITORS_MAX 256     /* of its peers, machines that are in none of its groups */
+#define GP_NET_VISITOR_IDLE_MS 600000 /* without a frame, after which a visitor is forgotten */
+#define GP_NET_VISITOR_REST_MS 60000  /* and after which it gives way when there is no place */
+#define GP_NET_STRANGERS_MAX 256    /* unknown keys at once that have still to say who they are */
+#define GP_NET_GREETING_MS 2000     /* so long a connection may be up before its first frame */
 #define GP_NET_HELD_MAX 64          /* handshakes of unknown keys that wait for their admission */
 #define GP_NET_ACCEPT_BURST 1024    /* incoming connections at once */
 #define GP_NET_ACCEPT_RATE 512      /* and a second, over time */

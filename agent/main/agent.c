@@ -149,10 +149,10 @@ static void on_later(evutil_socket_t fd, short what, void *context)
 
 /* ---- what comes in --------------------------------------------------------------------------- */
 
-static void on_frame(void *context, const gp_id_t *peer, bool guest, gp_slice_t frame)
+static void on_frame(void *context, const gp_id_t *peer, gp_standing_t standing, gp_slice_t frame)
 {
     agent_t *agent = context;
-    if (guest) {
+    if (standing == GP_STANDING_GUEST) {
         agent_guest_frame(agent, peer, frame);
     } else {
         gp_runner_frame(agent->runner, peer, frame);

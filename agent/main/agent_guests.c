@@ -8,9 +8,10 @@
 
 #define INVITATIONS_PAGE 100
 
-/* Members, those admitted lately and those that replace them find room beside all guests. */
-_Static_assert(GP_INVITATIONS_MAX + 4 * GP_MEMBERS_MAX <= GP_NET_PEERS_MAX,
-               "invitations could keep members out");
+/* Members, those admitted lately and those that replace them find room beside all guests and all
+ * visitors. */
+_Static_assert(GP_INVITATIONS_MAX + GP_NET_VISITORS_MAX + 4 * GP_MEMBERS_MAX <= GP_NET_PEERS_MAX,
+               "invitations and visitors could keep members out");
 
 static void show_out(agent_t *agent, const gp_id_t *key)
 {

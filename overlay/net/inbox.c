@@ -1,6 +1,10 @@
 /*
- * The inbox: a ROUTER, bound. Who sends is what the handshake proved (ZAP's User-Id), looked up in
- * the table of the admitted for every single frame: a key that is forgotten has no next frame.
+ * The inbox: a ROUTER, bound. Who sends is the key that the handshake proved (ZAP's User-Id),
+ * looked up in the table of the admitted for every single frame: a key that is forgotten has no
+ * next frame.
+ *
+ * A stranger has one frame to say who it is. If it does, it is a visitor; if not, or if it says
+ * nothing in time, its connection is cut, and what else comes from it is dropped unread.
  *
  * The way back to a peer is the routing id that the ROUTER itself gave to the connection. A peer
  * that brings a routing id of its own is not one of ours, and could take over another's way back:
@@ -107,7 +111,8 @@ static void cut_surplus(gp_net_peer_t *peer)
     gp_net_t *net = peer->net;
     int fd = peer->newest;
 
-    if (peer->connections <= (peer->guest ? GP_NET_GUESTS_MAX : GP_NET_CONNECTIONS_MAX)) {
+    if (peer->connections <=
+        (peer->standing == GP_STANDING_GUEST ? GP_NET_GUESTS_MAX : GP_NET_CONNECTIONS_MAX)) {
         return;
     }
     while (net->connections[fd].older >= 0) {
@@ -117,8 +122,14 @@ static void cut_surplus(gp_net_peer_t *peer)
     detach(net, fd);
 }
 
-/* The first frame of a connection. */
-static void attach(gp_net_peer_t *peer, int fd, gp_slice_t route)
+/* Before anything else goes out over it: so there is room. */
+static void greet_back(gp_net_peer_t *peer, gp_slice_t route)
+{
+    (void)gp_send_on(&peer->net->inbox_watch, route, gp_visits_greeting(peer));
+}
+
+/* The first frame of a connection. asks: the peer wants to hear who this is. */
+static void attach(gp_net_peer_t *peer, int fd, gp_slice_t route, bool asks)
 {
     gp_net_t *net = peer->net;
     gp_net_connection_t *connection;
@@ -133,16 +144,17 @@ static void attach(gp_net_peer_t *peer, int fd, gp_slice_t route)
         return;
     }
     detach(net, fd);
-    *connection = (gp_net_connection_t){.peer = peer,
-                                        .serial = ++net->serial,
-                                        .cookie = cookie_of(fd),
-                                        .older = peer->newest,
-                                        .route_n = (uint8_t)route.n,
-                                        .open = true};
+    connection->peer = peer;
+    connection->serial = ++net->serial;
+    connection->older = peer->newest;
+    connection->route_n = (uint8_t)route.n;
     memcpy(connection->route, route.p, route.n);
     peer->newest = fd;
     peer->connections++;
     cut_surplus(peer);
+    if (asks) {
+        greet_back(peer, route);
+    }
     gp_net_refresh(peer);
     gp_send_flush(peer);
 }
@@ -187,7 +199,8 @@ static void on_event(void *owner, uint16_t event, uint32_t value)
         gp_door_accepted(&net->door, fd);
         if (grow(net, fd)) {
             detach(net, fd);
-            net->connections[fd] = (gp_net_connection_t){.older = -1, .open = true};
+            net->connections[fd] = (gp_net_connection_t){
+                .cookie = cookie_of(fd), .older = -1, .open = true, .since_ms = gp_net_now_ms()};
         }
         break;
     case ZMQ_EVENT_ACCEPT_FAILED:
@@ -210,23 +223,17 @@ void gp_inbox_catch_up(gp_net_t *net)
 
 /* ---- frames in ------------------------------------------------------------------------------- */
 
-/* Who sent this part, as the handshake proved; NULL: nobody that is admitted. */
-static gp_net_peer_t *sender_of(gp_net_t *net, zmq_msg_t *part)
+/* The key that sent this part, as the handshake proved; false: none did. */
+static bool key_of(zmq_msg_t *part, gp_id_t *ret_key)
 {
     const char *text = zmq_msg_gets(part, "User-Id");
-    gp_id_t id;
 
-    if (text == NULL || gp_id_parse(text, &id) != GP_OK) {
-        return NULL;
-    }
-    return gp_net_find(net, &id);
+    return text != NULL && gp_id_parse(text, ret_key) == GP_OK;
 }
 
-static bool is_own_route(zmq_msg_t *route)
+static bool is_own_route(gp_slice_t route)
 {
-    const uint8_t *bytes = zmq_msg_data(route);
-
-    return zmq_msg_size(route) == OWN_ROUTE_BYTES && bytes[0] == 0;
+    return route.n == OWN_ROUTE_BYTES && route.p[0] == 0;
 }
 
 /* The ROUTER never gives a routing id twice, so it names a connection even after its end. */
@@ -236,35 +243,75 @@ static uint64_t way_of(const uint8_t *route)
            (uint64_t)route[3] << 8 | route[4];
 }
 
-static void take_frame(gp_net_t *net, zmq_msg_t *route, zmq_msg_t *part)
+/* May a frame like this be looked at? */
+static bool is_well_formed(gp_net_t *net, gp_slice_t route, gp_slice_t frame)
 {
-    gp_net_peer_t *peer = sender_of(net, part);
-    gp_slice_t frame = gp_slice(zmq_msg_data(part), zmq_msg_size(part));
-    int fd = zmq_msg_get(part, ZMQ_SRCFD);
-    const gp_net_connection_t *connection = connection_at(net, fd);
+    bool own = is_own_route(route);
 
-    static_assert(OWN_ROUTE_BYTES <= GP_ROUTE_MAX, "a routing id fits");
-    if (peer == NULL) {
+    if (!own || frame.n > GP_MESSAGE_MAX) {
+        net->counters.dropped[own ? GP_DROP_FORM : GP_DROP_ROUTE]++;
+        return false;
+    }
+    return true;
+}
+
+static void take_stranger(gp_net_t *net, const uint8_t key[32], int fd, gp_slice_t route,
+                          gp_slice_t frame)
+{
+    gp_net_peer_t *peer = NULL;
+    bool asks = false;
+
+    /* As attach: of a connection that ended nothing is heard, and the refused one is this. */
+    gp_inbox_catch_up(net);
+    if (connection_at(net, fd) == NULL || !net->connections[fd].open ||
+        net->connections[fd].refused) {
         net->counters.dropped[GP_DROP_STRANGER]++;
         return;
     }
-    if (!is_own_route(route)) {
-        net->counters.dropped[GP_DROP_ROUTE]++;
+    gp_zap_spoke(&net->zap, key);
+    if (is_well_formed(net, route, frame)) {
+        peer = gp_visits_take(net, key, frame, &asks);
+    }
+    if (peer != NULL) {
+        attach(peer, fd, route, asks);
         return;
     }
-    if (frame.n > GP_MESSAGE_MAX) {
-        net->counters.dropped[GP_DROP_FORM]++;
+    net->connections[fd].refused = true;
+    net->counters.visits_refused++;
+    cut(net, fd);
+}
+
+static void take_frame(gp_net_t *net, zmq_msg_t *route_part, zmq_msg_t *part)
+{
+    gp_slice_t route = gp_slice(zmq_msg_data(route_part), zmq_msg_size(route_part));
+    gp_slice_t frame = gp_slice(zmq_msg_data(part), zmq_msg_size(part));
+    int fd = zmq_msg_get(part, ZMQ_SRCFD);
+    gp_net_peer_t *peer;
+    gp_id_t key;
+
+    static_assert(OWN_ROUTE_BYTES <= GP_ROUTE_MAX, "a routing id fits");
+    if (!key_of(part, &key)) {
+        net->counters.dropped[GP_DROP_STRANGER]++;
         return;
     }
+    peer = gp_net_find_key(net, key.b);
+    if (peer == NULL || !gp_net_is_proven(peer)) {
+        take_stranger(net, key.b, fd, route, frame);
+        return;
+    }
+    if (!is_well_formed(net, route, frame)) {
+        return;
+    }
+    const gp_net_connection_t *connection = connection_at(net, fd);
     if (connection == NULL || connection->peer != peer ||
-        memcmp(connection->route, zmq_msg_data(route), OWN_ROUTE_BYTES) != 0) {
-        attach(peer, fd, gp_slice(zmq_msg_data(route), OWN_ROUTE_BYTES));
+        memcmp(connection->route, route.p, OWN_ROUTE_BYTES) != 0) {
+        attach(peer, fd, route, false);
     }
     if (frame.n > 0 && !peer->gone) {
         peer->frames_in++;
         peer->used_ms = gp_net_now_ms();
-        net->way = way_of(zmq_msg_data(route));
-        gp_net_deliver(net, &peer->id, peer->guest, frame);
+        net->way = way_of(route.p);
+        gp_net_deliver(net, &peer->id, peer->standing, frame);
         net->way = 0;
     }
 }
@@ -310,6 +357,19 @@ static bool drain(void *owner)
     }
     gp_send_flush_inbox(net);
     return true;
+}
+
+void gp_inbox_tend(gp_net_t *net)
+{
+    gp_inbox_catch_up(net);
+    uint64_t now_ms = gp_net_now_ms(); /* of those that are new now, too */
+    for (int fd = 0; fd < net->connection_count; fd++) {
+        const gp_net_connection_t *connection = &net->connections[fd];
+        if (connection->open && connection->peer == NULL &&
+            now_ms - connection->since_ms >= GP_NET_HANDSHAKE_MS + GP_NET_GREETING_MS) {
+            cut(net, fd);
+        }
+    }
 }
 
 /* ---- frames out ------------------------------------------------------------------------------ */

@@ -5,6 +5,7 @@
  *   peers.c   who is admitted, and who is forgotten
  *   inbox.c   incoming connections and the frames from them
  *   link.c    outgoing connections
+ *   visit.c   machines of no group of this one: strangers, visitors, contacts
  *   send.c    which way a frame goes, and what waits
  *   dial.c    plain TCP dials
  */
@@ -31,7 +32,8 @@ typedef struct gp_net_link {
     bool up;           /* the handshake is done */
     bool hello_due;    /* the other side does not know yet who this is */
     bool broken;       /* ZeroMQ will not try again */
-    uint64_t since_ms; /* opened, or lost */
+    bool heard;        /* a frame came in over it */
+    uint64_t since_ms; /* opened, up, or lost */
 } gp_net_link_t;
 
 typedef struct gp_net_peer {
@@ -39,7 +41,7 @@ typedef struct gp_net_peer {
     gp_id_t id;
     uint8_t key[32]; /* CURVE, public */
     char address[GP_ADDRESS_MAX + 1];
-    bool guest;
+    gp_standing_t standing;
     bool held;
     bool gone; /* forgotten; waits to be freed */
     bool up;   /* as on_link was told */
@@ -48,6 +50,8 @@ typedef struct gp_net_peer {
     uint32_t connections; /* incoming */
     uint64_t used_ms;     /* when a frame last came or went */
     uint64_t leave_ms;    /* gone: when its connections are cut */
+    uint64_t until_ms;    /* visitor: when it is forgotten, whatever it does */
+    uint64_t rest_ms;     /* until then no link is opened: the last one was cut at once */
     gp_queue_t queue;
     uint64_t frames_in;
     uint64_t frames_out;
@@ -63,7 +67,9 @@ typedef struct gp_net_connection {
     int older;           /* of the same peer; -1: none */
     uint8_t route[GP_ROUTE_MAX];
     uint8_t route_n;
-    bool open; /* accepted and not closed, says the monitor */
+    bool open;         /* accepted and not closed, says the monitor */
+    bool refused;      /* it was a stranger's, and is cut */
+    uint64_t since_ms; /* accepted */
 } gp_net_connection_t;
 
 struct gp_net {
@@ -71,6 +77,8 @@ struct gp_net {
     gp_net_events_t events;
     uint32_t idle_ms;
     uint32_t wait_ms;
+    uint32_t visitor_idle_ms;
+    uint32_t visitor_rest_ms;
     gp_id_t self;
     gp_curve_t *curve; /* locked memory */
 
@@ -113,6 +121,19 @@ struct gp_net {
 gp_net_peer_t *gp_net_find(const gp_net_t *net, const gp_id_t *id);
 gp_net_peer_t *gp_net_find_key(const gp_net_t *net, const uint8_t key[32]);
 
+/* Adds one that is not known. GP_E_PEER_LIMIT, GP_E_CERT_FORMAT: no usable key. GP_E_MEMORY. */
+GP_MUST_CHECK gp_error_t gp_net_add(gp_net_t *net, const gp_id_t *id, gp_standing_t standing,
+                                    gp_net_peer_t **ret_peer);
+
+/* Forgets it: nothing comes from it any more, and after leave_ms its connections are cut. */
+void gp_net_remove(gp_net_peer_t *peer, uint32_t leave_ms);
+
+/* It can be reached at this address, which is well written. */
+void gp_net_move(gp_net_peer_t *peer, const char *address);
+
+/* Has it shown that it may send frames? */
+bool gp_net_is_proven(const gp_net_peer_t *peer);
+
 /* Frees those forgotten whose time has come; from the loop's top only. */
 void gp_peers_reap(gp_net_t *net, uint64_t now_ms);
 
@@ -128,10 +149,28 @@ void gp_net_later(gp_net_t *net);
 void gp_net_refresh(gp_net_peer_t *peer);
 
 /* Hands a frame to the owner. */
-void gp_net_deliver(gp_net_t *net, const gp_id_t *id, bool guest, gp_slice_t frame);
+void gp_net_deliver(gp_net_t *net, const gp_id_t *id, gp_standing_t standing, gp_slice_t frame);
 
 /* At most one a second reaches the owner. */
 void gp_net_trouble(gp_net_t *net, gp_error_t error, const char *text);
+
+/* ---- visit.c ---- */
+
+/* Is it in no group of this machine? Then it stays only as long as it is used. */
+bool gp_net_is_passing(const gp_net_peer_t *peer);
+
+/* Forgets those whose time is over; from the loop's top only. */
+void gp_visits_expire(gp_net_t *net, uint64_t now_ms);
+
+/*
+ * Hands the owner what somebody unproven with this key says. The peer that it is proven to be now,
+ * or NULL: it is refused.
+ */
+gp_net_peer_t *gp_visits_take(gp_net_t *net, const uint8_t key[32], gp_slice_t frame,
+                              bool *ret_asks);
+
+/* The first frame for that machine: see on_greet. */
+gp_slice_t gp_visits_greeting(const gp_net_peer_t *peer);
 
 /* ---- inbox.c ---- */
 
@@ -140,6 +179,9 @@ void gp_inbox_close(gp_net_t *net);
 
 /* Cuts all incoming connections of this peer. */
 void gp_inbox_cut(gp_net_peer_t *peer);
+
+/* Cuts the connections that are up for too long without a frame. */
+void gp_inbox_tend(gp_net_t *net);
 
 /* Takes in what the monitor knows: whose connection is over. Calls on_link. */
 void gp_inbox_catch_up(gp_net_t *net);
@@ -160,6 +202,9 @@ GP_MUST_CHECK gp_error_t gp_link_open(gp_net_peer_t *peer);
 
 /* The same where the tick will try again. */
 void gp_link_try(gp_net_peer_t *peer);
+
+/* The last link was cut at once: no new one is opened for a while. */
+bool gp_link_rests(const gp_net_peer_t *peer);
 
 /* What was sent gets linger_ms to leave. A closed one is fine. */
 void gp_link_close(gp_net_peer_t *peer, int linger_ms);

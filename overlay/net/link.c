@@ -16,6 +16,16 @@
 #define BROKEN_MS       1000  /* a link that ZeroMQ gave up is opened again after so long */
 #define STALLED_MS      10000 /* and one of which nothing is heard */
 
+/* A contact shows who it is, or what it says is dropped: it may say so before it was asked to. */
+static void take_answer(gp_net_peer_t *peer, gp_slice_t frame)
+{
+    bool asks; /* it asks by its own links */
+
+    if (gp_visits_take(peer->net, peer->key, frame, &asks) != NULL) {
+        peer->link.heard = true;
+    }
+}
+
 static void take_part(gp_net_peer_t *peer, zmq_msg_t *part, unsigned count)
 {
     gp_net_t *net = peer->net;
@@ -25,11 +35,17 @@ static void take_part(gp_net_peer_t *peer, zmq_msg_t *part, unsigned count)
         net->counters.dropped[GP_DROP_FORM]++;
         return;
     }
-    if (frame.n > 0 && !peer->gone) {
-        peer->frames_in++;
-        peer->used_ms = gp_net_now_ms();
-        gp_net_deliver(net, &peer->id, peer->guest, frame);
+    if (frame.n == 0 || peer->gone) {
+        return;
     }
+    if (!gp_net_is_proven(peer)) {
+        take_answer(peer, frame);
+        return;
+    }
+    peer->link.heard = true;
+    peer->frames_in++;
+    peer->used_ms = gp_net_now_ms();
+    gp_net_deliver(net, &peer->id, peer->standing, frame);
 }
 
 /* One message, whole; false: there is none. */
@@ -52,6 +68,20 @@ static bool take(gp_net_peer_t *peer)
     return count > 0;
 }
 
+/* From the loop only: the owner is asked for the words. */
+static void say_hello(gp_net_peer_t *peer)
+{
+    gp_net_link_t *link = &peer->link;
+
+    if (!link->up || !link->hello_due) {
+        return;
+    }
+    link->watch.wants_output = true; /* until it is out */
+    if (gp_send_on(&link->watch, (gp_slice_t){0}, gp_visits_greeting(peer)) == GP_SENT) {
+        link->hello_due = false;
+    }
+}
+
 static bool drain(void *owner)
 {
     gp_net_peer_t *peer = owner;
@@ -60,17 +90,18 @@ static bool drain(void *owner)
     for (int i = 0; i < GP_ZWATCH_BUDGET && more; i++) {
         more = take(peer);
     }
+    say_hello(peer);
     gp_send_flush(peer);
     return more && peer->link.socket != NULL;
 }
 
-static void say_hello(gp_net_peer_t *peer)
+/* Who is cut at once, unheard, may be unwanted there: it comes again, but not in a circle. */
+static void rest_if_refused(gp_net_peer_t *peer)
 {
-    gp_net_link_t *link = &peer->link;
+    uint64_t now_ms = gp_net_now_ms();
 
-    if (link->up && link->hello_due &&
-        gp_send_on(&link->watch, (gp_slice_t){0}, (gp_slice_t){0}) == GP_SENT) {
-        link->hello_due = false;
+    if (!peer->link.heard && now_ms - peer->link.since_ms < BROKEN_MS) {
+        peer->rest_ms = now_ms + BROKEN_MS;
     }
 }
 
@@ -87,6 +118,7 @@ static void on_event(void *owner, uint16_t event, uint32_t value)
         link->up = true;
         link->broken = false;
         link->hello_due = true;
+        link->since_ms = gp_net_now_ms();
         say_hello(peer);
         break;
     case ZMQ_EVENT_DISCONNECTED:
@@ -94,6 +126,7 @@ static void on_event(void *owner, uint16_t event, uint32_t value)
         for (int i = 0; i < FAREWELL_FRAMES && take(peer); i++) {
         }
         if (link->up) {
+            rest_if_refused(peer);
             gp_link_close(peer, 0); /* with what was sent in vain */
             gp_link_tend(peer, gp_net_now_ms());
             break;
@@ -145,9 +178,14 @@ gp_error_t gp_link_open(gp_net_peer_t *peer)
     return GP_OK;
 }
 
+bool gp_link_rests(const gp_net_peer_t *peer)
+{
+    return gp_net_now_ms() < peer->rest_ms;
+}
+
 void gp_link_try(gp_net_peer_t *peer)
 {
-    if (gp_link_open(peer) == GP_E_TRANSPORT) {
+    if (!gp_link_rests(peer) && gp_link_open(peer) == GP_E_TRANSPORT) {
         gp_net_trouble(peer->net, GP_E_TRANSPORT, "a link could not be opened: it is tried again");
     }
 }
@@ -175,7 +213,6 @@ gp_sent_t gp_link_send(gp_net_peer_t *peer, gp_slice_t frame)
     if (!peer->link.up) {
         return GP_SENT_NO_WAY;
     }
-    say_hello(peer);
     if (peer->link.hello_due) {
         return GP_SENT_WAIT;
     }
@@ -199,6 +236,7 @@ void gp_link_tend(gp_net_peer_t *peer, uint64_t now_ms)
     if (peer->gone) {
         return;
     }
+    say_hello(peer);
     if (link->socket == NULL) {
         if ((peer->held || waits) && peer->connections == 0) {
             gp_link_try(peer);

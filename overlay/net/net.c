@@ -10,7 +10,6 @@
 
 #define IDLE_MS    30000
 #define WAIT_MS    5000
-#define TICK_MS    500
 #define TROUBLE_MS 1000
 
 /* ---- calls back ------------------------------------------------------------------------------ */
@@ -29,12 +28,12 @@ void gp_net_trouble(gp_net_t *net, gp_error_t error, const char *text)
     net->depth--;
 }
 
-void gp_net_deliver(gp_net_t *net, const gp_id_t *id, bool guest, gp_slice_t frame)
+void gp_net_deliver(gp_net_t *net, const gp_id_t *id, gp_standing_t standing, gp_slice_t frame)
 {
     net->counters.frames_in++;
     net->counters.bytes_in += frame.n;
     net->depth++;
-    net->events.on_frame(net->events.context, id, guest, frame);
+    net->events.on_frame(net->events.context, id, standing, frame);
     net->depth--;
 }
 
@@ -47,7 +46,7 @@ void gp_net_refresh(gp_net_peer_t *peer)
         return;
     }
     peer->up = up;
-    if (!peer->guest) {
+    if (peer->standing == GP_STANDING_MEMBER) {
         gp_id_t id = peer->id;
         net->depth++;
         net->events.on_link(net->events.context, &id, up);
@@ -82,6 +81,14 @@ void gp_net_later(gp_net_t *net)
     }
 }
 
+/* To say who they are, if anybody listens to that. */
+static void let_strangers_in(gp_net_t *net)
+{
+    if (net->events.on_visit != NULL) {
+        gp_zap_let_in(&net->zap, gp_net_now_ms());
+    }
+}
+
 static void on_later(evutil_socket_t fd, short what, void *arg)
 {
     gp_net_t *net = arg;
@@ -95,6 +102,7 @@ static void on_later(evutil_socket_t fd, short what, void *arg)
             net->events.on_knock(net->events.context);
             net->depth--;
         }
+        let_strangers_in(net);
     }
     if (net->changed) {
         net->changed = false;
@@ -122,12 +130,15 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
         gp_send_flush(peer);
         gp_link_tend(peer, now);
     }
+    gp_inbox_tend(net);
+    let_strangers_in(net);
+    gp_visits_expire(net, now);
     gp_peers_reap(net, now);
 }
 
 static gp_error_t start_timers(gp_net_t *net)
 {
-    static const struct timeval tick = {.tv_usec = TICK_MS * 1000};
+    static const struct timeval tick = {.tv_usec = GP_NET_TICK_MS * 1000};
 
     net->later = evtimer_new(net->base, on_later, net);
     net->retry = evtimer_new(net->base, gp_send_on_retry, net);
@@ -141,11 +152,11 @@ static gp_error_t start_timers(gp_net_t *net)
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-static const gp_id_t *known(void *context, const uint8_t key[32])
+static bool known(void *context, const uint8_t key[32])
 {
     const gp_net_peer_t *peer = gp_net_find_key(context, key);
 
-    return peer != NULL ? &peer->id : NULL;
+    return peer != NULL && gp_net_is_proven(peer);
 }
 
 /* A new connection may have the descriptor of one that ended: hear of the end first. */
@@ -177,6 +188,10 @@ static gp_net_t *new_net(const gp_net_config_t *config)
     net->events = config->events;
     net->idle_ms = config->idle_ms != 0 ? config->idle_ms : IDLE_MS;
     net->wait_ms = config->wait_ms != 0 ? config->wait_ms : WAIT_MS;
+    net->visitor_idle_ms =
+        config->visitor_idle_ms != 0 ? config->visitor_idle_ms : GP_NET_VISITOR_IDLE_MS;
+    net->visitor_rest_ms =
+        config->visitor_rest_ms != 0 ? config->visitor_rest_ms : GP_NET_VISITOR_REST_MS;
     net->self = gp_secret_id(config->secret);
     net->curve = gp_locked_new(sizeof *net->curve);
     if (net->curve != NULL) {
@@ -366,12 +381,14 @@ void gp_net_count(const gp_net_t *net, gp_net_counters_t *ret_counters)
     counters.accept_pauses = net->door.pauses;
     counters.accept_failures = net->door.failures;
     counters.peers = net->peer_count;
+    counters.strangers = net->zap.stranger_count;
     counters.links = net->link_count;
     counters.queued_bytes = net->queued_bytes;
     counters.queued = gp_queue_count(&net->loopback);
     for (uint32_t i = 0; i < net->peer_count; i++) {
         const gp_net_peer_t *peer = net->by_id[i];
         counters.peers_up += peer->link.up || peer->connections > 0;
+        counters.visitors += gp_net_is_passing(peer);
         counters.connections += peer->connections;
         counters.queued += gp_queue_count(&peer->queue);
     }

@@ -1,10 +1,10 @@
 /*
  * The transport: how frames get from one agent to another.
  *
- * One inbox that strangers cannot get into, one outgoing link for each machine that is worth one,
- * CURVE on every byte, and the identity of the sender proven before a frame is handed on. The
- * message sockets are ZeroMQ's; they live in one event loop together with the rest of the agent.
- * Everything here belongs to the thread that runs that loop.
+ * One inbox in which strangers are heard once, to say who they are; one outgoing link for each
+ * machine that is worth one, CURVE on every byte, and the identity of the sender proven before a
+ * frame is handed on. The message sockets are ZeroMQ's; they live in one event loop together with
+ * the rest of the agent. Everything here belongs to the thread that runs that loop.
  *
  * A frame is at most once: it arrives whole, from the key that is named, or not at all. Frames of
  * one class to one machine keep their order while the link lives. Nothing is acknowledged here.
@@ -29,7 +29,7 @@ typedef enum gp_class { GP_CLASS_CONTROL = 0, GP_CLASS_DATA = 1, GP_CLASS_COUNT 
 
 /* Why a frame was dropped. */
 typedef enum gp_drop {
-    GP_DROP_STRANGER = 0, /* in: its key is not, or no longer, admitted */
+    GP_DROP_STRANGER = 0, /* in: its key is not admitted, or no longer, and it proves nothing */
     GP_DROP_ROUTE,        /* in: its sender chose a routing id of its own */
     GP_DROP_FORM,         /* in: of several parts, or too large */
     GP_DROP_DISPLACED,    /* out, CONTROL: a newer one took its place */
@@ -39,6 +39,24 @@ typedef enum gp_drop {
     GP_DROP_COUNT
 } gp_drop_t;
 
+/* As what somebody is known to the transport. */
+typedef enum gp_standing {
+    GP_STANDING_NONE = 0,
+    GP_STANDING_CONTACT, /* can be reached, and has not shown yet that it is a machine of the grid
+                          */
+    GP_STANDING_GUEST,   /* the one-time key of an invitation */
+    GP_STANDING_VISITOR, /* a machine of the grid, in none of the groups of this one */
+    GP_STANDING_MEMBER
+} gp_standing_t;
+
+/* What a first frame proves about who sent it. */
+typedef struct gp_net_visit {
+    gp_id_t id;
+    char address[GP_ADDRESS_MAX + 1]; /* where it can be reached; empty: not known */
+    uint64_t valid_ms;                /* it may stay so long */
+    bool asks;                        /* it wants to know who this machine is */
+} gp_net_visit_t;
+
 /*
  * Calls back from the event loop, never from inside a call to this file. Inside, everything here
  * may be called but gp_net_close.
@@ -46,8 +64,21 @@ typedef enum gp_drop {
 typedef struct gp_net_events {
     void *context;
 
-    /* `frame` is borrowed until the call returns. guest: the key is an invitation's. */
-    void (*on_frame)(void *context, const gp_id_t *peer, bool guest, gp_slice_t frame);
+    /* `frame` is borrowed until the call returns. standing: guest, visitor or member. */
+    void (*on_frame)(void *context, const gp_id_t *peer, gp_standing_t standing, gp_slice_t frame);
+
+    /*
+     * The first frame of a stranger, or one of a contact. True: it proves what *ret_visit, zeroed
+     * before, says; then the transport checks that this is the key that connected, and lets it in
+     * as a visitor. Else it is cut, and told nothing. NULL: strangers are not even heard.
+     */
+    bool (*on_visit)(void *context, gp_slice_t frame, gp_net_visit_t *ret_visit);
+
+    /*
+     * The first frame on a connection with that machine; the answer is borrowed until the next
+     * call. asks: it is to tell in turn who it is. NULL, or an empty one: an empty frame goes out.
+     */
+    gp_slice_t (*on_greet)(void *context, const gp_id_t *peer, bool asks);
 
     /*
      * The first connection with that machine is up, or the last one is down. Members only. Down is
@@ -60,7 +91,8 @@ typedef struct gp_net_events {
 
     /*
      * A key that is not admitted wants in, and is held for the time of a handshake: if it is that
-     * of a machine whose admission was put off, now is its time. May be NULL.
+     * of a machine whose admission was put off, now is its time. If it is still unknown then, it is
+     * let in as a stranger, where those are heard. May be NULL.
      */
     void (*on_knock)(void *context);
 
@@ -75,7 +107,9 @@ typedef struct gp_net_config {
     gp_net_events_t events;
     uint32_t
         idle_ms; /* a link that nobody holds is closed after so long without a frame; 0: 30 s */
-    uint32_t wait_ms; /* a frame waits so long for a link; 0: 5 s */
+    uint32_t wait_ms;         /* a frame waits so long for a link; 0: 5 s */
+    uint32_t visitor_idle_ms; /* 0: GP_NET_VISITOR_IDLE_MS */
+    uint32_t visitor_rest_ms; /* 0: GP_NET_VISITOR_REST_MS */
 } gp_net_config_t;
 
 typedef struct gp_net_counters {
@@ -84,11 +118,15 @@ typedef struct gp_net_counters {
     uint64_t dropped[GP_DROP_COUNT];
     uint64_t keys_admitted;   /* handshakes: the key was known */
     uint64_t keys_refused;    /* the key was not known in time */
+    uint64_t visits;          /* strangers and contacts that proved who they are */
+    uint64_t visits_refused;  /* strangers that did not, and machines for which there is no place */
     uint64_t accepted;        /* connections from outside */
     uint64_t accept_pauses;   /* too many of them, or too few file descriptors */
     uint64_t accept_failures; /* tries to accept one without a descriptor */
     uint64_t dials;
-    uint32_t peers;       /* admitted machines and guests */
+    uint32_t peers;       /* all that are known */
+    uint32_t visitors;    /* of them, visitors and contacts */
+    uint32_t strangers;   /* let in to say who they are */
     uint32_t peers_up;    /* of them, with a connection */
     uint32_t links;       /* outgoing connections that are open or being opened */
     uint32_t connections; /* incoming connections of admitted keys */
@@ -98,7 +136,7 @@ typedef struct gp_net_counters {
 
 typedef struct gp_net_peer_info {
     gp_id_t id;
-    bool guest;
+    gp_standing_t standing;
     bool held;     /* a lasting link is wanted */
     bool up;       /* a connection lives */
     bool outgoing; /* the outgoing one lives */
@@ -136,6 +174,18 @@ const gp_id_t *gp_net_self(const gp_net_t *net);
  * GP_E_ADDRESS. GP_E_CERT_FORMAT: no usable key. GP_E_PEER_LIMIT.
  */
 GP_MUST_CHECK gp_error_t gp_net_admit(gp_net_t *net, const gp_id_t *id, const char *address);
+
+/*
+ * That machine can be reached at `address`: from now on frames can be sent to it. Nothing is taken
+ * from it before it has shown who it is (on_visit). A contact or visitor is forgotten when it was
+ * idle for GP_NET_VISITOR_IDLE_MS and nobody holds its link, and gives way to a newer one when all
+ * places are taken and it was for GP_NET_VISITOR_REST_MS. Of a member nothing changes: its group
+ * knows better. GP_E_ADDRESS, GP_E_CERT_FORMAT, GP_E_PEER_LIMIT.
+ */
+GP_MUST_CHECK gp_error_t gp_net_contact(gp_net_t *net, const gp_id_t *id, const char *address);
+
+/* What that machine is to the transport; this machine itself is a member. */
+gp_standing_t gp_net_standing(const gp_net_t *net, const gp_id_t *id);
 
 /* An invitation's one-time key may connect and be answered, or may no longer: as gp_net_admit. */
 GP_MUST_CHECK gp_error_t gp_net_admit_guest(gp_net_t *net, const gp_id_t *key, bool on);

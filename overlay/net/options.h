@@ -9,6 +9,7 @@
 #define GP_NET_ZAP_DOMAIN   "gridpeer"
 #define GP_NET_ZAP_ENDPOINT "inproc://zeromq.zap.01" /* RFC 27, ZAP */
 #define GP_NET_HANDSHAKE_MS 2000
+#define GP_NET_TICK_MS      500 /* how often the transport looks after what is overdue */
 
 typedef struct gp_curve {
     uint8_t public_key[32];

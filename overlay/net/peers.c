@@ -78,9 +78,25 @@ gp_net_peer_t *gp_net_find_key(const gp_net_t *net, const uint8_t key[32])
     return find(net->by_key, net->peer_count, name_key, key);
 }
 
+gp_standing_t gp_net_standing(const gp_net_t *net, const gp_id_t *id)
+{
+    const gp_net_peer_t *peer = gp_net_find(net, id);
+
+    if (gp_id_equal(id, &net->self)) {
+        return GP_STANDING_MEMBER;
+    }
+    return peer != NULL ? peer->standing : GP_STANDING_NONE;
+}
+
+bool gp_net_is_proven(const gp_net_peer_t *peer)
+{
+    return peer->standing != GP_STANDING_CONTACT;
+}
+
 /* ---- changes --------------------------------------------------------------------------------- */
 
-static gp_error_t add(gp_net_t *net, const gp_id_t *id, gp_net_peer_t **ret_peer)
+gp_error_t gp_net_add(gp_net_t *net, const gp_id_t *id, gp_standing_t standing,
+                      gp_net_peer_t **ret_peer)
 {
     uint8_t key[32];
     gp_net_peer_t *peer;
@@ -103,6 +119,8 @@ static gp_error_t add(gp_net_t *net, const gp_id_t *id, gp_net_peer_t **ret_peer
     }
     peer->net = net;
     peer->id = *id;
+    peer->standing = standing;
+    peer->used_ms = gp_net_now_ms();
     peer->newest = -1;
     memcpy(peer->key, key, sizeof peer->key);
     insert(net->by_id, net->peer_count, name_id, peer);
@@ -112,7 +130,7 @@ static gp_error_t add(gp_net_t *net, const gp_id_t *id, gp_net_peer_t **ret_peer
     return GP_OK;
 }
 
-static void remove_peer(gp_net_peer_t *peer, uint32_t leave_ms)
+void gp_net_remove(gp_net_peer_t *peer, uint32_t leave_ms)
 {
     gp_net_t *net = peer->net;
 
@@ -152,7 +170,7 @@ void gp_peers_reap(gp_net_t *net, uint64_t now_ms)
 void gp_peers_close(gp_net_t *net)
 {
     while (net->peer_count > 0) {
-        remove_peer(net->by_id[net->peer_count - 1], 0);
+        gp_net_remove(net->by_id[net->peer_count - 1], 0);
     }
     gp_peers_reap(net, UINT64_MAX);
     free(net->by_id);
@@ -161,13 +179,14 @@ void gp_peers_close(gp_net_t *net)
     net->by_key = NULL;
 }
 
-static gp_error_t move_to(gp_net_peer_t *peer, const char *address)
+void gp_net_move(gp_net_peer_t *peer, const char *address)
 {
     bool was_open = peer->link.socket != NULL;
 
     if (strcmp(peer->address, address) == 0) {
-        return GP_OK;
+        return;
     }
+    peer->rest_ms = 0;
     (void)gp_text_copy(peer->address, sizeof peer->address, gp_text(address));
     if (was_open) {
         gp_link_close(peer, 0);
@@ -176,14 +195,12 @@ static gp_error_t move_to(gp_net_peer_t *peer, const char *address)
     if ((peer->held || gp_queue_count(&peer->queue) > 0) && peer->connections == 0) {
         gp_link_try(peer);
     }
-    return GP_OK;
 }
 
 gp_error_t gp_net_admit(gp_net_t *net, const gp_id_t *id, const char *address)
 {
     gp_net_peer_t *peer = gp_net_find(net, id);
     gp_sockaddr_t parsed;
-    gp_error_t error = GP_OK;
     bool is_new = peer == NULL;
 
     if (address != NULL && gp_address_parse(address, false, &parsed) != GP_OK) {
@@ -193,19 +210,25 @@ gp_error_t gp_net_admit(gp_net_t *net, const gp_id_t *id, const char *address)
         return GP_OK;
     }
     if (is_new) {
-        error = add(net, id, &peer);
+        gp_error_t error = gp_net_add(net, id, GP_STANDING_MEMBER, &peer);
         if (error != GP_OK) {
             return error;
         }
     }
-    peer->guest = false;
+    bool was_known = !is_new && gp_net_is_proven(peer);
+    if (peer->standing != GP_STANDING_MEMBER) { /* of a member's link the owner is told */
+        peer->standing = GP_STANDING_MEMBER;
+        peer->up = false;
+        net->changed = true;
+        gp_net_later(net);
+    }
     if (address != NULL) {
-        error = move_to(peer, address);
+        gp_net_move(peer, address);
     }
-    if (is_new) {
-        gp_zap_admit(&net->zap, peer->key, &peer->id);
+    if (!was_known) {
+        gp_zap_admit(&net->zap, peer->key);
     }
-    return error;
+    return GP_OK;
 }
 
 gp_error_t gp_net_admit_guest(gp_net_t *net, const gp_id_t *key, bool on)
@@ -214,20 +237,19 @@ gp_error_t gp_net_admit_guest(gp_net_t *net, const gp_id_t *key, bool on)
     gp_error_t error;
 
     if (!on) {
-        if (peer != NULL && peer->guest) {
-            remove_peer(peer, GUEST_LEAVE_MS);
+        if (peer != NULL && peer->standing == GP_STANDING_GUEST) {
+            gp_net_remove(peer, GUEST_LEAVE_MS);
         }
         return GP_OK;
     }
     if (peer != NULL) {
         return GP_OK;
     }
-    error = add(net, key, &peer);
+    error = gp_net_add(net, key, GP_STANDING_GUEST, &peer);
     if (error != GP_OK) {
         return error;
     }
-    peer->guest = true;
-    gp_zap_admit(&net->zap, peer->key, &peer->id);
+    gp_zap_admit(&net->zap, peer->key);
     return GP_OK;
 }
 
@@ -236,7 +258,7 @@ void gp_net_forget(gp_net_t *net, const gp_id_t *id)
     gp_net_peer_t *peer = gp_net_find(net, id);
 
     if (peer != NULL) {
-        remove_peer(peer, 0);
+        gp_net_remove(peer, 0);
     }
 }
 
@@ -264,7 +286,7 @@ bool gp_net_peer(const gp_net_t *net, uint32_t index, gp_net_peer_info_t *ret_in
     }
     peer = net->by_id[index];
     *ret_info = (gp_net_peer_info_t){.id = peer->id,
-                                     .guest = peer->guest,
+                                     .standing = peer->standing,
                                      .held = peer->held,
                                      .up = peer->link.up || peer->connections > 0,
                                      .outgoing = peer->link.up,

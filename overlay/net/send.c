@@ -67,7 +67,8 @@ static void account(gp_net_peer_t *peer, uint32_t bytes_before)
     net->queued_bytes -= bytes_before;
     net->queued_bytes += gp_queue_bytes(&peer->queue);
     /* Only a link that is up has an end to send to: asking a broken one would never stop. */
-    peer->link.watch.wants_output = peer->link.up && gp_queue_count(&peer->queue) > 0;
+    peer->link.watch.wants_output =
+        peer->link.up && (peer->link.hello_due || gp_queue_count(&peer->queue) > 0);
 }
 
 static void dropped(gp_net_peer_t *peer, gp_drop_t why, uint32_t count)
@@ -183,7 +184,7 @@ bool gp_send_loopback(gp_net_t *net)
         }
         net->counters.frames_out++;
         net->counters.bytes_out += frame->n;
-        gp_net_deliver(net, &net->self, false, gp_slice(frame->bytes, frame->n));
+        gp_net_deliver(net, &net->self, GP_STANDING_MEMBER, gp_slice(frame->bytes, frame->n));
         free(frame);
     }
     return gp_queue_count(&net->loopback) > 0;
@@ -208,7 +209,8 @@ gp_error_t gp_net_send(gp_net_t *net, const gp_id_t *id, gp_slice_t frame, gp_cl
     if (gp_queue_count(&peer->queue) == 0 && transmit(peer, frame) == GP_SENT) {
         return GP_OK;
     }
-    if (!peer->link.up && peer->connections == 0 && peer->link.socket == NULL) {
+    if (!peer->link.up && peer->connections == 0 && peer->link.socket == NULL &&
+        !gp_link_rests(peer)) {
         gp_error_t error = gp_link_open(peer);
         if (error != GP_OK) {
             return error;

@@ -77,16 +77,28 @@ static bool reply(gp_zap_t *zap, const gp_zap_held_t *to, const char *status, co
     return true;
 }
 
-static bool admit(gp_zap_t *zap, const gp_zap_held_t *to, const gp_id_t *id)
+/* The key, written like an id, becomes the User-Id. */
+static bool admit(gp_zap_t *zap, const gp_zap_held_t *to)
 {
     char text[GP_ID_TEXT];
+    gp_id_t key;
 
-    gp_id_text(id, text);
-    if (!reply(zap, to, "200", text)) {
-        return false;
+    memcpy(key.b, to->key, sizeof key.b);
+    gp_id_text(&key, text);
+    return reply(zap, to, "200", text);
+}
+
+/* Of one that was held. False: it is gone. */
+static bool release(gp_zap_t *zap, gp_zap_held_t *slot)
+{
+    bool in = admit(zap, slot);
+
+    if (in) {
+        assert(zap->refused > 0);
+        zap->refused--;
     }
-    zap->admitted++;
-    return true;
+    slot->route_n = 0;
+    return in;
 }
 
 /* Holds the request in the oldest slot, whose own holder has to try again. */
@@ -105,18 +117,15 @@ static void hold(gp_zap_t *zap, const gp_zap_held_t *request)
 
 static void decide(gp_zap_t *zap, const gp_zap_held_t *request)
 {
-    const gp_id_t *id;
-
     if (memcmp(request->key, zap->probe, sizeof zap->probe) == 0) {
         zap->probed = true;
         (void)reply(zap, request, "400", "");
         return;
     }
-    id = zap->known(zap->context, request->key);
-    if (id != NULL) {
-        (void)admit(zap, request, id);
-    } else {
+    if (!zap->known(zap->context, request->key)) {
         hold(zap, request);
+    } else if (admit(zap, request)) {
+        zap->admitted++;
     }
 }
 
@@ -186,20 +195,78 @@ gp_error_t gp_zap_watch(gp_zap_t *zap, gp_zhub_t *hub)
     return gp_zwatch_open(&zap->watch, hub, zap->socket, drain, zap);
 }
 
-void gp_zap_admit(gp_zap_t *zap, const uint8_t key[32], const gp_id_t *id)
+void gp_zap_admit(gp_zap_t *zap, const uint8_t key[32])
 {
     for (uint32_t i = 0; i < GP_NET_HELD_MAX; i++) {
         gp_zap_held_t *slot = &zap->held[i];
-        if (slot->route_n != 0 && memcmp(slot->key, key, sizeof slot->key) == 0) {
-            if (admit(zap, slot, id)) {
-                assert(zap->refused > 0);
-                zap->refused--;
-            }
-            slot->route_n = 0;
+        if (slot->route_n != 0 && memcmp(slot->key, key, sizeof slot->key) == 0 &&
+            release(zap, slot)) {
+            zap->admitted++;
         }
     }
     gp_zwatch_touched(&zap->watch);
 }
+
+/* ---- strangers ------------------------------------------------------------------------------- */
+
+static void leave_place(gp_zap_t *zap, gp_zap_stranger_t *stranger)
+{
+    assert(zap->stranger_count > 0);
+    stranger->until_ms = 0;
+    zap->stranger_count--;
+}
+
+/* Their connections are cut by now (inbox.c), or ended by themselves. */
+static void free_places(gp_zap_t *zap, uint64_t now_ms)
+{
+    for (uint32_t i = 0; i < GP_NET_STRANGERS_MAX && zap->stranger_count > 0; i++) {
+        gp_zap_stranger_t *stranger = &zap->strangers[i];
+        if (stranger->until_ms != 0 && now_ms >= stranger->until_ms) {
+            leave_place(zap, stranger);
+        }
+    }
+}
+
+static void take_place(gp_zap_t *zap, const uint8_t key[32], uint64_t now_ms)
+{
+    gp_zap_stranger_t *place = zap->strangers;
+
+    while (place->until_ms != 0) {
+        place++;
+        assert(place < zap->strangers + GP_NET_STRANGERS_MAX);
+    }
+    memcpy(place->key, key, sizeof place->key);
+    place->until_ms = now_ms + GP_ZAP_STRANGER_MS;
+    zap->stranger_count++;
+}
+
+void gp_zap_let_in(gp_zap_t *zap, uint64_t now_ms)
+{
+    free_places(zap, now_ms);
+    for (uint32_t i = 1; i <= GP_NET_HELD_MAX; i++) {
+        gp_zap_held_t *slot = &zap->held[(zap->next + GP_NET_HELD_MAX - i) % GP_NET_HELD_MAX];
+        if (zap->stranger_count == GP_NET_STRANGERS_MAX) {
+            break;
+        }
+        if (slot->route_n != 0 && release(zap, slot)) {
+            take_place(zap, slot->key, now_ms);
+        }
+    }
+    gp_zwatch_touched(&zap->watch);
+}
+
+void gp_zap_spoke(gp_zap_t *zap, const uint8_t key[32])
+{
+    for (uint32_t i = 0; i < GP_NET_STRANGERS_MAX; i++) {
+        gp_zap_stranger_t *stranger = &zap->strangers[i];
+        if (stranger->until_ms != 0 && memcmp(stranger->key, key, sizeof stranger->key) == 0) {
+            leave_place(zap, stranger);
+            return;
+        }
+    }
+}
+
+/* ---- life ------------------------------------------------------------------------------------ */
 
 void gp_zap_close(gp_zap_t *zap)
 {

@@ -66,10 +66,10 @@ static long memory_kb(const char *path, const char *name)
     return value;
 }
 
-static void on_frame(void *context, const gp_id_t *peer, bool guest, gp_slice_t frame)
+static void on_frame(void *context, const gp_id_t *peer, gp_standing_t standing, gp_slice_t frame)
 {
     (void)context;
-    (void)guest;
+    (void)standing;
     frames++;
     if (echoes) {
         (void)!gp_net_send(here, peer, frame, GP_CLASS_CONTROL);

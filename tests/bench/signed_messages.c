@@ -97,11 +97,11 @@ static bool take(gp_slice_t frame)
     return gp_msg_read(envelope.kind, envelope.body, true, &msg) == GP_OK;
 }
 
-static void on_frame(void *context, const gp_id_t *peer, bool guest, gp_slice_t frame)
+static void on_frame(void *context, const gp_id_t *peer, gp_standing_t standing, gp_slice_t frame)
 {
     bool *receives = context;
 
-    (void)guest;
+    (void)standing;
     if (!*receives) {
         acknowledged += ACK_EVERY;
         return;

@@ -278,7 +278,7 @@ static void without_descriptors_opening_fails_cleanly(void **state)
         .base = lab->base,
         .secret = secret,
         .listen = LAB_LOCAL,
-        .events = {.on_frame = (void (*)(void *, const gp_id_t *, bool, gp_slice_t))abort,
+        .events = {.on_frame = (void (*)(void *, const gp_id_t *, gp_standing_t, gp_slice_t))abort,
                    .on_link = (void (*)(void *, const gp_id_t *, bool))abort,
                    .on_dialed = (void (*)(void *, const gp_id_t *, uint64_t, gp_dial_t))abort}};
     int failed = 0;

@@ -1,5 +1,6 @@
 #include "tests/unit/overlay_net_lab.h"
 
+#include "overlay/net/options.h"
 #include "proto/text.h"
 
 #include <arpa/inet.h>
@@ -12,6 +13,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include <zmq.h>
 
 uint64_t lab_now_us(void)
 {
@@ -55,12 +57,33 @@ int lab_teardown(void **state)
     return 0;
 }
 
-static void on_frame(void *context, const gp_id_t *peer, bool guest, gp_slice_t frame)
+gp_slice_t lab_greeting(const gp_id_t *id, bool asks, const char *address)
+{
+    static uint8_t bytes[2 + sizeof(gp_id_t) + GP_ADDRESS_MAX];
+    size_t n = strlen(address);
+
+    assert_true(n <= GP_ADDRESS_MAX);
+    bytes[0] = 'V';
+    bytes[1] = asks;
+    memcpy(bytes + 2, id->b, sizeof id->b);
+    memcpy(bytes + 2 + sizeof id->b, address, n);
+    return gp_slice(bytes, 2 + sizeof id->b + n);
+}
+
+static void on_frame(void *context, const gp_id_t *peer, gp_standing_t standing, gp_slice_t frame)
 {
     lab_node_t *node = context;
 
+    if (node->open && frame.p[0] == 'V') { /* one that is known shows itself all the same */
+        if (frame.p[1] != 0) {
+            gp_slice_t answer = lab_greeting(&node->id, false, gp_net_address(node->net));
+            assert_int_equal(gp_net_send(node->net, peer, answer, GP_CLASS_CONTROL), GP_OK);
+        }
+        return;
+    }
     node->frames++;
-    node->guest_frames += guest;
+    node->guest_frames += standing == GP_STANDING_GUEST;
+    node->visitor_frames += standing == GP_STANDING_VISITOR;
     node->bytes += frame.n;
     node->last_peer = *peer;
     memcpy(node->last, frame.p, frame.n);
@@ -68,6 +91,31 @@ static void on_frame(void *context, const gp_id_t *peer, bool guest, gp_slice_t 
     if (node->on_frame != NULL) {
         node->on_frame(node, peer, frame);
     }
+}
+
+static gp_slice_t on_greet(void *context, const gp_id_t *peer, bool asks)
+{
+    lab_node_t *node = context;
+
+    (void)peer;
+    node->greetings++;
+    return lab_greeting(&node->id, asks, gp_net_address(node->net));
+}
+
+static bool on_visit(void *context, gp_slice_t frame, gp_net_visit_t *ret_visit)
+{
+    lab_node_t *node = context;
+    const size_t head = 2 + sizeof(gp_id_t);
+
+    node->visits++;
+    if (frame.n < head || frame.n > head + GP_ADDRESS_MAX || frame.p[0] != 'V') {
+        return false;
+    }
+    ret_visit->asks = frame.p[1] != 0;
+    ret_visit->valid_ms = node->valid_ms != 0 ? node->valid_ms : 3600000;
+    memcpy(ret_visit->id.b, frame.p + 2, sizeof ret_visit->id.b);
+    memcpy(ret_visit->address, frame.p + head, frame.n - head);
+    return true;
 }
 
 static void on_link(void *context, const gp_id_t *peer, bool up)
@@ -128,6 +176,8 @@ lab_node_t *lab_start(lab_t *lab, int i, const char *listen)
                               .listen = listen,
                               .idle_ms = node->idle_ms,
                               .wait_ms = node->wait_ms,
+                              .visitor_idle_ms = node->visitor_idle_ms,
+                              .visitor_rest_ms = node->visitor_rest_ms,
                               .events = {.context = node,
                                          .on_frame = on_frame,
                                          .on_link = on_link,
@@ -136,9 +186,17 @@ lab_node_t *lab_start(lab_t *lab, int i, const char *listen)
                                          .on_trouble = on_trouble}};
 
     assert_null(node->net);
+    if (node->open) {
+        config.events.on_visit = on_visit;
+        config.events.on_greet = on_greet;
+    }
     *node = (lab_node_t){.lab = lab,
                          .idle_ms = node->idle_ms,
                          .wait_ms = node->wait_ms,
+                         .visitor_idle_ms = node->visitor_idle_ms,
+                         .visitor_rest_ms = node->visitor_rest_ms,
+                         .open = node->open,
+                         .valid_ms = node->valid_ms,
                          .secret = lab_secret((uint8_t)(i + 1))};
     node->id = gp_secret_id(node->secret);
     config.secret = node->secret;
@@ -163,6 +221,52 @@ void lab_introduce(lab_node_t *a, lab_node_t *b, bool both)
 void lab_send(lab_node_t *from, const lab_node_t *to, const char *text)
 {
     assert_int_equal(gp_net_send(from->net, &to->id, gp_text(text), GP_CLASS_CONTROL), GP_OK);
+}
+
+gp_net_counters_t lab_count(const lab_node_t *node)
+{
+    gp_net_counters_t counters;
+
+    gp_net_count(node->net, &counters);
+    return counters;
+}
+
+lab_raw_t lab_raw_open(uint8_t seed, const lab_node_t *to, const char *routing_id)
+{
+    lab_raw_t raw = {.context = gp_context_new(), .secret = lab_secret(seed)};
+    gp_curve_t curve;
+    uint8_t server_key[32];
+
+    raw.id = gp_secret_id(raw.secret);
+    gp_secret_curve(raw.secret, curve.public_key, curve.secret_key);
+    assert_int_equal(gp_id_curve(&to->id, server_key), GP_OK);
+    raw.socket = gp_link_socket(raw.context, &curve, server_key);
+    assert_non_null(raw.socket);
+    if (routing_id != NULL) {
+        assert_int_equal(zmq_setsockopt(raw.socket, ZMQ_ROUTING_ID, routing_id, strlen(routing_id)),
+                         0);
+    }
+    assert_int_equal(zmq_connect(raw.socket, gp_net_address(to->net)), 0);
+    return raw;
+}
+
+void lab_raw_close(lab_raw_t *raw)
+{
+    gp_socket_close(raw->socket, 0);
+    assert_int_equal(zmq_ctx_term(raw->context), 0);
+    gp_secret_free(raw->secret);
+}
+
+bool lab_raw_sent(lab_raw_t *raw, const void *bytes, size_t n)
+{
+    return zmq_send(raw->socket, bytes, n, ZMQ_DONTWAIT) == (int)n;
+}
+
+int lab_raw_received(lab_raw_t *raw)
+{
+    uint8_t bytes[256];
+
+    return zmq_recv(raw->socket, bytes, sizeof bytes, ZMQ_DONTWAIT);
 }
 
 uint16_t lab_port(const char *address)

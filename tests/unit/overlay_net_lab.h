@@ -27,6 +27,7 @@ struct lab_node {
     gp_net_t *net;
     uint32_t frames;
     uint32_t guest_frames;
+    uint32_t visitor_frames;
     uint64_t bytes;
     gp_id_t last_peer;
     uint8_t last[GP_MESSAGE_MAX];
@@ -41,6 +42,13 @@ struct lab_node {
     uint32_t troubles;
     uint32_t idle_ms; /* kept by lab_start */
     uint32_t wait_ms; /* the same */
+    uint32_t visitor_idle_ms;
+    uint32_t visitor_rest_ms;
+    /* the same: hears strangers, and greets; proof: by what lab_greeting wrote */
+    bool open;
+    uint64_t valid_ms; /* of who greets it; 0: an hour */
+    uint32_t visits;   /* first frames heard of those who are not known */
+    uint32_t greetings;
     void (*on_frame)(lab_node_t *node, const gp_id_t *peer, gp_slice_t frame); /* may be NULL */
     void (*on_link)(lab_node_t *node, const gp_id_t *peer, bool up);           /* may be NULL */
     void *extra;
@@ -65,7 +73,29 @@ gp_secret_t *lab_secret(uint8_t seed);
 /* Each admits the other; b's address is told to a, and a's to b if `both`. */
 void lab_introduce(lab_node_t *a, lab_node_t *b, bool both);
 
+/*
+ * What a machine of this lab says first, in place of a certificate: "V", whether it asks, its id,
+ * its address. Whoever says so is believed; the key is the transport's business.
+ */
+gp_slice_t lab_greeting(const gp_id_t *id, bool asks, const char *address);
+
 void lab_send(lab_node_t *from, const lab_node_t *to, const char *text);
+
+gp_net_counters_t lab_count(const lab_node_t *node);
+
+/* A DEALER of the test's own, with the key of a seed, to do what a link never does. */
+typedef struct lab_raw {
+    void *context;
+    void *socket;
+    gp_secret_t *secret;
+    gp_id_t id;
+} lab_raw_t;
+
+/* routing_id: NULL for none. */
+lab_raw_t lab_raw_open(uint8_t seed, const lab_node_t *to, const char *routing_id);
+void lab_raw_close(lab_raw_t *raw);
+bool lab_raw_sent(lab_raw_t *raw, const void *bytes, size_t n);
+int lab_raw_received(lab_raw_t *raw); /* how many bytes; negative: nothing is there */
 
 /* The port of an address. */
 uint16_t lab_port(const char *address);

@@ -164,7 +164,7 @@ static void the_port_must_be_free_and_the_address_ours(void **state)
     gp_net_config_t config = {
         .base = lab->base,
         .secret = a->secret,
-        .events = {.on_frame = (void (*)(void *, const gp_id_t *, bool, gp_slice_t))abort,
+        .events = {.on_frame = (void (*)(void *, const gp_id_t *, gp_standing_t, gp_slice_t))abort,
                    .on_link = (void (*)(void *, const gp_id_t *, bool))abort,
                    .on_dialed = (void (*)(void *, const gp_id_t *, uint64_t, gp_dial_t))abort}};
     gp_net_t *net = NULL;
