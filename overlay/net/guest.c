@@ -20,6 +20,7 @@ typedef struct talk {
     void *socket;
     gp_monitor_t monitor;
     bool in;      /* the handshake is done */
+    bool cut;     /* the connection ended after it */
     bool refused; /* it failed */
     bool dialed;
     gp_dial_t dial;
@@ -69,7 +70,10 @@ static void on_event(void *owner, uint16_t event, uint32_t value)
     (void)value;
     if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
         talk->in = true;
-    } else if (!talk->in) {
+    } else if (talk->in) {
+        talk->in = false;
+        talk->cut = true;
+    } else {
         talk->refused = true;
     }
 }
@@ -109,8 +113,9 @@ static gp_error_t connect_to(talk_t *talk)
 }
 
 /*
- * Waits for the verdict of the handshake. Who does not know the key says nothing until ZeroMQ gives
- * the handshake up; whoever stops waiting before that can't tell such a machine from a slow one.
+ * Waits for the verdict of the handshake. Who does not know the key and hears no strangers, or too
+ * many, says nothing until ZeroMQ gives the handshake up; whoever stops waiting before that can't
+ * tell such a machine from a slow one.
  */
 static gp_error_t wait_in(talk_t *talk)
 {
@@ -159,21 +164,51 @@ static bool greets(const talk_t *talk)
     return answered;
 }
 
+/* Waits for the answer, or the end of the connection. GP_OK: one of them may be there. */
+static gp_error_t wait_for_news(talk_t *talk)
+{
+    zmq_pollitem_t items[] = {{talk->socket, 0, ZMQ_POLLIN, 0},
+                              {talk->monitor.pair, 0, ZMQ_POLLIN, 0}};
+
+    if (zmq_poll(items, 2, (long)left_ms(talk)) <= 0) {
+        return GP_E_TIMED_OUT;
+    }
+    (void)gp_monitor_drain(&talk->monitor);
+    return GP_OK;
+}
+
+/*
+ * Who does not know the key may hear the question before it cuts the connection. So does one that
+ * is killed meanwhile; but that one does not come to the second handshake, or comes back and
+ * answers then. To ask again costs nothing: the answer is the same.
+ */
 static gp_error_t question_and_answer(talk_t *talk, uint8_t *answer, size_t size, size_t *ret_n)
 {
     gp_slice_t question = talk->guest->question;
-    zmq_pollitem_t item = {talk->socket, 0, ZMQ_POLLIN, 0};
-    int n;
+    bool due = true;
+    int asked = 0;
+    int n = -1;
 
-    if (zmq_send(talk->socket, question.p, question.n, 0) < 0) {
-        return GP_E_TRANSPORT;
-    }
-    do {
-        if (zmq_poll(&item, 1, (long)left_ms(talk)) <= 0) {
+    while (n <= 0) {
+        if (due && talk->in) {
+            if (zmq_send(talk->socket, question.p, question.n, ZMQ_DONTWAIT) < 0) {
+                return GP_E_TRANSPORT;
+            }
+            due = false;
+            asked++;
+        }
+        if (wait_for_news(talk) != GP_OK) {
             return GP_E_TIMED_OUT;
         }
         n = zmq_recv(talk->socket, answer, size, ZMQ_DONTWAIT);
-    } while (n <= 0);
+        if (n <= 0 && talk->cut) {
+            talk->cut = false;
+            due = true;
+            if (asked == 2) {
+                return GP_E_JOIN_REFUSED;
+            }
+        }
+    }
     if ((size_t)n > size) {
         return GP_E_MESSAGE_SIZE;
     }

@@ -22,10 +22,10 @@ typedef struct gp_guest {
  * connection to the address showed, for the message to the user.
  * GP_E_ADDRESS. GP_E_JOIN_UNREACHABLE: nobody listens (REFUSED), no answer (SILENT) or no way
  * (UNREACHABLE). GP_E_JOIN_REFUSED: who listens there is not that machine, or does not know the
- * key; known after GP_NET_HANDSHAKE_MS, never before. GP_E_TIMED_OUT: no answer came, as what
- * listens there hangs or had too little time (SILENT), or after the key was let in (OPEN).
- * GP_E_MESSAGE_SIZE: the question or the answer is too large. GP_E_TRANSPORT: no descriptors or
- * memory here.
+ * key; known when it has cut the question twice, or not let it in for GP_NET_HANDSHAKE_MS.
+ * GP_E_TIMED_OUT: no answer came, as what listens there hangs or had too little time (SILENT), or
+ * after the key was let in (OPEN). GP_E_MESSAGE_SIZE: the question or the answer is too large.
+ * GP_E_TRANSPORT: no descriptors or memory here.
  */
 GP_MUST_CHECK gp_error_t gp_guest_ask(const gp_guest_t *guest, uint8_t *answer, size_t size,
                                       size_t *ret_n, gp_dial_t *ret_dial);

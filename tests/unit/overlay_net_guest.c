@@ -98,6 +98,41 @@ static void an_invited_guest_is_answered_once(void **state)
     assert_int_equal(a->guest_frames, 1);
 }
 
+/* It listens to strangers, and a question is not what they may say. */
+static void an_unknown_key_is_told_by_the_cut(void **state)
+{
+    lab_t *lab = *state;
+    lab->nodes[0].open = true;
+    lab_node_t *a = lab_start(lab, 0, LAB_LOCAL);
+
+    assert_int_equal(ask(lab, a, &a->id, "4000"), GP_E_JOIN_REFUSED);
+    assert_int_equal(lab_count(a).visits_refused, 2);
+    assert_int_equal(a->frames, 0);
+}
+
+/* The first answer is lost with its connection; the question comes again, over the next one. */
+static void forget_once(lab_node_t *node, const gp_id_t *peer, gp_slice_t frame)
+{
+    if (node->guest_frames == 1) {
+        gp_net_forget(node->net, peer);
+        assert_int_equal(gp_net_admit_guest(node->net, peer, true), GP_OK);
+    } else {
+        say_yes(node, peer, frame);
+    }
+}
+
+static void a_cut_answer_is_asked_for_again(void **state)
+{
+    lab_t *lab = *state;
+    lab_node_t *a = lab_start(lab, 0, LAB_LOCAL);
+    gp_id_t key = guest_key();
+
+    a->on_frame = forget_once;
+    assert_int_equal(gp_net_admit_guest(a->net, &key, true), GP_OK);
+    assert_int_equal(ask(lab, a, &a->id, "4000"), GP_OK);
+    assert_int_equal(a->guest_frames, 2);
+}
+
 static void the_wrong_machine_is_refused(void **state)
 {
     lab_t *lab = *state;
@@ -202,6 +237,8 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         TEST(an_invited_guest_is_answered_once),
+        TEST(an_unknown_key_is_told_by_the_cut),
+        TEST(a_cut_answer_is_asked_for_again),
         TEST(the_wrong_machine_is_refused),
         TEST(who_stops_waiting_early_does_not_blame_the_key),
         TEST(no_answer_and_too_long_an_answer),
