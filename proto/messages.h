@@ -178,6 +178,7 @@
     M(JOIN_NO, join_no, 0x103, SIGNED, JOIN, "refused, with the error")                            \
     M(CERT_RENEW, cert_renew, 0x104, SIGNED, JOIN, "a member asks for a fresh certificate")        \
     M(CERT_RENEWED, cert_renewed, 0x105, SIGNED, JOIN, "the fresh certificate")                    \
+    M(VISIT, visit, 0x106, SIGNED, JOIN, "first on a connection: who opened it, by certificate")   \
     /* overlay/tiers */                                                                            \
     M(SEAT_ASK, seat_ask, 0x141, SIGNED, TIERS, "a voter asks its leader into the group above")    \
     M(TIERS_LEADER, tiers_leader, 0x142, LOCAL, TIERS, "the election's news of one seat")          \
@@ -186,7 +187,8 @@
     M(SEAT_GIVE, seat_give, 0x161, NOTICE, TIERS, "this machine gives that seat up")               \
     M(SEAT_OFFER, seat_offer, 0x162, NOTICE, TIERS, "that machine may come into that group")       \
     M(SEAT_ROLE, seat_role, 0x163, NOTICE, TIERS, "what this machine is there, by its part below") \
-    M(SEAT_WANTED, seat_wanted, 0x164, NOTICE, TIERS, "members below are asked for that seat")
+    M(SEAT_WANTED, seat_wanted, 0x164, NOTICE, TIERS, "members below are asked for that seat")  \
+    M(CONTACT, contact, 0x170, NOTICE, TIERS, "shell: how to reach a machine that is no member")
 
 /* ---- overlay/group ------------------------------------------------------------------------- */
 
@@ -442,6 +444,9 @@
 #define GP_FIELDS_JOIN_NO(F, L) F(U16, error, 0) F(TEXT, text, GP_REASON_TEXT_MAX)
 #define GP_FIELDS_CERT_RENEW(F, L) F(BLOB, cert, GP_CERT_MAX)
 #define GP_FIELDS_CERT_RENEWED(F, L) F(BLOB, cert, GP_CERT_MAX)
+/* asks: it is to be answered by a VISIT, for the sender has seen no certificate of the receiver */
+#define GP_FIELDS_VISIT(F, L)                                                                      \
+    F(BOOL, asks, 0) F(TEXT, address, GP_ADDRESS_MAX) F(BLOB, cert, GP_CERT_MAX)
 
 /* ---- overlay/tiers: seat: gp_seat_t -------------------------------------------------------- */
 
@@ -457,5 +462,7 @@
 #define GP_FIELDS_SEAT_OFFER(F, L) F(U8, seat, 2) F(ID, target, 0)
 /* standby: it leads nothing below; resigns: it has no part there any more, and is to be replaced */
 #define GP_FIELDS_SEAT_ROLE(F, L) F(U8, seat, 2) F(BOOL, standby, 0) F(BOOL, resigns, 0)
+/* before the first message to it: what is sent to a machine that no group knows goes there */
+#define GP_FIELDS_CONTACT(F, L) F(PEER, id, 0) F(TEXT, address, GP_ADDRESS_MAX)
 
 #endif

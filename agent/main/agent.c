@@ -154,6 +154,8 @@ static void on_frame(void *context, const gp_id_t *peer, gp_standing_t standing,
     agent_t *agent = context;
     if (standing == GP_STANDING_GUEST) {
         agent_guest_frame(agent, peer, frame);
+    } else if (standing == GP_STANDING_VISITOR) {
+        agent_visitor_frame(agent, peer, frame);
     } else {
         gp_runner_frame(agent->runner, peer, frame);
     }
@@ -349,11 +351,14 @@ static gp_error_t open_net(agent_t *agent, gp_fail_t *fail)
         .listen = agent->config.agent_listen,
         .events = {.context = agent,
                    .on_frame = on_frame,
+                   .on_visit = agent_on_visit,
+                   .on_greet = agent_on_greet,
                    .on_link = on_link,
                    .on_dialed = on_dialed,
                    .on_knock = agent_on_knock,
                    .on_trouble = on_trouble},
     };
+    gp_visit_open(&agent->identity, &agent->strangers);
     gp_error_t error = gp_net_open(&config, &agent->net);
     if (error != GP_OK) {
         /* It is well written: the configuration was read. */

@@ -17,7 +17,7 @@
 void agent_admit_member(agent_t *agent, const gp_id_t *id, const char *address, gp_slice_t cert)
 {
     bool self = gp_id_equal(id, &agent->identity.id);
-    if (self || !agent_certified(agent, cert, id, (gp_slice_t){0})) {
+    if (self || !agent_cert_valid(agent, cert, id)) { /* which region belongs is the group's word */
         return;
     }
     bool reachable = gp_address_check(gp_text(address), false) == GP_OK;
@@ -34,14 +34,23 @@ bool agent_vouched(void *context, const gp_id_t *id)
            agent_certified(agent, member->cert, id, (gp_slice_t){0});
 }
 
+void agent_admit_if_member(agent_t *agent, const gp_id_t *id)
+{
+    for (int seat = 0; seat < GP_SEAT_COUNT; seat++) {
+        const void *group = gp_peer_seat_group(gp_runner_core(agent->runner), (gp_seat_t)seat);
+        const gp_group_member_t *member = group != NULL ? gp_group_member(group, id) : NULL;
+        if (member != NULL && member->cause != GP_CAUSE_LEFT) {
+            agent_admit_member(agent, id, member->address, member->cert);
+            return;
+        }
+    }
+}
+
 static void admit(agent_t *agent, uint32_t place)
 {
     gp_id_t id = agent->waiting[place];
     agent->waiting[place] = agent->waiting[--agent->waiting_count];
-    const gp_group_member_t *member = gp_group_member(agent_group(agent), &id);
-    if (member != NULL && member->cause != GP_CAUSE_LEFT) {
-        agent_admit_member(agent, &id, member->address, member->cert);
-    }
+    agent_admit_if_member(agent, &id);
 }
 
 static uint32_t place_of(const agent_t *agent, const gp_id_t *id)

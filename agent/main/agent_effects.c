@@ -139,6 +139,9 @@ static void effect_notice(void *context, gp_room_t room, uint64_t token, const g
     case GP_MSG_MEMBER:
         follow_member(agent, &msg->u.member);
         break;
+    case GP_MSG_CONTACT:
+        agent_contact(agent, &msg->u.contact);
+        break;
     case GP_MSG_LEFT:
         agent_left(agent);
         break;

@@ -24,28 +24,32 @@ typedef struct asking {
  * to verify for each would be most of what a joining machine does. What was verified once is known
  * again by its bytes, until it expires.
  */
-bool agent_certified(void *context, gp_slice_t bytes, const gp_id_t *id, gp_slice_t name)
+bool agent_cert_valid(agent_t *agent, gp_slice_t bytes, const gp_id_t *id)
 {
-    agent_t *agent = context;
     uint8_t sum[AGENT_SUM_BYTES];
     gp_cert_t cert;
     gp_wall_ms_t now = agent_wall();
-    if (name.n > 0 &&
-        (gp_cert_read(bytes, &cert) != GP_OK || !gp_slice_equal(gp_text(cert.name), name))) {
-        return false;
-    }
     crypto_generichash(sum, sizeof sum, bytes.p, bytes.n, id->b, sizeof id->b);
     known_cert_t *place = &agent->certs[id->b[0] % AGENT_CERTS];
     if (memcmp(place->sum, sum, sizeof sum) == 0 && now < place->until_ms) {
         return true;
     }
     if (gp_cert_verify(bytes, &agent->identity.root_id, now, &cert) != GP_OK ||
-        !gp_id_equal(&cert.node, id) || strcmp(cert.region, agent->identity.region) != 0) {
+        !gp_id_equal(&cert.node, id)) {
         return false;
     }
     memcpy(place->sum, sum, sizeof sum);
     place->until_ms = cert.not_after_ms;
     return true;
+}
+
+bool agent_certified(void *context, gp_slice_t bytes, const gp_id_t *id, gp_slice_t name)
+{
+    agent_t *agent = context;
+    gp_cert_t cert;
+    return gp_cert_read(bytes, &cert) == GP_OK &&
+           (name.n == 0 || gp_slice_equal(gp_text(cert.name), name)) &&
+           strcmp(cert.region, agent->identity.region) == 0 && agent_cert_valid(agent, bytes, id);
 }
 
 /* ---- invitations ----------------------------------------------------------------------------- */
@@ -336,6 +340,10 @@ void agent_letter(agent_t *agent, const gp_id_t *peer, const gp_msg_t *msg)
         memcpy(agent->renewed, msg->u.cert_renewed.cert.p, agent->renewed_n);
         evtimer_del(agent->renew);
         event_active(agent->renew, EV_TIMEOUT, 0);
+        return;
+    }
+    if (msg->kind == GP_MSG_VISIT) {
+        agent_visited(agent, peer, &msg->u.visit);
         return;
     }
     asking_t *asking = msg->kind == GP_MSG_CERT_RENEW ? asking_new(agent, peer, peer) : NULL;

@@ -83,6 +83,10 @@ void agent_metrics(gp_http_call_t *call, void *context)
     counter(&page, "accept_failures", net.accept_failures);
     counter(&page, "dials", net.dials);
     counter(&page, "keys_refused", net.keys_refused);
+    gauge(&page, "visitors", net.visitors);
+    gauge(&page, "strangers", net.strangers);
+    counter(&page, "visits", net.visits);
+    counter(&page, "visits_refused", net.visits_refused);
     refused(&page, agent);
     counter(&page, "commits", store.commits);
     counter(&page, "store_failures", store.failures);

@@ -10,6 +10,7 @@
 #include "agent/main/agent.h"
 #include "agent/node/admit.h"
 #include "agent/node/guests_core.h"
+#include "agent/node/visit.h"
 #include "agent/peer/peer.h"
 #include "agent/replay/recorder.h"
 #include "agent/shell/runner.h"
@@ -85,6 +86,7 @@ typedef struct agent {
     uint64_t refused[AGENT_ERRORS_MAX]; /* frames, by the error that they met */
     gp_guests_t guests;                 /* invitations that the transport lets in */
     gp_refusals_t refusals;             /* in the activity log */
+    gp_visit_gate_t strangers;
     uint32_t renew_failures;
     uint32_t renewed_n; /* a fresh certificate that came in, until it is taken */
     uint8_t renewed[GP_CERT_MAX];
@@ -118,10 +120,19 @@ const void *agent_election(const agent_t *agent);
 /* agent_effects.c */
 extern const gp_effects_t agent_effects;
 
+/* agent_visit.c: from agent_visit on frames can be sent to that machine; by what a core tells */
+void agent_visit(agent_t *agent, const gp_id_t *id, const char *address);
+void agent_contact(agent_t *agent, const gp_msg_contact_t *msg);
+void agent_visited(agent_t *agent, const gp_id_t *peer, const gp_msg_visit_t *msg);
+void agent_visitor_frame(agent_t *agent, const gp_id_t *peer, gp_slice_t frame);
+bool agent_on_visit(void *context, gp_slice_t frame, gp_net_visit_t *ret_visit);
+gp_slice_t agent_on_greet(void *context, const gp_id_t *peer, bool asks);
+
 /* agent_book.c: at once; at once if it waits; when there is time; no longer */
 void agent_admit_member(agent_t *agent, const gp_id_t *id, const char *address, gp_slice_t cert);
 bool agent_vouched(void *context, const gp_id_t *id); /* what the group keeps of it is verified */
 void agent_admit_now(agent_t *agent, const gp_id_t *id);
+void agent_admit_if_member(agent_t *agent, const gp_id_t *id); /* of any group of this machine */
 void agent_admit_soon(agent_t *agent, const gp_id_t *id);
 void agent_book_sweep(agent_t *agent); /* those whose certificates have ended */
 void agent_on_admit(evutil_socket_t fd, short what, void *context);
@@ -131,6 +142,7 @@ void agent_on_knock(void *context);
 void agent_guest_frame(agent_t *agent, const gp_id_t *key, gp_slice_t frame);
 void agent_letter(agent_t *agent, const gp_id_t *peer, const gp_msg_t *msg);
 bool agent_certified(void *context, gp_slice_t cert, const gp_id_t *id, gp_slice_t name);
+bool agent_cert_valid(agent_t *agent, gp_slice_t cert, const gp_id_t *id); /* of any region */
 gp_error_t agent_join_open(agent_t *agent, gp_fail_t *fail);
 void agent_invite(gp_http_call_t *call, void *context);
 
