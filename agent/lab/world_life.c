@@ -98,6 +98,7 @@ static void describe(gp_sim_node_t *node, gp_peer_config_t *config)
     /* Wiped machines come back as others while the table still remembers the former ones. */
     uint32_t room = (size > 0 ? size : world->config.group_size) + 14;
     config->group.members_max = room < GP_MEMBERS_MAX ? room : GP_MEMBERS_MAX;
+    config->members_above = size > 0 ? GP_MEMBERS_MAX : 0;
     config->group.boot = node->disk.boot;
     config->group.name = gp_text(node->name);
     config->election.group = group;

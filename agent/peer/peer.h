@@ -51,6 +51,7 @@ typedef struct gp_peer_config {
      */
     gp_tiers_config_t tiers;
     gp_forming_config_t forming; /* groups and view are the peer's business */
+    uint32_t members_above;      /* members of a group above; 0: as many as of the sub-Grid */
 } gp_peer_config_t;
 
 extern const gp_core_ops_t gp_peer_ops;

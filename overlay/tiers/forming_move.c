@@ -252,8 +252,6 @@ void gp_forming_plan(gp_forming_t *f, const gp_msg_form_told_t *told, gp_out_t *
         move_next(f, MOVE_SPLIT, &to, surplus < gap ? surplus : gap, out);
     } else if (find_room(f, MOVE_DRIFT, told, &to)) {
         move_next(f, MOVE_DRIFT, &to, comfortable(f) - to.members, out);
-    } else if (count >= f->config.members_max) {
-        move_next(f, MOVE_SPLIT, &own, 1, out);
     } else if (has_cluster(f)) {
         move_next(f, MOVE_DRIFT, &own, 1, out);
     }

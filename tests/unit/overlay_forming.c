@@ -545,9 +545,9 @@ static void test_a_full_sub_grid_splits_by_nearness(void **state)
     }
     tell_leaders(net);
     run(net, 600 * GP_SECOND);
+    assert_int_equal(net->moves, 32); /* who is far has founded one, nobody moves twice */
     assert_int_equal(net->founded, 1);
     assert_int_equal(members_of(net, 1), 32);
-    assert_int_equal(net->moves, 32); /* nobody moves twice */
     for (uint32_t i = 0; i < 64; i++) {
         assert_true((net->machines[i].group == 1) == (i % 2 == 0));
     }
@@ -589,9 +589,13 @@ static void test_a_full_sub_grid_gives_nothing_to_one_that_is_far(void **state)
     add_group(net, 2, 10, 80);
     tell_leaders(net);
     run(net, 600 * GP_SECOND);
+    assert_int_equal(net->moves, 0);
+    add_group(net, 3, 1, 0); /* a newcomer, for whom there was no room */
+    tell_leaders(net);
+    run(net, 600 * GP_SECOND);
+    assert_int_equal(members_of(net, 1), 33);
     assert_int_equal(members_of(net, 2), 10);
-    assert_int_equal(net->founded, 1);
-    assert_int_equal(members_of(net, 1), 32);
+    assert_int_equal(members_of(net, 3), 32);
     net_free(net);
 }
 
