@@ -374,7 +374,7 @@
 
 /*
  * whole: all attributes; else those that changed from version-1 to version
- * coordinate: the sender's; empty: it has none yet
+ * coordinate: the sender's; empty: it has none yet, or has hardly moved since it last told
  */
 #define GP_FIELDS_RECORD(F, L)                                                                     \
     F(U64, group, 0) F(U64, incarnation, 0) F(U32, version, 0) F(BOOL, whole, 0)                   \

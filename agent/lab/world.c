@@ -6,7 +6,7 @@
 #include "agent/lab/world_state.h"
 
 #define TOWNS         6
-#define TOWN_SHARE    64      /* of the world's breadth: that of a town */
+#define TOWN_SHARE    64      /* a town is as wide as the world, divided by this */
 #define SAME_TIME_MAX 1000000 /* so much cannot happen in one microsecond */
 
 static const char *const fault_names[GP_FAULT_COUNT] = {
@@ -89,7 +89,7 @@ uint32_t gp_sim_place(const gp_world_t *world, uint32_t node)
     return node % world->config.group_size;
 }
 
-/* Drawn apart from all else: a world has the same history wherever its machines stand. */
+/* Drawn apart from all else: a world of one place has the history that it has without. */
 static void settle(gp_sim_node_t *node)
 {
     const gp_world_config_t *config = &node->world->config;

@@ -57,8 +57,10 @@ typedef struct gp_world_config {
     uint64_t seed;
     gp_usec_t latency_us; /* least time of a message */
     gp_usec_t jitter_us;  /* and at most this much more */
-    /* Machines stand in towns, up to so far from each other: 0, all in one place. Jitter grows by a
-     * tenth of the way. */
+    /*
+     * Machines stand in six towns, which the seed puts into a square so wide: to cross it takes so
+     * long beyond latency_us, and a tenth of it more in jitter. 0: all stand in one place.
+     */
     gp_usec_t breadth_us;
     gp_usec_t store_us; /* least time of a store; at most four times as much */
     uint32_t message_permyriad[GP_FAULT_MESSAGES]; /* of messages, in 1/10,000 */
