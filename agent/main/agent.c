@@ -370,6 +370,8 @@ static void describe_peer(agent_t *agent, gp_peer_config_t *config)
     config->election = gp_election_defaults();
     gp_work_config_default(&config->work);
     config->tiers = gp_tiers_defaults();
+    config->tiers.groups[GP_SEAT_REGION] = agent->identity.region_group;
+    config->tiers.groups[GP_SEAT_GRID] = agent->identity.grid_group;
     config->group.group = agent->identity.group;
     config->group.boot = agent->boot;
     config->group.name = gp_text(agent->dir.name);
@@ -406,7 +408,8 @@ static gp_error_t open_peer(agent_t *agent, gp_fail_t *fail)
         .seed = seed,
         .gate = {.grid = agent->identity.grid,
                  .self = agent->identity.id,
-                 .groups = {agent->identity.group},
+                 .groups = {agent->identity.group, agent->identity.region_group,
+                            agent->identity.grid_group},
                  .boot = agent->boot,
                  .sealer = {&gp_signer_ed25519, agent->identity.node},
                  .certified = agent_certified,
@@ -426,8 +429,6 @@ static void load_record(void *context, uint64_t key, const gp_msg_t *msg)
 {
     agent_t *agent = context;
     (void)key;
-    agent->has_led = agent->has_led || (msg->kind == GP_MSG_ELECTION_STATE &&
-                                        msg->u.election_state.group == agent->identity.group);
     gp_runner_load(agent->runner, msg);
 }
 
@@ -481,7 +482,7 @@ static void start_peer(agent_t *agent)
     admit_known(agent);
     agent_guests_admit(agent);
     gp_runner_start(agent->runner);
-    if (agent->identity.root != NULL && !agent->has_led) {
+    if (agent->identity.root != NULL) { /* what it has founded already it does not found again */
         gp_msg_t *msg = gp_runner_draft(agent->runner, GP_MSG_ELECTION_FOUND);
         msg->u.election_found.score = 500;
         gp_runner_command(agent->runner, 0, msg);

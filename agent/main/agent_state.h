@@ -74,7 +74,6 @@ typedef struct agent {
     gp_usec_t started; /* when this process began to be the agent */
     uint64_t boot;
     uint64_t requests; /* numbers of what users ask */
-    bool has_led;      /* an ELECTION_STATE was on the disk */
     bool storing;      /* the store's worker runs */
     bool stopping;
     bool idle;                          /* stopping: no work is left */
