@@ -505,10 +505,14 @@
     F(BLOB, invitation, GP_TOKEN_MAX) F(BLOB, proof, 64) F(TEXT, name, GP_NAME_MAX)                \
     F(TEXT, region, GP_NAME_MAX) F(TEXT, address, GP_ADDRESS_MAX) F(U64, chosen, 0)                \
     F(BOOL, found, 0)
-/* group: 0: it is to choose one of the places, and ask again; found, above: as in FORM_TOLD */
+/*
+ * region_group, grid_group: above that group; both 0: the grid was founded without them
+ * group: 0: it is to choose one of the places, and ask again; found, above: as in FORM_TOLD
+ */
 #define GP_FIELDS_JOIN_OK(F, L)                                                                    \
     F(BLOB, cert, GP_CERT_MAX) F(ID, root, 0) F(TEXT, region, GP_NAME_MAX) F(U64, group, 0)        \
-    F(ID, leader, 0) F(BOOL, found, 0) L(member, entries, GP_MEMBERS_MAX) L(member, above, 1)      \
+    F(U64, region_group, 0) F(U64, grid_group, 0) F(ID, leader, 0) F(BOOL, found, 0)              \
+    L(member, entries, GP_MEMBERS_MAX) L(member, above, 1)      \
     L(offer, places, GP_MEMBERS_MAX)
 #define GP_FIELDS_JOIN_NO(F, L) F(U16, error, 0) F(TEXT, text, GP_REASON_TEXT_MAX)
 #define GP_FIELDS_CERT_RENEW(F, L) F(BLOB, cert, GP_CERT_MAX)

@@ -8,7 +8,6 @@
 
 #include "agent/main/agent_state.h"
 #include "agent/node/leave.h"
-#include "agent/node/setup.h"
 
 struct deferred {
     deferred_t *next;
@@ -312,8 +311,6 @@ static gp_error_t open_state(agent_t *agent, const gp_agent_options_t *options, 
         error = gp_store_boot(agent->store, &agent->boot, fail);
     }
     if (error == GP_OK) {
-        agent->region = gp_group_id(&agent->identity.grid, gp_text(agent->identity.region), 1, 0);
-        agent->grid = gp_group_id(&agent->identity.grid, gp_text(""), 2, 0);
         error = agent_find_place(agent, fail);
     }
     return error;
@@ -382,8 +379,8 @@ static void describe_peer(agent_t *agent, gp_peer_config_t *config)
     gp_work_config_default(&config->work);
     config->tiers = gp_tiers_defaults();
     config->forming = gp_forming_defaults();
-    config->tiers.groups[GP_SEAT_REGION] = agent->region;
-    config->tiers.groups[GP_SEAT_GRID] = agent->grid;
+    config->tiers.groups[GP_SEAT_REGION] = agent->identity.region_group;
+    config->tiers.groups[GP_SEAT_GRID] = agent->identity.grid_group;
     config->group.group = agent->identity.group;
     config->group.boot = agent->boot;
     config->group.name = gp_text(agent->dir.name);
@@ -420,7 +417,8 @@ static gp_error_t open_peer(agent_t *agent, gp_fail_t *fail)
         .seed = seed,
         .gate = {.grid = agent->identity.grid,
                  .self = agent->identity.id,
-                 .groups = {agent->identity.group, agent->region, agent->grid},
+                 .groups = {agent->identity.group, agent->identity.region_group,
+                            agent->identity.grid_group},
                  .boot = agent->boot,
                  .sealer = {&gp_signer_ed25519, agent->identity.node},
                  .certified = agent_certified,

@@ -36,7 +36,11 @@ void agent_place(asking_t *asking)
     agent_t *agent = asking->agent;
     gp_slice_t cert = gp_slice(asking->admission.cert, asking->admission.cert_n);
     agent_admit_member(agent, &asking->node, asking->address, cert);
-    ask(asking, asking->chosen, asking->found);
+    if (agent->identity.region_group == 0) {
+        agent_join_answer(asking, NULL); /* a grid that was founded without regions */
+    } else {
+        ask(asking, asking->chosen, asking->found);
+    }
 }
 
 /* With one sub-Grid there is nothing to choose. */

@@ -98,8 +98,6 @@ typedef struct agent {
     bool moved;                         /* it begins anew, in another sub-Grid */
     bool founds_alone;                  /* it began its sub-Grid, within a region that was there */
     bool moved_before;                  /* its sub-Grid is not the one that it joined at first */
-    uint64_t region;                    /* the groups of its region and of the grid */
-    uint64_t grid;
     bool changed;                       /* something that clients may wait for */
     gp_usec_t clock_told_at;            /* last hint that clocks differ; 0: never */
     uint64_t refused[AGENT_ERRORS_MAX]; /* frames, by the error that they met */

@@ -386,6 +386,8 @@ void gp_admit_answer(const gp_admit_result_t *result, const gp_identity_t *ident
     ok->root = identity->root_id;
     ok->region = gp_text(identity->region);
     ok->group = identity->group;
+    ok->region_group = identity->region_group;
+    ok->grid_group = identity->grid_group;
     ok->leader = (gp_id_t){{0}};
     ok->entries_count = 0;
 }
