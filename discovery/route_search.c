@@ -477,7 +477,8 @@ static void take(gp_route_t *r, const gp_order_t *order, gp_out_t *out)
         gp_serve_begin(r, order, out);
         return;
     }
-    gp_error_t error = gp_search_begin(r, order);
+    bool another = order->group != 0 && order->group != r->seats[GP_SEAT_REGION].group;
+    gp_error_t error = another ? GP_E_NO_LEADER : gp_search_begin(r, order);
     if (error != GP_OK) {
         refuse(order, r->question.u.route.query_id, error, out);
     }
@@ -510,6 +511,7 @@ void gp_search_on_pass(gp_route_t *r, const gp_id_t *from, const gp_msg_route_pa
     const gp_msg_route_t *q = &r->question.u.route;
     const gp_order_t order = {.origin = &envelope.source,
                               .from = from,
+                              .group = msg->group,
                               .ask = msg->ask,
                               .hops = msg->hops,
                               .limit = msg->limit,

@@ -35,7 +35,7 @@ typedef struct gp_route_seat {
     uint8_t right;
     gp_usec_t held_until;  /* when this machine last ceased to keep the directory; 0: never */
     gp_usec_t young_until; /* until then it may lack groups below */
-    uint32_t member_count; /* of the grid alone: to whom regions are told */
+    uint32_t member_count; /* who may tell places here; in the grid also who is told */
     gp_id_t members[GP_MEMBERS_MAX];
 } gp_route_seat_t;
 
@@ -185,6 +185,7 @@ typedef struct gp_serve {
     gp_id_t from;
     uint64_t query_id;
     uint64_t question;
+    uint32_t rtt_us; /* between this machine and the asker; 0: not known */
     uint8_t hops;
     gp_usec_t deadline;
 } gp_serve_t;
@@ -280,6 +281,7 @@ uint32_t gp_places_distance_us(gp_slice_t a, gp_slice_t b);
 typedef struct gp_order {
     const gp_id_t *origin;
     const gp_id_t *from;
+    uint64_t group; /* that is asked; 0: whichever this machine leads */
     uint8_t ask;
     uint8_t hops;
     uint16_t limit;

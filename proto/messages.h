@@ -486,7 +486,7 @@
 /* standby: it leads nothing below; resigns: it has no part there any more, and is to be replaced */
 #define GP_FIELDS_SEAT_ROLE(F, L) F(U8, seat, 2) F(BOOL, standby, 0) F(BOOL, resigns, 0)
 
-/* ---- discovery, from group to group: seat: gp_seat_t; coordinate: empty if it is unknown ------ */
+/* ---- discovery, from group to group: seat: gp_seat_t; coordinate: empty if it is unknown ----- */
 
 /*
  * group: the one above; below: the one told of, by its leader in `term`; version rises in a term.
