@@ -1,9 +1,9 @@
 #include "discovery/route_state.h"
 
-#define OWN_GAP        (1 * GP_SECOND) /* the own sub-Grid is looked at so often */
-#define TELL_GAP       (1 * GP_SECOND) /* a sub-Grid is told anew at most so often, */
-#define TELL_GAP_ABOVE (5 * GP_SECOND) /* a region, which has more to tell to more machines, so */
-#define REMIND_FIRST   (1 * GP_SECOND) /* the first reminder after a change, then doubling to: */
+#define OWN_GAP        (1 * GP_SECOND)  /* the own sub-Grid is looked at so often */
+#define TELL_GAP       (1 * GP_SECOND)  /* a sub-Grid is told anew at most so often, */
+#define TELL_GAP_ABOVE (10 * GP_SECOND) /* a region so: 64 summaries take 25 ms to join */
+#define REMIND_FIRST   (1 * GP_SECOND)  /* the first reminder after a change, then doubling to: */
 #define REMIND_MAX     (30 * GP_SECOND)
 #define FORGET_AFTER   (3 * REMIND_MAX + 5 * GP_SECOND)
 #define KEEP           (5 * GP_SECOND) /* what a leader knew so long ago is as good as new */

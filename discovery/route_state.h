@@ -79,6 +79,7 @@ typedef struct gp_leg {
     uint8_t ask;   /* gp_route_ask_t, of its receiver */
     uint8_t state; /* gp_leg_state_t */
     bool hinted;
+    uint32_t round; /* of the newest search there: it may have had to begin again */
     uint32_t backs; /* answers that came back by it */
     uint32_t backs_due;
     gp_id_t asked;
@@ -97,7 +98,8 @@ typedef struct gp_search {
     uint8_t hops;
     bool ranked;
     bool enough;
-    bool held; /* for want of room on the sheet */
+    bool held;      /* for want of room on the sheet */
+    uint32_t round; /* rises with each search of this machine */
     uint32_t asked;
     uint32_t answered;
     uint32_t matching;
@@ -216,6 +218,7 @@ typedef struct gp_route {
     gp_route_directory_t directory[GP_SEAT_COUNT]; /* by seat; that of the first is empty */
     uint64_t next_query_id;
     uint64_t next_question;
+    uint32_t next_round;
     uint64_t searches_open; /* bit i: searches[i] is in use */
     uint32_t asks_open;
     uint32_t serves_open;

@@ -260,6 +260,44 @@ static void test_serving(void **state)
     rig_free(rig);
 }
 
+/* All that discovery may answer, in texts of full length: relays can still carry it. */
+static void test_the_longest_answer(void **state)
+{
+    static char text[GP_ATTR_WORD_MAX];
+    rig_t *rig = rig_new(false);
+    (void)state;
+    memset(text, 'x', sizeof text);
+    rig_lead(rig, GP_SEAT_SUBGRID, 1, 2, UINT64_C(1) << 47);
+    rig_question(rig, ASKER, UINT64_MAX, GP_ROUTE_ASK_SUBGRID, "cpu >= 4");
+    uint64_t token = rig_find(rig, GP_MSG_ROUTE_QUESTION, 0)->token;
+    gp_msg_route_local_t *local = &rig_draft(rig, GP_MSG_ROUTE_LOCAL)->u.route_local;
+    local->considered = local->matched = UINT32_MAX;
+    local->hits_count = GP_HITS_MAX;
+    for (uint32_t i = 0; i < GP_HITS_MAX; i++) {
+        local->hits[i] = (gp_record_hit_t){.id = {{1, (uint8_t)i}},
+                                           .name = gp_slice(text, GP_NAME_MAX),
+                                           .address = gp_slice(text, GP_ADDRESS_MAX),
+                                           .rtt_us = UINT32_MAX,
+                                           .incarnation = UINT64_MAX};
+    }
+    local->values_count = GP_VALUES_MAX;
+    for (uint32_t i = 0; i < GP_VALUES_MAX; i++) {
+        local->values[i] = (gp_record_value_t){.hit = (uint8_t)(i / 8),
+                                               .attr = UINT16_MAX,
+                                               .known = true,
+                                               .number = UINT64_MAX,
+                                               .text = gp_slice(text, i % 2 == 0 ? 47 : 0)};
+    }
+    rig_command(rig, token);
+    gp_msg_copy(&rig->msg, rig_find(rig, GP_MSG_ROUTE_FOUND, 0)->msg);
+    assert_int_equal(rig->msg.u.route_found.hits_count, GP_HITS_MAX);
+    assert_in_range(rig->msg.u.route_found.values_count, 400, GP_VALUES_MAX); /* some were cut */
+    gp_slice_t frame = rig_frame(rig, 1);
+    assert_in_range(frame.n + GP_CERT_MAX, 20000, GP_ROUTE_CLAIM_MAX);
+    free((uint8_t *)(uintptr_t)frame.p);
+    rig_free(rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -272,6 +310,7 @@ int main(void)
         cmocka_unit_test(test_many_at_once),
         cmocka_unit_test(test_its_own_subgrid),
         cmocka_unit_test(test_serving),
+        cmocka_unit_test(test_the_longest_answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
