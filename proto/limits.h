@@ -82,7 +82,7 @@
 
 #define GP_ACTIONS_MAX 2048     /* actions of one step of a whole peer */
 #define GP_ACTIONS_SOFT 256     /* of them; then what can wait is left for the next step */
-#define GP_ARENA_BYTES 1048576  /* bytes of messages produced by one step of a whole peer */
+#define GP_ARENA_BYTES 1310720  /* bytes of messages produced by one step of a whole peer */
 #define GP_ARENA_SOFT 131072    /* of them; then what can wait is left for the next step */
 #define GP_PEER_QUEUE_MAX 256   /* frames of one class that wait for one peer in the transport */
 #define GP_PEER_QUEUE_BYTES 1048576 /* their bytes */

@@ -576,7 +576,7 @@
 #define GP_FIELDS_FORM_GO(F, L) F(U64, subgrid, 0)
 #define GP_FIELDS_FORM_MOVED(F, L) F(U64, subgrid, 0)
 
-/* ---- discovery, from group to group: seat: gp_seat_t; coordinate: empty if it is unknown ------ */
+/* ---- discovery, from group to group: seat: gp_seat_t; coordinate: empty if it is unknown ----- */
 
 /*
  * group: the one above; below: the one told of, by its leader in `term`; version rises in a term.
@@ -607,20 +607,22 @@
  */
 #define GP_FIELDS_ROUTE_FOUND(F, L)                                                                \
     F(PEER, origin, 0) F(U64, query_id, 0) F(U64, group, 0) F(U64, above, 0) F(U64, term, 0)       \
-    F(U8, right, 2)                                                                                \
+    F(U8, right, 2) F(U32, round, 0)                                                               \
     F(BOOL, partial, 0) F(U16, error, 0) F(U8, hops, GP_ROUTE_HOPS_MAX)                            \
     F(TEXT, subgrid, GP_NAME_MAX) F(TEXT, region, GP_NAME_MAX) F(U32, considered, 0)               \
     F(U32, matched, 0) L(hit, hits, GP_HITS_MAX) L(value, values, GP_VALUES_MAX)       \
     F(BLOB, cert, GP_CERT_MAX)
-/* claim: the signed ROUTE_FOUND */
+/* round: of the search that carries it; claim: the signed ROUTE_FOUND */
 #define GP_FIELDS_ROUTE_BACK(F, L)                                                                 \
-    F(PEER, origin, 0) F(U64, query_id, 0) F(BLOB, claim, GP_ROUTE_CLAIM_MAX)
+    F(PEER, origin, 0) F(U64, query_id, 0) F(U32, round, 0) F(BLOB, claim, GP_ROUTE_CLAIM_MAX)
 /*
  * sub-Grids: asked, answered, matching (of those: with a match); backs: answers carried back to the
- * receiver; absences: parts that are absent, of which `absent` names the first
+ * receiver in that round, its own among them; absences: parts that are absent, of which `absent`
+ * names the first
  */
 #define GP_FIELDS_ROUTE_DONE(F, L)                                                                 \
-    F(PEER, origin, 0) F(U64, query_id, 0) F(U16, error, 0) F(U32, asked, 0) F(U32, answered, 0)   \
+    F(PEER, origin, 0) F(U64, query_id, 0) F(U32, round, 0) F(U16, error, 0) F(U32, asked, 0)      \
+    F(U32, answered, 0)                                                                            \
     F(U32, matching, 0) F(U32, considered, 0) F(U32, matched, 0) F(U32, backs, 0)                  \
     F(U32, hits, 0) F(U32, absences, 0) L(absent, absent, GP_ROUTE_ABSENT_MAX)
 /* group: 0, if this machine has no such seat any more */

@@ -21,7 +21,7 @@
  *   tiers.SEAT_GIVE   -> election.ELECTION_RELINQUISH     there
  *   tiers.SEAT_TAKE                                       new cores for that seat: see seats.c
  *   election.LEADER   -> route.ROUTE_LEADER               of each seat, if there are seats above
- *   group.MEMBER      -> route.ROUTE_MEMBER               of the grid's group
+ *   group.MEMBER      -> route.ROUTE_MEMBER               of each seat above
  *   route.PLACE_DUE   -> route.ROUTE_OWN                  what discovery has of the sub-Grid
  *   route.ROUTE_QUESTION -> discovery.DISCOVERY_FIND      a routed question to the own sub-Grid
  *   discovery.ANSWER  -> route.ROUTE_LOCAL                (only for those)
