@@ -225,7 +225,10 @@ static void take_command(gp_election_t *el, const gp_msg_t *msg, gp_out_t *out)
         gp_election_take_evidence(el, &msg->u.election_evidence);
         break;
     case GP_MSG_ELECTION_RELINQUISH:
-        gp_election_relinquish(el, out);
+        gp_election_relinquish(el, msg->u.election_relinquish.forever, out);
+        break;
+    case GP_MSG_ELECTION_STAY:
+        gp_election_stay(el);
         break;
     case GP_MSG_ELECTION_FOUND:
         gp_election_found(el, msg->u.election_found.score, out);

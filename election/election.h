@@ -40,7 +40,7 @@ gp_election_config_t gp_election_defaults(void);
 /*
  * The core. Events: LOAD (ELECTION_STATE), START, WAKE, MSG (kinds of this room; MANDATE only after
  * gp_mandate_check, and it and VOTE_ASK only after gp_release_check), STORED, COMMAND
- * (ELECTION_FOUND, _STANDINGS, _EVIDENCE, _RELINQUISH). size() is 0 for a config whose times
+ * (ELECTION_FOUND, _STANDINGS, _EVIDENCE, _RELINQUISH, _STAY). size() is 0 for a config whose times
  * contradict each other.
  */
 extern const gp_core_ops_t gp_election_ops;

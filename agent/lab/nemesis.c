@@ -37,7 +37,9 @@ bool gp_nemesis_init(gp_nemesis_t *nemesis, gp_world_t *world, const gp_world_co
     nemesis->next_blow = calloc(groups, sizeof(gp_usec_t));
     nemesis->next_relief = calloc(groups, sizeof(gp_usec_t));
     nemesis->last_wipe = calloc(groups, sizeof(gp_usec_t));
-    if (nemesis->next_blow == NULL || nemesis->next_relief == NULL || nemesis->last_wipe == NULL) {
+    nemesis->quiet_until = calloc(groups, sizeof(gp_usec_t));
+    if (nemesis->next_blow == NULL || nemesis->next_relief == NULL || nemesis->last_wipe == NULL ||
+        nemesis->quiet_until == NULL) {
         gp_nemesis_done(nemesis);
         return false;
     }
@@ -67,6 +69,7 @@ void gp_nemesis_done(gp_nemesis_t *nemesis)
     free(nemesis->next_blow);
     free(nemesis->next_relief);
     free(nemesis->last_wipe);
+    free(nemesis->quiet_until);
 }
 
 static uint32_t size_of(const gp_nemesis_t *nemesis, uint32_t group)
@@ -223,8 +226,40 @@ static void kill_a_third(gp_nemesis_t *nemesis, uint32_t group)
     }
 }
 
+/*
+ * The only voter goes for good, and perhaps nobody can take over. Calm before, and for a while: who
+ * is dead or cut off does not count for who goes, and comes back to find nobody.
+ */
+static void retire_only_voter(gp_nemesis_t *nemesis, uint32_t group)
+{
+    const gp_usec_t now = gp_world_now(nemesis->world);
+    const uint32_t first = group * nemesis->group_size;
+    char why[128];
+    if (size_of(nemesis, group) != 2 || nemesis->next_relief[group] != GP_NEVER ||
+        now < nemesis->last_wipe[group] + 120 * GP_SECOND ||
+        !gp_world_alive(nemesis->world, first) || !gp_world_alive(nemesis->world, first + 1) ||
+        !gp_world_agrees(nemesis->world, group, why, sizeof why)) {
+        return;
+    }
+    const void *peer = gp_world_peer(nemesis->world, first);
+    const gp_id_t leader = gp_election_leader(gp_peer_election(peer));
+    const uint32_t goes = gp_world_node(nemesis->world, &leader);
+    if (gp_random_below(&nemesis->random, 2) == 0) {
+        gp_world_disk(nemesis->world, goes == first ? first + 1 : first, true, 0);
+        gp_world_count(nemesis->world, GP_FAULT_DISK_FULL);
+    }
+    gp_world_leave(nemesis->world, goes, true);
+    gp_world_count(nemesis->world, GP_FAULT_CHURN);
+    nemesis->last_wipe[group] = now;
+    nemesis->quiet_until[group] = now + 5 * GP_SECOND;
+}
+
 static void send_away(gp_nemesis_t *nemesis, uint32_t group, bool for_ever)
 {
+    if (for_ever && size_of(nemesis, group) < 5) {
+        retire_only_voter(nemesis, group);
+        return;
+    }
     uint32_t node = victim(nemesis, group);
     if (!gp_world_alive(nemesis->world, node) || (for_ever && !may_lose_one(nemesis, group))) {
         return;
@@ -341,6 +376,9 @@ gp_usec_t gp_nemesis_act(gp_nemesis_t *nemesis)
             bool soon = gp_random_below(&nemesis->random, 3) == 0;
             uint64_t pause = soon ? nemesis->flurry : 2 * nemesis->pace;
             nemesis->next_blow[group] = now + 1 + gp_random_below(&nemesis->random, pause);
+            if (nemesis->next_blow[group] < nemesis->quiet_until[group]) {
+                nemesis->next_blow[group] = nemesis->quiet_until[group];
+            }
             if (nemesis->next_relief[group] == GP_NEVER) {
                 nemesis->next_relief[group] =
                     now + 50 * GP_MSEC + gp_random_below(&nemesis->random, nemesis->longest);

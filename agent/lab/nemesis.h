@@ -22,6 +22,7 @@ typedef struct gp_nemesis {
     gp_usec_t *next_blow; /* by group */
     gp_usec_t *next_relief;
     gp_usec_t *last_wipe;
+    gp_usec_t *quiet_until; /* no blow before this */
 } gp_nemesis_t;
 
 /* Draws what the network and the disks of the world do by themselves. */

@@ -279,6 +279,9 @@ static void effect_notice(void *context, gp_room_t room, uint64_t token, const g
         write_on(node, &msg->u.job_read);
     } else if (msg->kind == GP_MSG_JOB_OUTPUT) {
         take(node, &msg->u.job_output);
+    } else if (msg->kind == GP_MSG_HEIRLESS) {
+        node->leaving = false;
+        node->for_ever = false;
     }
 }
 

@@ -184,6 +184,9 @@ bool gp_story_tell(const gp_msg_t *notice, gp_story_name_t *name, void *context,
     case GP_MSG_RELINQUISHED:
         say(&story, "has handed over to %s", named(&story, &notice->u.relinquished.successor));
         return true;
+    case GP_MSG_HEIRLESS:
+        say(&story, "does not go for good: nobody could take over");
+        return true;
     case GP_MSG_LEFT:
         say(&story, "has said goodbye");
         return true;
