@@ -64,6 +64,11 @@ void gp_nemesis_storm(gp_nemesis_t *nemesis)
     nemesis->longest = 4 * GP_SECOND;
 }
 
+bool gp_nemesis_waits(const gp_nemesis_t *nemesis, uint32_t group)
+{
+    return gp_world_now(nemesis->world) < nemesis->quiet_until[group];
+}
+
 void gp_nemesis_done(gp_nemesis_t *nemesis)
 {
     free(nemesis->next_blow);

@@ -25,6 +25,9 @@ typedef struct gp_nemesis {
     gp_usec_t *quiet_until; /* no blow before this */
 } gp_nemesis_t;
 
+/* Does it want this group left alone for now? */
+bool gp_nemesis_waits(const gp_nemesis_t *nemesis, uint32_t group);
+
 /* Draws what the network and the disks of the world do by themselves. */
 void gp_nemesis_draw(uint64_t seed, gp_world_config_t *config);
 

@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "agent/lab/nemesis.h"
+#include "agent/lab/users.h"
 
 /* After healing: longer than a lease of work, at whose end a program without a home is stopped. */
 #define QUIET_US (20 * GP_SECOND)
@@ -12,8 +12,7 @@ typedef struct run {
     gp_sim_result_t *result;
     gp_world_t *world;
     gp_nemesis_t nemesis;
-    gp_random_t random;
-    gp_usec_t next_ask;
+    gp_users_t users;
     gp_usec_t next_report;
 } run_t;
 
@@ -47,36 +46,14 @@ static void report(run_t *run)
     }
 }
 
-/* Users ask and run things all the time: each second one question, each ten seconds one job. */
-static void ask(run_t *run)
-{
-    static const char *const queries[] = {"cpu >= 2", "cpu >= 8 and mem.free >= 1GiB",
-                                          "arch == x86_64", "mem.free >= 32GiB or cpu >= 30"};
-    gp_usec_t now = gp_world_now(run->world);
-    if (now < run->next_ask) {
-        return;
-    }
-    run->next_ask = now + GP_SECOND;
-    uint32_t node = (uint32_t)gp_random_below(&run->random, run->params->nodes);
-    if (!gp_world_alive(run->world, node)) {
-        return;
-    }
-    const char *query = queries[gp_random_below(&run->random, 4)];
-    gp_world_find(run->world, node, query);
-    if (gp_random_below(&run->random, 10) == 0) {
-        gp_world_job(run->world, node, query);
-    }
-}
-
-/* Goes on in slices so that users ask and progress shows; false as advance. */
+/* Goes on while users do their part and progress shows; false as advance. */
 static bool go_on(run_t *run, gp_usec_t until)
 {
     while (gp_world_now(run->world) < until) {
-        gp_usec_t next = gp_world_now(run->world) + GP_SECOND;
+        gp_usec_t next = gp_users_act(&run->users);
         if (!advance(run, next < until ? next : until)) {
             return false;
         }
-        ask(run);
         report(run);
     }
     return true;
@@ -117,6 +94,7 @@ static bool suffer(run_t *run, gp_usec_t until)
 static bool heal(run_t *run)
 {
     gp_world_calm(run->world);
+    gp_users_calm(&run->users);
     gp_usec_t start = gp_world_now(run->world);
     while (gp_world_now(run->world) < start + GP_SIM_HEAL_US) {
         gp_world_heal(run->world);
@@ -197,7 +175,8 @@ gp_error_t gp_sim_run(const gp_sim_params_t *params, gp_sim_result_t *ret_result
     if (params->storm) {
         gp_nemesis_storm(&run.nemesis);
     }
-    gp_random_init(&run.random, params->seed ^ UINT64_C(0x75736572));
+    bool rough = params->faults && !params->storm;
+    gp_users_init(&run.users, run.world, &config, rough ? &run.nemesis : NULL);
     gp_world_watch(run.world, params->watch, params->context);
     gp_world_tap(run.world, params->tap_node, params->tap, params->tap_context);
     ret_result->groups = gp_world_groups(run.world);

@@ -294,6 +294,10 @@ static void happen(gp_sim_node_t *node, const gp_happening_t *h)
     case GP_HAPPEN_COMMAND:
         do_command(node, h);
         break;
+    case GP_HAPPEN_LIMIT:
+        node->left = true;
+        node->idle = true;
+        break;
     case GP_HAPPEN_CRASH:
         assert(false && "a crash is no event of its peer");
         break;
@@ -345,7 +349,7 @@ static void take_one(gp_world_t *world)
     }
     happen(node, h);
     free(h);
-    if (node->goes) {
+    if (node->left && node->idle) {
         gp_sim_left(node);
     } else {
         plan_wake(node);

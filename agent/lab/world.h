@@ -144,6 +144,10 @@ void gp_world_count(gp_world_t *world, gp_fault_t fault);
 
 void gp_world_find(gp_world_t *world, uint32_t node, const char *query);
 void gp_world_job(gp_world_t *world, uint32_t node, const char *where);
+void gp_world_job_on(gp_world_t *world, uint32_t node, uint32_t place, const char *where);
+
+/* The machine offers what its seed says, or for now no memory and no more than one processor. */
+void gp_world_offer(gp_world_t *world, uint32_t node, bool all);
 
 /* ---- what can be seen ------------------------------------------------------------------------ */
 

@@ -12,6 +12,7 @@ typedef enum gp_happening_type {
     GP_HAPPEN_DIALED,
     GP_HAPPEN_STORED,
     GP_HAPPEN_COMMAND,
+    GP_HAPPEN_LIMIT, /* it was told to stop, and takes no longer */
     GP_HAPPEN_CRASH
 } gp_happening_type_t;
 
@@ -118,7 +119,8 @@ typedef struct gp_sim_node {
     bool paused;
     bool introduced;
     bool leaving; /* it was told to go in good order, and has not gone yet */
-    bool goes;    /* the group knows that it leaves: its process ends with this step */
+    bool left;    /* the group knows that it leaves ... */
+    bool idle;    /* ... and its programs have ended: its process ends with this step */
     gp_id_t id;
     char name[GP_NAME_MAX + 1];
     int32_t rate_ppm;
@@ -143,7 +145,7 @@ typedef struct gp_sim_node {
     bool *links;         /* by member of the group: I hold a link to it */
     gp_usec_t *heard;    /* by member of the group: when I last took a frame of it; true time */
     gp_sim_votes_t votes[GP_SEAT_COUNT];
-    gp_happening_t **waiting;           /* what came while it was paused */
+    gp_happening_t **waiting; /* what came while it was paused */
     uint32_t waiting_count;
     uint32_t waiting_capacity;
 } gp_sim_node_t;
@@ -208,8 +210,9 @@ void gp_sim_command(gp_sim_node_t *node, gp_usec_t in_us, uint64_t token, const 
 void gp_sim_write(gp_sim_node_t *node, const gp_happening_t *stored);
 
 /* world_life.c */
-void gp_sim_end(gp_sim_node_t *node);  /* of its process */
-void gp_sim_left(gp_sim_node_t *node); /* the same, in good order */
+void gp_sim_end(gp_sim_node_t *node);      /* of its process */
+void gp_sim_left(gp_sim_node_t *node);     /* the same, in good order */
+void gp_sim_end_work(gp_sim_node_t *node); /* programs end, as the agent is to stop */
 
 /* world_network.c */
 void gp_sim_add(gp_world_t *world, gp_usec_t at, gp_happening_t *happening);

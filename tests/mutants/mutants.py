@@ -81,7 +81,7 @@ MUTANTS = (
            "    /* If the successor fails"),
     Mutant("only_voter_goes", "election/handover.c",
            "return el->forever && counts && has_company(el);",
-           "return el->forever && counts && el->now == 0;"),
+           "return el->forever && counts && has_company(el) && el->now == 0;"),
     Mutant("suspicion_never_refuted", "overlay/group/beat.c",
            "    if (m->suspected) {\n        if (g->now - m->suspected_at",
            "    if (m->suspected && g->leaving) {\n        if (g->now - m->suspected_at"),

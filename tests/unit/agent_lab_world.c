@@ -230,6 +230,40 @@ static void test_a_program_that_waits_for_ever_is_told(void **state)
     gp_world_free(world);
 }
 
+static void find_stopped(void *context, uint32_t node, gp_usec_t at, uint64_t token,
+                         const gp_msg_t *notice)
+{
+    bool *found = context;
+    (void)node;
+    (void)at;
+    (void)token;
+    *found = *found || (notice->kind == GP_MSG_JOB && notice->u.job.state == GP_JOB_FAILED &&
+                        notice->u.job.reason == GP_REASON_AGENT_STOPPED);
+}
+
+/* As the daemon: its programs are ended and told so; and however its disk is, it ends in time. */
+static void test_who_stops_ends_its_programs(void **state)
+{
+    static taken_t taken;
+    bool found = false;
+    (void)state;
+    gp_world_t *world = small_world(&taken);
+    gp_world_watch(world, find_stopped, &found);
+    gp_world_job_on(world, 0, 1, "cpu >= 1");
+    assert_true(gp_world_run(world, gp_world_now(world) + 500 * GP_MSEC));
+    gp_world_leave(world, 1, false);
+    assert_true(gp_world_run(world, gp_world_now(world) + GP_SECOND));
+    assert_true(found);
+    assert_false(gp_world_alive(world, 1));
+    gp_world_disk(world, 2, true, 0);
+    assert_true(gp_world_run(world, gp_world_now(world) + GP_SECOND));
+    gp_world_leave(world, 2, false);
+    gp_world_job(world, 2, "cpu >= 1");
+    assert_true(gp_world_run(world, gp_world_now(world) + 2500 * GP_MSEC));
+    assert_false(gp_world_alive(world, 2));
+    gp_world_free(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -237,6 +271,7 @@ int main(void)
         cmocka_unit_test(test_a_slow_disk_is_no_silence),
         cmocka_unit_test(test_programs_write_more_than_is_ever_on_its_way),
         cmocka_unit_test(test_a_program_that_waits_for_ever_is_told),
+        cmocka_unit_test(test_who_stops_ends_its_programs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
