@@ -241,14 +241,17 @@ static void sim_result_print(gp_cli_t *cli, const json_t *item)
 /* A failure is a seed: the command that shows it again, with its story. */
 static void violation_note(gp_cli_t *cli, const gp_cli_sim_run_t *request)
 {
+    char slow[24] = "";
+    if (request->slow > 1) {
+        (void)snprintf(slow, sizeof slow, " --slow %u", request->slow);
+    }
     gp_cli_note(cli,
                 "an invariant was violated; the same again: gridpeer sim run --nodes %u "
-                "--group-size %u --hours %s --seed %llu%s%s%s --story FILE; with --record FILE "
+                "--group-size %u --hours %s --seed %llu%s%s%s%s --story FILE; with --record FILE "
                 "--record-node N for one machine of it: gridpeer replay FILE",
                 request->nodes, request->group_size, gp_cli_text(&cli->args, "hours", "1"),
-                (unsigned long long)request->seed, request->calm ? " --calm" : "",
-                request->storm ? " --storm" : "",
-                request->ed25519 ? " --ed25519" : "");
+                (unsigned long long)request->seed, slow, request->calm ? " --calm" : "",
+                request->storm ? " --storm" : "", request->ed25519 ? " --ed25519" : "");
 }
 
 static int sim_simulate_run(gp_cli_t *cli)
@@ -258,6 +261,7 @@ static int sim_simulate_run(gp_cli_t *cli)
     gp_cli_sim_run_t request = {
         .nodes = (uint32_t)gp_cli_number(&cli->args, "nodes", 100),
         .group_size = (uint32_t)gp_cli_number(&cli->args, "group-size", 50),
+        .slow = (uint32_t)gp_cli_number(&cli->args, "slow", 1),
         .calm = gp_cli_flag(&cli->args, "calm"),
         .storm = gp_cli_flag(&cli->args, "storm"),
         .ed25519 = gp_cli_flag(&cli->args, "ed25519"),
@@ -310,6 +314,8 @@ static const gp_cli_option_t run_options[] = {
     {"hours", GP_CLI_HOURS, "H", "grid time, 0.017 (a minute) to 1000; default 1", 0, UINT64_MAX},
     {"seed", GP_CLI_NUMBER, "S", "the same seed gives the same run; default 1", 0, UINT64_MAX},
     {"group-size", GP_CLI_NUMBER, "N", "machines of a sub-Grid; default 50", 1, GP_MEMBERS_MAX},
+    {"slow", GP_CLI_NUMBER, "N", "times of groups, faults and users times N; default 1", 1,
+     GP_SLOW_MAX},
     {"calm", GP_CLI_FLAG, NULL, "nothing goes wrong", 0, 0},
     {"storm", GP_CLI_FLAG, NULL, "only partitions, freezes, clock rates: three a second", 0, 0},
     {"ed25519", GP_CLI_FLAG, NULL, "real signatures instead of a cheap stand-in", 0, 0},

@@ -24,15 +24,18 @@ void gp_nemesis_draw(uint64_t seed, gp_world_config_t *config)
 
 bool gp_nemesis_init(gp_nemesis_t *nemesis, gp_world_t *world, const gp_world_config_t *config)
 {
-    *nemesis =
-        (gp_nemesis_t){.world = world, .group_size = config->group_size, .nodes = config->nodes};
+    *nemesis = (gp_nemesis_t){.world = world,
+                              .group_size = config->group_size,
+                              .nodes = config->nodes,
+                              .slow = config->slow};
+    const gp_usec_t slow = config->slow;
     gp_random_init(&nemesis->random, config->seed ^ UINT64_C(0x626c6f77));
     for (int fault = 0; fault < GP_FAULT_COUNT; fault++) {
         nemesis->uses[fault] = gp_random_below(&nemesis->random, 4) != 0;
     }
-    nemesis->pace = 5 * GP_SECOND + gp_random_below(&nemesis->random, 55 * GP_SECOND);
-    nemesis->flurry = 2 * GP_SECOND;
-    nemesis->longest = 20 * GP_SECOND;
+    nemesis->pace = slow * (5 * GP_SECOND + gp_random_below(&nemesis->random, 55 * GP_SECOND));
+    nemesis->flurry = slow * 2 * GP_SECOND;
+    nemesis->longest = slow * 20 * GP_SECOND;
     uint32_t groups = gp_world_groups(world);
     nemesis->next_blow = calloc(groups, sizeof(gp_usec_t));
     nemesis->next_relief = calloc(groups, sizeof(gp_usec_t));
@@ -44,7 +47,8 @@ bool gp_nemesis_init(gp_nemesis_t *nemesis, gp_world_t *world, const gp_world_co
         return false;
     }
     for (uint32_t i = 0; i < groups; i++) {
-        nemesis->next_blow[i] = 5 * GP_SECOND + gp_random_below(&nemesis->random, nemesis->pace);
+        nemesis->next_blow[i] =
+            slow * 5 * GP_SECOND + gp_random_below(&nemesis->random, nemesis->pace);
         nemesis->next_relief[i] = GP_NEVER;
     }
     return true;
@@ -59,9 +63,10 @@ void gp_nemesis_storm(gp_nemesis_t *nemesis)
     nemesis->uses[GP_FAULT_CUT_ONE_WAY] = true;
     nemesis->uses[GP_FAULT_PAUSE] = true;
     nemesis->uses[GP_FAULT_CLOCK] = true;
-    nemesis->pace = 100 * GP_MSEC + gp_random_below(&nemesis->random, 300 * GP_MSEC);
-    nemesis->flurry = 50 * GP_MSEC;
-    nemesis->longest = 4 * GP_SECOND;
+    const gp_usec_t slow = nemesis->slow;
+    nemesis->pace = slow * (100 * GP_MSEC + gp_random_below(&nemesis->random, 300 * GP_MSEC));
+    nemesis->flurry = slow * 50 * GP_MSEC;
+    nemesis->longest = slow * 4 * GP_SECOND;
 }
 
 bool gp_nemesis_waits(const gp_nemesis_t *nemesis, uint32_t group)
@@ -165,7 +170,8 @@ static bool may_lose_one(const gp_nemesis_t *nemesis, uint32_t group)
 {
     char why[128];
     return size_of(nemesis, group) >= 5 &&
-           gp_world_now(nemesis->world) >= nemesis->last_wipe[group] + 120 * GP_SECOND &&
+           gp_world_now(nemesis->world) >=
+               nemesis->last_wipe[group] + nemesis->slow * 120 * GP_SECOND &&
            gp_world_agrees(nemesis->world, group, why, sizeof why) &&
            can_spare_a_voter(nemesis, group);
 }
@@ -241,7 +247,7 @@ static void retire_only_voter(gp_nemesis_t *nemesis, uint32_t group)
     const uint32_t first = group * nemesis->group_size;
     char why[128];
     if (size_of(nemesis, group) != 2 || nemesis->next_relief[group] != GP_NEVER ||
-        now < nemesis->last_wipe[group] + 120 * GP_SECOND ||
+        now < nemesis->last_wipe[group] + nemesis->slow * 120 * GP_SECOND ||
         !gp_world_alive(nemesis->world, first) || !gp_world_alive(nemesis->world, first + 1) ||
         !gp_world_agrees(nemesis->world, group, why, sizeof why)) {
         return;
@@ -256,7 +262,7 @@ static void retire_only_voter(gp_nemesis_t *nemesis, uint32_t group)
     gp_world_leave(nemesis->world, goes, true);
     gp_world_count(nemesis->world, GP_FAULT_CHURN);
     nemesis->last_wipe[group] = now;
-    nemesis->quiet_until[group] = now + 5 * GP_SECOND;
+    nemesis->quiet_until[group] = now + nemesis->slow * 5 * GP_SECOND;
 }
 
 static void send_away(gp_nemesis_t *nemesis, uint32_t group, bool for_ever)
@@ -282,7 +288,7 @@ static void clog_links(gp_nemesis_t *nemesis, uint32_t group)
     uint32_t node = victim(nemesis, group);
     uint64_t ways = 1 + gp_random_below(&nemesis->random, 3); /* from it, to it, both */
     uint64_t most = gp_random_below(&nemesis->random, 2) == 0 ? 1500 : 5000;
-    gp_usec_t us = (100 + gp_random_below(&nemesis->random, most)) * GP_MSEC;
+    gp_usec_t us = nemesis->slow * (100 + gp_random_below(&nemesis->random, most)) * GP_MSEC;
     for (uint32_t i = first; i < first + size_of(nemesis, group); i++) {
         if (i == node || gp_random_below(&nemesis->random, 8) == 0) {
             continue;
@@ -309,7 +315,8 @@ static void jump(gp_nemesis_t *nemesis, uint32_t group)
 static void hurt_disk(gp_nemesis_t *nemesis, uint32_t group, gp_fault_t fault)
 {
     bool full = fault == GP_FAULT_DISK_FULL;
-    gp_usec_t busy = full ? 0 : 100 * GP_MSEC + gp_random_below(&nemesis->random, 5 * GP_SECOND);
+    gp_usec_t busy = 100 * GP_MSEC;
+    busy = full ? 0 : nemesis->slow * (busy + gp_random_below(&nemesis->random, 5 * GP_SECOND));
     uint32_t node = victim(nemesis, group);
     if (gp_world_alive(nemesis->world, node)) {
         gp_world_disk(nemesis->world, node, full, busy);
@@ -385,8 +392,8 @@ gp_usec_t gp_nemesis_act(gp_nemesis_t *nemesis)
                 nemesis->next_blow[group] = nemesis->quiet_until[group];
             }
             if (nemesis->next_relief[group] == GP_NEVER) {
-                nemesis->next_relief[group] =
-                    now + 50 * GP_MSEC + gp_random_below(&nemesis->random, nemesis->longest);
+                nemesis->next_relief[group] = now + nemesis->slow * 50 * GP_MSEC +
+                                              gp_random_below(&nemesis->random, nemesis->longest);
             }
         }
         gp_usec_t due = nemesis->next_blow[group] < nemesis->next_relief[group]

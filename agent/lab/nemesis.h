@@ -19,6 +19,7 @@ typedef struct gp_nemesis {
     gp_usec_t longest; /* until a group is relieved of what it suffers */
     uint32_t group_size;
     uint32_t nodes;
+    gp_usec_t slow; /* as the world's: all of its own times as well */
     gp_usec_t *next_blow; /* by group */
     gp_usec_t *next_relief;
     gp_usec_t *last_wipe;

@@ -6,6 +6,7 @@
 
 /* After healing: longer than a lease of work, at whose end a program without a home is stopped. */
 #define QUIET_US (20 * GP_SECOND)
+#define END_US   (60 * GP_SECOND) /* of a run: nothing goes wrong any more */
 
 typedef struct run {
     const gp_sim_params_t *params;
@@ -13,6 +14,7 @@ typedef struct run {
     gp_world_t *world;
     gp_nemesis_t nemesis;
     gp_users_t users;
+    gp_usec_t slow;
     gp_usec_t next_report;
 } run_t;
 
@@ -67,7 +69,7 @@ static bool come_up(run_t *run)
             return false;
         }
     }
-    gp_usec_t limit = gp_world_now(run->world) + 30 * GP_SECOND;
+    gp_usec_t limit = gp_world_now(run->world) + run->slow * 30 * GP_SECOND;
     while (gp_world_now(run->world) < limit) {
         if (all_agree(run)) {
             run->result->agreed_us = gp_world_now(run->world);
@@ -96,7 +98,7 @@ static bool heal(run_t *run)
     gp_world_calm(run->world);
     gp_users_calm(&run->users);
     gp_usec_t start = gp_world_now(run->world);
-    while (gp_world_now(run->world) < start + GP_SIM_HEAL_US) {
+    while (gp_world_now(run->world) < start + run->slow * GP_SIM_HEAL_US) {
         gp_world_heal(run->world);
         if (!advance(run, gp_world_now(run->world) + 100 * GP_MSEC)) {
             return false;
@@ -109,7 +111,7 @@ static bool heal(run_t *run)
     }
     /* What agrees must go on agreeing, and what was asked for must get an answer. */
     gp_usec_t end = run->params->length_us;
-    gp_usec_t quiet = gp_world_now(run->world) + QUIET_US;
+    gp_usec_t quiet = gp_world_now(run->world) + run->slow * QUIET_US;
     if (!go_on(run, end > quiet ? end : quiet)) {
         return false;
     }
@@ -153,17 +155,18 @@ gp_error_t gp_sim_run(const gp_sim_params_t *params, gp_sim_result_t *ret_result
     config.nodes = params->nodes;
     config.group_size = params->group_size;
     config.ed25519 = params->ed25519;
+    config.slow = params->slow;
     /* Invariants cost a third of a run: some seeds have them at each step, the others at each 16th.
      */
     bool each = params->seed % 4 == 0;
     config.check_every = params->nodes > 100 ? 64 : each ? 1 : 16;
     if (params->length_us < GP_SIM_LENGTH_MIN_US || params->nodes == 0 ||
         params->nodes > GP_SIM_NODES_MAX || params->group_size == 0 ||
-        params->group_size > GP_MEMBERS_MAX) {
+        params->group_size > GP_MEMBERS_MAX || params->slow == 0 || params->slow > GP_SLOW_MAX) {
         return GP_E_USAGE;
     }
     *ret_result = (gp_sim_result_t){0};
-    run_t run = {.params = params, .result = ret_result};
+    run_t run = {.params = params, .result = ret_result, .slow = config.slow};
     run.world = gp_world_new(&config);
     if (run.world == NULL) {
         return GP_E_MEMORY;
@@ -180,8 +183,9 @@ gp_error_t gp_sim_run(const gp_sim_params_t *params, gp_sim_result_t *ret_result
     gp_world_watch(run.world, params->watch, params->context);
     gp_world_tap(run.world, params->tap_node, params->tap, params->tap_context);
     ret_result->groups = gp_world_groups(run.world);
-    gp_usec_t calm = params->length_us / 10 < 60 * GP_SECOND ? params->length_us / 2
-                                                             : params->length_us - 60 * GP_SECOND;
+    gp_usec_t rest = run.slow * END_US;
+    gp_usec_t calm =
+        params->length_us / 10 < rest ? params->length_us / 2 : params->length_us - rest;
     if (come_up(&run) && suffer(&run, calm)) {
         heal(&run);
     }

@@ -17,6 +17,7 @@ typedef struct gp_sim_params {
     uint32_t group_size;
     gp_usec_t length_us; /* of grid time, the healing included */
     uint64_t seed;
+    uint32_t slow; /* all times of groups, faults and users, and the limits below, times this */
     bool faults;
     bool storm; /* of these, partitions, freezes and clock rates alone, but one after the other */
     bool ed25519;

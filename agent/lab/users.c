@@ -10,11 +10,13 @@ typedef enum deed {
     DEED_FAIL,    /* it dies */
     DEED_BOUNCE,  /* a home dies and is started again */
     DEED_BOTH,    /* the last two at once */
+    DEED_HAND,    /* its leader stops in good order, and amid that all disks stand still */
     DEED_END,     /* deeds end here; what follows is how one is undone */
     DEED_RESTORE, /* it offers what it did before */
     DEED_START,
+    DEED_HALT,
     DEED_RETURN, /* it is started while somebody hears nothing, ... */
-    DEED_DIE,    /* ... dies again at once, ... */
+    DEED_AGAIN,  /* ... goes again at once, ... */
     DEED_HEAR    /* ... and who heard nothing of both hears again */
 } deed_t;
 
@@ -25,11 +27,12 @@ void gp_users_init(gp_users_t *users, gp_world_t *world, const gp_world_config_t
                           .nemesis = nemesis,
                           .nodes = config->nodes,
                           .group_size = config->group_size,
+                          .slow = config->slow,
                           .deed_at = GP_NEVER,
                           .rough = nemesis != NULL};
     gp_random_init(&users->asks, config->seed ^ UINT64_C(0x75736572));
     gp_random_init(&users->rushes, config->seed ^ UINT64_C(0x72757368));
-    users->next_rush = RUSH_FIRST + gp_random_below(&users->rushes, RUSH_EVERY);
+    users->next_rush = RUSH_FIRST + gp_random_below(&users->rushes, users->slow * RUSH_EVERY);
 }
 
 /* Each second one question, each ten seconds one job. */
@@ -96,19 +99,22 @@ static void change(gp_users_t *users, uint32_t node)
     }
 }
 
-static void stop(gp_users_t *users, uint32_t node)
+/* It goes, in good order or not, and comes back after a while. */
+static void end(gp_users_t *users, uint32_t node, bool gently)
 {
-    if (may_be_hit(users, node)) {
+    if (gently) {
         gp_world_leave(users->world, node, false);
         gp_world_count(users->world, GP_FAULT_RESTART);
-        plan(users, DEED_START, node, 3 * GP_SECOND);
+    } else {
+        gp_world_crash(users->world, node, false);
     }
 }
 
-static void kill_place(gp_users_t *users, uint32_t node)
+static void end_place(gp_users_t *users, uint32_t node, bool gently)
 {
     if (may_be_hit(users, node)) {
-        gp_world_crash(users->world, node, false);
+        end(users, node, gently);
+        users->gently = gently;
         bool again = gp_random_below(&users->rushes, 3) == 0;
         plan(users, again ? DEED_RETURN : DEED_START, node, 3 * GP_SECOND);
     }
@@ -138,14 +144,38 @@ static void come_back(gp_users_t *users, uint32_t node)
         deafen(users, deaf, true);
         gp_world_count(users->world, GP_FAULT_CUT_ONE_WAY);
         users->deed_home = deaf;
-        plan(users, DEED_DIE, node, 300 * GP_MSEC);
+        plan(users, DEED_AGAIN, node, 300 * GP_MSEC);
     }
 }
 
-static void die_again(gp_users_t *users, uint32_t node)
+static void stop_leader(gp_users_t *users, uint32_t node)
+{
+    const void *peer = gp_world_peer(users->world, node);
+    gp_id_t leader = peer != NULL ? gp_election_leader(gp_peer_election(peer)) : (gp_id_t){0};
+    uint32_t leads = gp_world_node(users->world, &leader);
+    if (leads < users->nodes && may_be_hit(users, leads)) {
+        gp_world_leave(users->world, leads, false);
+        gp_world_count(users->world, GP_FAULT_RESTART);
+        plan(users, DEED_HALT, leads, gp_random_below(&users->rushes, 60 * GP_MSEC));
+    }
+}
+
+/* For longer than a candidate waits for votes: a successor may stand in vain. */
+static void halt_disks(gp_users_t *users, uint32_t node)
+{
+    uint32_t first = node / users->group_size * users->group_size;
+    gp_usec_t busy = 600 * GP_MSEC + gp_random_below(&users->rushes, 900 * GP_MSEC);
+    for (uint32_t i = first; i < first + users->group_size && i < users->nodes; i++) {
+        gp_world_disk(users->world, i, false, users->slow * busy);
+    }
+    gp_world_count(users->world, GP_FAULT_DISK_SLOW);
+    plan(users, DEED_START, node, users->slow * 3 * GP_SECOND);
+}
+
+static void go_again(gp_users_t *users, uint32_t node)
 {
     if (may_be_hit(users, node)) {
-        gp_world_crash(users->world, node, false);
+        end(users, node, users->gently);
     }
     plan(users, DEED_HEAR, node, 400 * GP_MSEC);
 }
@@ -170,17 +200,20 @@ static void act(gp_users_t *users)
         change(users, node);
         break;
     case DEED_STOP:
-        stop(users, node);
+        end_place(users, node, true);
         break;
     case DEED_FAIL:
-        kill_place(users, node);
+        end_place(users, node, false);
         break;
     case DEED_BOUNCE:
         bounce(users, users->deed_home);
         break;
     case DEED_BOTH:
-        kill_place(users, node);
+        end_place(users, node, false);
         bounce(users, users->deed_home);
+        break;
+    case DEED_HAND:
+        stop_leader(users, node);
         break;
     case DEED_RESTORE:
         if (gp_world_alive(users->world, node)) {
@@ -192,11 +225,14 @@ static void act(gp_users_t *users)
             gp_world_start(users->world, node);
         }
         break;
+    case DEED_HALT:
+        halt_disks(users, node);
+        break;
     case DEED_RETURN:
         come_back(users, node);
         break;
-    case DEED_DIE:
-        die_again(users, node);
+    case DEED_AGAIN:
+        go_again(users, node);
         break;
     case DEED_HEAR:
         deafen(users, users->deed_home, false);
@@ -216,11 +252,11 @@ gp_usec_t gp_users_act(gp_users_t *users)
     }
     if (users->next_rush <= now) {
         rush(users);
-        users->next_rush = now + 1 + gp_random_below(&users->rushes, RUSH_EVERY);
+        users->next_rush = now + 1 + gp_random_below(&users->rushes, users->slow * RUSH_EVERY);
     }
     if (users->next_ask <= now) {
         ask(users);
-        users->next_ask = now + GP_SECOND;
+        users->next_ask = now + users->slow * GP_SECOND;
     }
     gp_usec_t next = users->next_ask < users->next_rush ? users->next_ask : users->next_rush;
     return users->deed_at < next ? users->deed_at : next;

@@ -48,6 +48,7 @@ void gp_world_defaults(gp_world_config_t *config)
         .latency_us = 150,
         .jitter_us = 250,
         .store_us = 500,
+        .slow = 1,
         .check_every = 1,
     };
 }

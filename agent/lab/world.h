@@ -59,6 +59,7 @@ typedef struct gp_world_config {
     gp_usec_t store_us;   /* least time of a store; at most four times as much */
     uint32_t message_permyriad[GP_FAULT_MESSAGES]; /* of messages, in 1/10,000 */
     uint32_t store_permyriad;                      /* stores that fail */
+    uint32_t slow;        /* the groups' times are multiplied by this, 1 .. GP_SLOW_MAX */
     uint32_t check_every; /* steps between two checks of all invariants of a core; 0: never */
     bool ed25519;         /* real signatures instead of the stand-in */
     bool tiers;           /* each group is a region and a grid of its own, with their seats */

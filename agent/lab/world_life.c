@@ -86,6 +86,8 @@ static void describe(gp_sim_node_t *node, gp_peer_config_t *config)
             gp_sim_group_id((gp_seat_t)seat, gp_sim_group_of(world, node->index));
     }
     config->election = gp_election_defaults();
+    gp_group_slow_down(&config->group, world->config.slow);
+    gp_election_slow_down(&config->election, world->config.slow);
     config->group.group = group;
     config->group.cert_max = 0;
     /* Wiped machines come back as others while the table still remembers the former ones. */
@@ -299,7 +301,7 @@ void gp_sim_end_work(gp_sim_node_t *node)
     world->msg.kind = GP_MSG_WORK_STOP;
     world->msg.u.work_stop.wait_ms = STOP_US / 2 / GP_MSEC;
     gp_sim_command(node, 0, 0, &world->msg);
-    gp_sim_add(world, world->now + STOP_US,
+    gp_sim_add(world, world->now + world->config.slow * STOP_US,
                gp_happening_new(GP_HAPPEN_LIMIT, node, (gp_slice_t){0}));
 }
 
