@@ -93,6 +93,8 @@
     E(JOIN_UNANSWERED, 56, 6,                                                                      \
       "the machine took the question, its answer is lost, and the token may have lost one use",    \
       "join again; if the token is used up then, where it was printed: gridpeer invite")           \
+    E(LEAVE_HEIR, 57, 5, "nobody could lead the sub-Grid after this machine",                      \
+      "mend the machine that could (see gridpeer node list), then again: gridpeer leave")          \
     /* the state directory */                                                                      \
     E(STATE_MISSING, 60, 69, "there is no agent here",                                             \
       "found a grid: gridpeer init REGION, or join one: gridpeer join REGION --token T")           \

@@ -18,6 +18,7 @@
 
 #define GP_MEMBERS_MAX 64   /* (wire) members of a group, living and remembered */
 #define GP_VOTERS_MAX 5     /* (wire) voters named in a roster */
+#define GP_SLOW_MAX 8       /* so many times as slow as a sub-Grid a group above may be */
 #define GP_OBSERVERS_MAX 3  /* (wire) observers named beside a verdict */
 #define GP_VOTE_MAX 320     /* (wire) bytes of one signed vote, kept as evidence */
 #define GP_RELEASE_MAX 256  /* (wire) bytes of a leader's signed HANDOVER, shown by its successor */

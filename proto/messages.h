@@ -147,11 +147,13 @@
     M(ELECTION_EVIDENCE, election_evidence, 0x50, LOCAL, ELECTION, "that process is gone")         \
     M(ELECTION_RELINQUISH, election_relinquish, 0x51, LOCAL, ELECTION, "hand over, then go")       \
     M(ELECTION_FOUND, election_found, 0x52, LOCAL, ELECTION, "found the group: own roster")        \
+    M(ELECTION_STAY, election_stay, 0x53, LOCAL, ELECTION, "this machine does not go after all")   \
     M(LEADER, leader, 0x60, NOTICE, ELECTION, "who leads, and by which right")                     \
     M(CAMPAIGN, campaign, 0x61, NOTICE, ELECTION, "this machine stands for election, and why")     \
     M(STEP_DOWN, step_down, 0x62, NOTICE, ELECTION, "this machine no longer leads, and why")       \
     M(ROSTER, roster, 0x63, NOTICE, ELECTION, "the roster changed")                                \
     M(RELINQUISHED, relinquished, 0x64, NOTICE, ELECTION, "the role is handed over, or nobody's")  \
+    M(HEIRLESS, heirless, 0x65, NOTICE, ELECTION, "it does not go for good: nobody takes over")    \
     /* discovery */                                                                                \
     M(RECORD, record, 0x81, SIGNED, DISCOVERY, "attributes of the sender, whole or changed")       \
     M(RECORD_ASK, record_ask, 0x82, SIGNED, DISCOVERY, "to a member: send your whole record")      \
@@ -355,9 +357,11 @@
     F(U64, version, 0) L(voter, voters, GP_VOTERS_MAX) F(BLOB, value, GP_REGISTER_MAX)
 #define GP_FIELDS_ELECTION_STANDINGS(F, L) L(standing, members, GP_MEMBERS_MAX)
 #define GP_FIELDS_ELECTION_EVIDENCE(F, L) F(ID, target, 0) F(U64, incarnation, 0)
+/* forever: who is needed and has no heir does not go, and says HEIRLESS */
 #define GP_FIELDS_ELECTION_RELINQUISH(F, L) F(BOOL, forever, 0)
 /* alone: only the sub-Grid, not the groups above it */
 #define GP_FIELDS_ELECTION_FOUND(F, L) F(U16, score, 1000) F(BOOL, alone, 0)
+#define GP_FIELDS_ELECTION_STAY(F, L) F(U64, group, 0)
 /* renewed: who leads and by which right is as it was, only the lease or the votes are newer */
 #define GP_FIELDS_LEADER(F, L)                                                                     \
     F(U64, group, 0) F(U64, term, 0) F(ID, leader, 0) F(ID, deputy, 0) F(U8, right, 2)             \
@@ -369,6 +373,7 @@
     F(U64, group, 0) F(U64, term, 0) F(U64, version, 0) F(BOOL, committed, 0)                      \
     L(voter, voters, GP_VOTERS_MAX)
 #define GP_FIELDS_RELINQUISHED(F, L) F(U64, group, 0) F(ID, successor, 0)
+#define GP_FIELDS_HEIRLESS(F, L) F(U64, group, 0)
 
 /* ---- discovery ----------------------------------------------------------------------------- */
 

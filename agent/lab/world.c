@@ -50,6 +50,7 @@ void gp_world_defaults(gp_world_config_t *config)
         .latency_us = 150,
         .jitter_us = 250,
         .store_us = 500,
+        .slow = 1,
         .check_every = 1,
     };
 }
@@ -326,6 +327,10 @@ static void happen(gp_sim_node_t *node, const gp_happening_t *h)
     case GP_HAPPEN_COMMAND:
         do_command(node, h);
         break;
+    case GP_HAPPEN_LIMIT:
+        node->left = true;
+        node->idle = true;
+        break;
     case GP_HAPPEN_CRASH:
     case GP_HAPPEN_JOIN:
         assert(false && "no event of its peer");
@@ -383,7 +388,7 @@ static void take_one(gp_world_t *world)
     }
     happen(node, h);
     free(h);
-    if (node->goes) {
+    if (node->left && node->idle) {
         gp_sim_left(node);
     } else if (node->moves) {
         gp_sim_end(node);

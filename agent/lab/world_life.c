@@ -93,6 +93,8 @@ static void describe(gp_sim_node_t *node, gp_peer_config_t *config)
             gp_sim_group_id((gp_seat_t)seat, gp_sim_group_of(world, node->index));
     }
     config->election = gp_election_defaults();
+    gp_group_slow_down(&config->group, world->config.slow);
+    gp_election_slow_down(&config->election, world->config.slow);
     config->group.group = group;
     config->group.cert_max = 0;
     /* Wiped machines come back as others while the table still remembers the former ones. */
@@ -158,7 +160,7 @@ static void load_disk(gp_sim_node_t *node)
 }
 
 /* What the collectors of a real machine would tell; the figures come from the seed. */
-static void tell_record(gp_sim_node_t *node)
+static void tell_record(gp_sim_node_t *node, bool all)
 {
     gp_world_t *world = node->world;
     memset(&world->msg, 0, gp_msg_size(GP_MSG_OWN_RECORD));
@@ -167,9 +169,9 @@ static void tell_record(gp_sim_node_t *node)
     uint64_t luck = gp_hash(&node->index, sizeof node->index, world->config.seed);
     own->whole = true;
     own->attrs[own->attrs_count++] =
-        (gp_record_attr_t){.attr = GP_ATTR_CPU, .number = 1 + luck % 32};
-    own->attrs[own->attrs_count++] =
-        (gp_record_attr_t){.attr = GP_ATTR_MEM_FREE, .number = (luck >> 8) % (64ULL << 30)};
+        (gp_record_attr_t){.attr = GP_ATTR_CPU, .number = all ? 1 + luck % 32 : 1};
+    own->attrs[own->attrs_count++] = (gp_record_attr_t){
+        .attr = GP_ATTR_MEM_FREE, .number = all ? (luck >> 8) % (64ULL << 30) : 0};
     own->attrs[own->attrs_count++] =
         (gp_record_attr_t){.attr = GP_ATTR_ARCH, .text = gp_text("x86_64")};
     gp_sim_command(node, GP_MSEC, 0, &world->msg);
@@ -208,7 +210,7 @@ void gp_sim_begin(gp_sim_node_t *node)
         msg->u.election_found.alone = !node->founder;
         gp_runner_command(node->runner, 0, msg);
     }
-    tell_record(node);
+    tell_record(node, true);
     gp_sim_links_restore(node);
     gp_happening_t *wake = gp_happening_new(GP_HAPPEN_WAKE, node, (gp_slice_t){0});
     wake->at = world->now;
@@ -256,8 +258,9 @@ void gp_sim_end(gp_sim_node_t *node)
     node->running = false;
     node->paused = false;
     node->life++;
-    node->goes = false;
     node->moves = false;
+    node->left = false;
+    node->idle = false;
     node->leaving = false;
     node->doomed = false;
     node->for_ever = false;
@@ -319,15 +322,32 @@ void gp_world_doom(gp_world_t *world, uint32_t index)
     world->nodes[index].doomed = true;
 }
 
+#define STOP_US (2 * GP_SECOND) /* as the daemon: a stop in good order takes no longer */
+
+void gp_sim_end_work(gp_sim_node_t *node)
+{
+    gp_world_t *world = node->world;
+    memset(&world->msg, 0, gp_msg_size(GP_MSG_WORK_STOP));
+    world->msg.kind = GP_MSG_WORK_STOP;
+    world->msg.u.work_stop.wait_ms = STOP_US / 2 / GP_MSEC;
+    gp_sim_command(node, 0, 0, &world->msg);
+    gp_sim_add(world, world->now + world->config.slow * STOP_US,
+               gp_happening_new(GP_HAPPEN_LIMIT, node, (gp_slice_t){0}));
+}
+
+/* As the daemon does it: programs end first, but if it leaves for good not before it may. */
 void gp_world_leave(gp_world_t *world, uint32_t index, bool forever)
 {
     gp_sim_node_t *node = &world->nodes[index];
     assert(node->running && !node->paused);
+    node->for_ever = forever;
+    node->leaving = true;
+    if (!forever) {
+        gp_sim_end_work(node);
+    }
     memset(&world->msg, 0, gp_msg_size(GP_MSG_ELECTION_RELINQUISH));
     world->msg.kind = GP_MSG_ELECTION_RELINQUISH;
     world->msg.u.election_relinquish.forever = forever;
-    node->for_ever = forever;
-    node->leaving = true;
     gp_sim_command(node, 0, 0, &world->msg);
 }
 
@@ -482,15 +502,32 @@ void gp_world_route(gp_world_t *world, uint32_t index, const char *query, gp_rou
     gp_sim_command(&world->nodes[index], 0, ++world->requests, &world->msg);
 }
 
-void gp_world_job(gp_world_t *world, uint32_t index, const char *where)
+static void run_job(gp_world_t *world, uint32_t index, const gp_id_t *on, const char *where)
 {
     memset(&world->msg, 0, gp_msg_size(GP_MSG_WORK_RUN));
     world->msg.kind = GP_MSG_WORK_RUN;
     gp_msg_work_run_t *run = &world->msg.u.work_run;
     run->name = gp_text("job");
     run->where = gp_text(where);
+    run->on = *on;
     run->args_count = 1;
     run->args[0].text = gp_text("true");
     world->stats.jobs++;
     gp_sim_command(&world->nodes[index], 0, ++world->requests, &world->msg);
+}
+
+void gp_world_job(gp_world_t *world, uint32_t index, const char *where)
+{
+    static const gp_id_t anywhere;
+    run_job(world, index, &anywhere, where);
+}
+
+void gp_world_job_on(gp_world_t *world, uint32_t index, uint32_t place, const char *where)
+{
+    run_job(world, index, &world->nodes[place].id, where);
+}
+
+void gp_world_offer(gp_world_t *world, uint32_t index, bool all)
+{
+    tell_record(&world->nodes[index], all);
 }

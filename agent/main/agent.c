@@ -196,8 +196,7 @@ static void on_stored(void *context, gp_room_t room, uint64_t token, bool ok)
 
 static uint8_t own_flags(const agent_t *agent)
 {
-    return (uint8_t)((agent->stopping ? GP_FLAG_LEAVING : 0) |
-                     (agent->config.agent_relayed ? GP_FLAG_RELAYED : 0));
+    return agent->config.agent_relayed ? GP_FLAG_RELAYED : 0;
 }
 
 static void collect(agent_t *agent)
@@ -262,28 +261,46 @@ void agent_left(agent_t *agent)
     finish_if_done(agent);
 }
 
-void agent_stop(agent_t *agent, bool forever)
+static void relinquish(agent_t *agent)
 {
-    if (agent->stopping) {
-        return;
-    }
-    agent->stopping = true;
-    agent->leaves = forever;
+    gp_msg_t *msg = gp_runner_draft(agent->runner, GP_MSG_ELECTION_RELINQUISH);
+    msg->u.election_relinquish.forever = agent->leaves;
+    agent_command(agent, 0, msg);
+}
+
+void agent_end_work(agent_t *agent)
+{
+    const gp_msg_t msg = {.kind = GP_MSG_WORK_STOP,
+                          .u.work_stop = {.wait_ms = AGENT_STOP_MS / 2}};
     struct timeval limit = {.tv_sec = AGENT_STOP_MS / 1000};
     evtimer_add(agent->limit, &limit);
-    gp_msg_t *msg = gp_runner_draft(agent->runner, GP_MSG_WORK_STOP);
-    msg->u.work_stop.wait_ms = AGENT_STOP_MS / 2;
-    agent_command(agent, 0, msg);
-    msg = gp_runner_draft(agent->runner, GP_MSG_ELECTION_RELINQUISH);
-    msg->u.election_relinquish.forever = forever;
-    agent_command(agent, 0, msg);
+    agent_defer(agent, 0, &msg);
+}
+
+void agent_stop(agent_t *agent)
+{
+    agent->told_to_stop = true;
+    if (!agent->stopping) {
+        agent->stopping = true;
+        agent_end_work(agent);
+        relinquish(agent);
+    }
+}
+
+/* Programs go on until it is known that it may go: see agent_relinquished. */
+void agent_go(agent_t *agent)
+{
+    assert(!agent->stopping);
+    agent->stopping = true;
+    agent->leaves = true;
+    relinquish(agent);
 }
 
 static void on_signal(evutil_socket_t number, short what, void *context)
 {
     (void)number;
     (void)what;
-    agent_stop(context, false);
+    agent_stop(context);
 }
 
 /* ---- opening and closing --------------------------------------------------------------------- */

@@ -13,6 +13,7 @@
  *   work.JOB_FIND     -> discovery.DISCOVERY_FIND         machines for a job
  *   discovery.ANSWER  -> work.WORK_ANSWER                 (only for questions of jobs)
  *   election.RELINQUISHED -> group.GROUP_LEAVE            last step of leaving in good order
+ *   election.HEIRLESS -> election.ELECTION_STAY           in all seats, and leaving is withdrawn
  *   any STORED, refused or not -> group.GROUP_DISK        the disk fails, or is well again
  *   election.LEADER   -> tiers.TIERS_LEADER               of each seat
  *   tiers.SEAT_WANTED                                     SEAT_ASK to all members below
@@ -27,7 +28,8 @@
  *   discovery.ANSWER  -> route.ROUTE_LOCAL                (only for those)
  *
  * Leaving: the shell gives ELECTION_RELINQUISH; the peer marks the machine as leaving, hands over
- * what it leads, says goodbye, and reports LEFT, after which the shell may stop.
+ * what it leads, says goodbye, and reports LEFT, after which the shell may stop. Who is to go for
+ * good but is needed where it leads goes on as before, and reports HEIRLESS.
  */
 #ifndef GP_AGENT_PEER_PEER_H
 #define GP_AGENT_PEER_PEER_H

@@ -75,6 +75,9 @@ extern const gp_core_ops_t gp_group_ops;
 /* The times and limits of a sub-Grid; identity, group and boot are left zero for the caller. */
 void gp_group_defaults(gp_group_config_t *ret_config);
 
+/* Multiplies all times, 1 to GP_SLOW_MAX: for groups that span wide areas. */
+void gp_group_slow_down(gp_group_config_t *config, uint32_t times);
+
 /*
  * A checked message of any room came from `id`: a sign of life. The composed peer calls this for
  * messages that it does not give to this core; what follows from it happens in the next step, for
