@@ -131,11 +131,15 @@ static bool has_company(const gp_election_t *el)
     return false;
 }
 
-/* Whoever stays might elect nobody: it would take along the lead, or a vote while nobody leads. */
+/*
+ * Whoever stays might elect nobody: it would take along the lead, or a vote while nobody leads. A
+ * register that does not name it may be alone with this machine, so the last mandate counts, too.
+ */
 static bool is_needed(const gp_election_t *el)
 {
     bool follows = el->lost_at == GP_NEVER && !gp_id_equal(&el->leader, &el->self);
-    bool votes = gp_election_voter_index(&el->roster, &el->self) >= 0;
+    bool votes = gp_election_voter_index(&el->roster, &el->self) >= 0 ||
+                 gp_election_voter_index(&el->mandate.roster, &el->self) >= 0;
     bool counts = gp_election_leads(el) || (votes && !follows);
     return el->forever && counts && (el->depended || has_company(el));
 }
