@@ -35,15 +35,16 @@ static uint32_t members(void *context, gp_forming_member_t ret[GP_MEMBERS_MAX])
     return count;
 }
 
-/* Whoever has left for good makes room; who is only silent may come back. */
+/* Those that live, and those that were invited and have not come yet. */
 static uint32_t known(void *context)
 {
     const void *group = gp_peer_group(context);
     uint32_t count = 0;
     for (uint32_t i = 0; i < gp_group_count(group); i++) {
         const gp_group_member_t *member = gp_group_member_at(group, i);
-        bool gone = member->state == GP_MEMBER_LEFT && gp_cause_is_final((uint8_t)member->cause);
-        count += gone ? 0 : 1;
+        bool lives = member->state == GP_MEMBER_ALIVE || member->state == GP_MEMBER_SUSPECT;
+        bool comes = member->state == GP_MEMBER_UNKNOWN && member->cause == GP_CAUSE_JOINED;
+        count += lives || comes ? 1 : 0;
     }
     return count;
 }

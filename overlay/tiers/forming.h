@@ -43,7 +43,7 @@ typedef struct gp_forming_view {
     bool (*describe)(void *context, gp_seat_t seat, const gp_id_t *id, gp_record_member_t *ret);
     /* The living of the own sub-Grid, this machine too. */
     uint32_t (*members)(void *context, gp_forming_member_t ret[GP_MEMBERS_MAX]);
-    /* How many the own sub-Grid counts as its own: the living, those away, those invited. */
+    /* How many the own sub-Grid counts as its own: the living, and those invited. */
     uint32_t (*known)(void *context);
     /* The region's sub-Grids, the own one too; at the region peer only. */
     uint32_t (*places)(void *context, gp_forming_place_t ret[GP_MEMBERS_MAX]);
