@@ -47,6 +47,8 @@
     E(RELEASE, 25, 1, "a handover that the named leader did not sign", "none: it was dropped")     \
     E(CLAIM, 26, 1, "a relayed message that is not what its carrier says",                         \
       "none: it was dropped")                                                                      \
+    E(MESSAGE_REGION, 27, 1, "a message of another region in a group of this one",                 \
+      "none: it was dropped")                                                                      \
     /* identity and joining */                                                                     \
     E(CERT_FORMAT, 30, 3, "a certificate that is damaged",                                         \
       "join again: gridpeer join REGION --token T")                                                \
@@ -90,6 +92,10 @@
       "wait until one is used up or expires; one token can let many in: gridpeer invite --uses N") \
     E(LEAVE_ROOT, 55, 5, "leaving would destroy the grid's root key, and others need it",          \
       "only stop: gridpeer stop; or give the grid's key up: gridpeer leave --destroy-root")        \
+    E(REGION_EXISTS, 57, 5, "the grid has a region of this name already",                           \
+      "choose another name, or join it: gridpeer join REGION --token T")                           \
+    E(TOKEN_ADMIT, 58, 77, "who founds a region has to admit others, and the token does not say so", \
+      "ask for one where the grid was founded: gridpeer invite --roles member,lend,submit,admit")  \
     E(JOIN_UNANSWERED, 56, 6,                                                                      \
       "the machine took the question, its answer is lost, and the token may have lost one use",    \
       "join again; if the token is used up then, where it was printed: gridpeer invite")           \

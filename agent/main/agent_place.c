@@ -8,7 +8,7 @@
 #include "agent/main/agent_state.h"
 
 /* A command may not be given inside a step: it is put off to its end. */
-static void ask(asking_t *asking, uint64_t chosen, bool found)
+static void ask(asking_t *asking, uint64_t chosen, uint8_t found)
 {
     static gp_msg_t msg; /* large */
     agent_t *agent = asking->agent;
@@ -57,17 +57,17 @@ void agent_placed(agent_t *agent, uint64_t token, const gp_msg_form_answer_t *an
         return;
     }
     *place = asking->next;
-    bool chose = asking->chosen != 0 || asking->found;
+    bool chose = asking->chosen != 0 || asking->found > 0;
     if (answer->error != GP_OK && !chose) {
         agent_join_answer(asking, NULL);
     } else if (answer->error != GP_OK) {
         agent_join_refuse(asking, (gp_error_t)answer->error);
-    } else if (answer->chosen == 0 && !answer->found && is_alone(answer)) {
+    } else if (answer->chosen == 0 && answer->found == 0 && is_alone(answer)) {
         if (answer->places_count == 0) {
             agent_join_answer(asking, NULL);
         } else {
             asking->chosen = answer->places[0].group;
-            ask(asking, asking->chosen, false);
+            ask(asking, asking->chosen, GP_FOUNDS_NOTHING);
         }
     } else {
         agent_join_answer(asking, answer);
