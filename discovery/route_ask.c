@@ -199,7 +199,7 @@ static bool comes_before(gp_route_t *r, const gp_ask_t *ask, const gp_row_t *row
         return row->own && !b->own;
     }
     if (row->rtt_us != b->rtt_us) {
-        return row->rtt_us < b->rtt_us;
+        return row->rtt_us - 1 < b->rtt_us - 1; /* 0, unknown, is the last */
     }
     return gp_id_compare(&row->id, &b->id) < 0;
 }

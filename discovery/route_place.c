@@ -1,9 +1,9 @@
 #include "discovery/route_state.h"
 
-#define OWN_GAP        (1 * GP_SECOND) /* the own sub-Grid is looked at so often */
-#define TELL_GAP       (1 * GP_SECOND) /* a sub-Grid is told anew at most so often, */
-#define TELL_GAP_ABOVE (5 * GP_SECOND) /* a region, which has more to tell to more machines, so */
-#define REMIND_FIRST   (1 * GP_SECOND) /* the first reminder after a change, then doubling to: */
+#define OWN_GAP        (1 * GP_SECOND)  /* the own sub-Grid is looked at so often */
+#define TELL_GAP       (1 * GP_SECOND)  /* a sub-Grid is told anew at most so often, */
+#define TELL_GAP_ABOVE (10 * GP_SECOND) /* a region so: 64 summaries take 25 ms to join */
+#define REMIND_FIRST   (1 * GP_SECOND)  /* the first reminder after a change, then doubling to: */
 #define REMIND_MAX     (30 * GP_SECOND)
 #define FORGET_AFTER   (3 * REMIND_MAX + 5 * GP_SECOND)
 #define KEEP           (5 * GP_SECOND) /* what a leader knew so long ago is as good as new */
@@ -30,8 +30,8 @@ bool gp_places_young(const gp_route_t *r, gp_seat_t seat)
 static bool tells(const gp_route_t *r, gp_seat_t below)
 {
     const gp_route_seat_t *s = &r->seats[below];
-    return r->above && r->seats[below + 1].group != 0 && s->right == GP_RIGHT_QUORUM &&
-           gp_id_equal(&s->leader, &r->self);
+    return r->above && s->group != 0 && r->seats[below + 1].group != 0 &&
+           s->right == GP_RIGHT_QUORUM && gp_id_equal(&s->leader, &r->self);
 }
 
 /* ---- the directory --------------------------------------------------------------------------- */
@@ -195,11 +195,22 @@ static void put_place(gp_route_t *r, gp_seat_t seat, const gp_id_t *from, const 
     }
 }
 
+static uint32_t member_at(const gp_route_seat_t *s, const gp_id_t *id)
+{
+    uint32_t at = 0;
+    while (at < s->member_count && !gp_id_equal(&s->members[at], id)) {
+        at++;
+    }
+    return at;
+}
+
 void gp_places_on_place(gp_route_t *r, const gp_id_t *from, const gp_msg_place_t *msg,
                         gp_out_t *out)
 {
     for (int seat = GP_SEAT_REGION; seat < GP_SEAT_COUNT; seat++) {
-        if (r->seats[seat].group == msg->group && gp_places_held(r, (gp_seat_t)seat) &&
+        const gp_route_seat_t *s = &r->seats[seat];
+        bool member = member_at(s, from) < s->member_count;
+        if (s->group == msg->group && member && gp_places_held(r, (gp_seat_t)seat) &&
             is_sound(r, msg)) {
             put_place(r, (gp_seat_t)seat, from, msg, out);
         }
@@ -430,24 +441,20 @@ void gp_places_on_leader(gp_route_t *r, const gp_msg_route_leader_t *msg)
 void gp_places_on_member(gp_route_t *r, const gp_msg_route_member_t *msg, gp_out_t *out)
 {
     gp_route_seat_t *s = &r->seats[msg->seat];
-    uint32_t at = 0;
-    if (msg->seat != GP_SEAT_GRID) {
-        return;
-    }
-    while (at < s->member_count && !gp_id_equal(&s->members[at], &msg->id)) {
-        at++;
-    }
+    uint32_t at = member_at(s, &msg->id);
     if (msg->gone && at < s->member_count) {
         s->member_count -= 1;
         s->members[at] = s->members[s->member_count];
     } else if (!msg->gone && at == s->member_count && at < GP_MEMBERS_MAX) {
         s->members[at] = msg->id;
         s->member_count += 1;
-        tell_again(r, GP_SEAT_REGION);
-    } else if (msg->back) {
+        if (msg->seat == GP_SEAT_GRID) {
+            tell_again(r, GP_SEAT_REGION);
+        }
+    } else if (msg->back && msg->seat == GP_SEAT_GRID) {
         tell_again(r, GP_SEAT_REGION);
     }
-    if (msg->gone) {
+    if (msg->gone && msg->seat == GP_SEAT_GRID) {
         forget_of(r, &msg->id, out);
     }
 }

@@ -180,6 +180,7 @@ struct gp_election {
 
     /* going */
     bool going;
+    bool forever; /* ... and it will not come back */
     bool relinquished;
     gp_usec_t going_until; /* report RELINQUISHED at the latest */
 
@@ -407,6 +408,9 @@ void gp_election_maintain(gp_election_t *el, gp_out_t *out);
 
 /* forever: who does not vote forgets who does, so that a seat given up is not resumed. */
 void gp_election_relinquish(gp_election_t *el, bool forever, gp_out_t *out);
+
+/* It does not go after all. */
+void gp_election_stay(gp_election_t *el);
 void gp_election_watch_better(gp_election_t *el, gp_out_t *out);
 
 /* Is there anybody who could lead after this machine? */

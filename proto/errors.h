@@ -92,13 +92,17 @@
       "wait until one is used up or expires; one token can let many in: gridpeer invite --uses N") \
     E(LEAVE_ROOT, 55, 5, "leaving would destroy the grid's root key, and others need it",          \
       "only stop: gridpeer stop; or give the grid's key up: gridpeer leave --destroy-root")        \
-    E(REGION_EXISTS, 57, 5, "the grid has a region of this name already",                           \
-      "choose another name, or join it: gridpeer join REGION --token T")                           \
-    E(TOKEN_ADMIT, 58, 77, "who founds a region has to admit others, and the token does not say so", \
-      "ask for one where the grid was founded: gridpeer invite --roles member,lend,submit,admit")  \
     E(JOIN_UNANSWERED, 56, 6,                                                                      \
       "the machine took the question, its answer is lost, and the token may have lost one use",    \
       "join again; if the token is used up then, where it was printed: gridpeer invite")           \
+    E(LEAVE_HEIR, 57, 5, "nobody could lead the sub-Grid after this machine",                      \
+      "mend the machine that could (see gridpeer node list), then again: gridpeer leave")          \
+    E(REGION_EXISTS, 58, 5, "the grid has a region of this name already",                          \
+      "choose another name, or join it: gridpeer join REGION --token T")                           \
+    E(TOKEN_ADMIT, 59, 77, "who founds a region admits others, and the token does not carry admit",\
+      "where the grid was founded: gridpeer invite --roles member,lend,submit,admit")              \
+    E(GRID_FLAT, 37, 5, "this grid was founded without regions, by an older gridpeer",             \
+      "found a grid anew: gridpeer init REGION")                                                   \
     /* the state directory */                                                                      \
     E(STATE_MISSING, 60, 69, "there is no agent here",                                             \
       "found a grid: gridpeer init REGION, or join one: gridpeer join REGION --token T")           \

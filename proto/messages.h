@@ -147,11 +147,13 @@
     M(ELECTION_EVIDENCE, election_evidence, 0x50, LOCAL, ELECTION, "that process is gone")         \
     M(ELECTION_RELINQUISH, election_relinquish, 0x51, LOCAL, ELECTION, "hand over, then go")       \
     M(ELECTION_FOUND, election_found, 0x52, LOCAL, ELECTION, "found the group: own roster")        \
+    M(ELECTION_STAY, election_stay, 0x53, LOCAL, ELECTION, "this machine does not go after all")   \
     M(LEADER, leader, 0x60, NOTICE, ELECTION, "who leads, and by which right")                     \
     M(CAMPAIGN, campaign, 0x61, NOTICE, ELECTION, "this machine stands for election, and why")     \
     M(STEP_DOWN, step_down, 0x62, NOTICE, ELECTION, "this machine no longer leads, and why")       \
     M(ROSTER, roster, 0x63, NOTICE, ELECTION, "the roster changed")                                \
     M(RELINQUISHED, relinquished, 0x64, NOTICE, ELECTION, "the role is handed over, or nobody's")  \
+    M(HEIRLESS, heirless, 0x65, NOTICE, ELECTION, "it does not go for good: nobody takes over")    \
     /* discovery */                                                                                \
     M(RECORD, record, 0x81, SIGNED, DISCOVERY, "attributes of the sender, whole or changed")       \
     M(RECORD_ASK, record_ask, 0x82, SIGNED, DISCOVERY, "to a member: send your whole record")      \
@@ -355,9 +357,11 @@
     F(U64, version, 0) L(voter, voters, GP_VOTERS_MAX) F(BLOB, value, GP_REGISTER_MAX)
 #define GP_FIELDS_ELECTION_STANDINGS(F, L) L(standing, members, GP_MEMBERS_MAX)
 #define GP_FIELDS_ELECTION_EVIDENCE(F, L) F(ID, target, 0) F(U64, incarnation, 0)
+/* forever: who is needed and has no heir does not go, and says HEIRLESS */
 #define GP_FIELDS_ELECTION_RELINQUISH(F, L) F(BOOL, forever, 0)
 /* found: gp_founds_t */
 #define GP_FIELDS_ELECTION_FOUND(F, L) F(U16, score, 1000) F(U8, found, 3)
+#define GP_FIELDS_ELECTION_STAY(F, L) F(U64, group, 0)
 /* renewed: who leads and by which right is as it was, only the lease or the votes are newer */
 #define GP_FIELDS_LEADER(F, L)                                                                     \
     F(U64, group, 0) F(U64, term, 0) F(ID, leader, 0) F(ID, deputy, 0) F(U8, right, 2)             \
@@ -369,12 +373,13 @@
     F(U64, group, 0) F(U64, term, 0) F(U64, version, 0) F(BOOL, committed, 0)                      \
     L(voter, voters, GP_VOTERS_MAX)
 #define GP_FIELDS_RELINQUISHED(F, L) F(U64, group, 0) F(ID, successor, 0)
+#define GP_FIELDS_HEIRLESS(F, L) F(U64, group, 0)
 
 /* ---- discovery ----------------------------------------------------------------------------- */
 
 /*
  * whole: all attributes; else those that changed from version-1 to version
- * coordinate: the sender's; empty: it has none yet
+ * coordinate: the sender's; empty: it has none yet, or has hardly moved since it last told
  */
 #define GP_FIELDS_RECORD(F, L)                                                                     \
     F(U64, group, 0) F(U64, incarnation, 0) F(U32, version, 0) F(BOOL, whole, 0)                   \
@@ -506,10 +511,14 @@
     F(BLOB, invitation, GP_TOKEN_MAX) F(BLOB, proof, 64) F(TEXT, name, GP_NAME_MAX)                \
     F(TEXT, region, GP_NAME_MAX) F(TEXT, address, GP_ADDRESS_MAX) F(U64, chosen, 0)                \
     F(U8, found, 3)
-/* group: 0: it is to choose one of the places, and ask again; found, above: as in FORM_TOLD */
+/*
+ * region_group, grid_group: above that group; both 0: the grid was founded without them
+ * group: 0: it is to choose one of the places, and ask again; found, above: as in FORM_TOLD
+ */
 #define GP_FIELDS_JOIN_OK(F, L)                                                                    \
     F(BLOB, cert, GP_CERT_MAX) F(ID, root, 0) F(TEXT, region, GP_NAME_MAX) F(U64, group, 0)        \
-    F(ID, leader, 0) F(U8, found, 3) L(member, entries, GP_MEMBERS_MAX) L(member, above, 1)        \
+    F(U64, region_group, 0) F(U64, grid_group, 0) F(ID, leader, 0) F(U8, found, 3)                 \
+    L(member, entries, GP_MEMBERS_MAX) L(member, above, 1)                                         \
     L(offer, places, GP_MEMBERS_MAX)
 #define GP_FIELDS_JOIN_NO(F, L) F(U16, error, 0) F(TEXT, text, GP_REASON_TEXT_MAX)
 #define GP_FIELDS_CERT_RENEW(F, L) F(BLOB, cert, GP_CERT_MAX)
@@ -547,8 +556,8 @@
     F(U64, region, 0) F(U64, number, 0) F(PEER, origin, 0) F(ID, via, 0) F(U64, chosen, 0)         \
     F(U8, found, 3) L(member, entries, 1)
 /*
- * entries: whom to turn to in the chosen sub-Grid, its leader first; above: in the group above those
- * that it founds; places: those of the region, if none was chosen
+ * entries: whom to turn to in the chosen sub-Grid, its leader first; above: in the group above what
+ * it founds; places: those of the region, if none was chosen
  */
 #define GP_FIELDS_FORM_TOLD(F, L)                                                                  \
     F(U64, region, 0) F(U64, number, 0) F(PEER, origin, 0) F(ID, via, 0) F(U16, error, 0)          \
@@ -574,7 +583,7 @@
 #define GP_FIELDS_FORM_GO(F, L) F(U64, subgrid, 0)
 #define GP_FIELDS_FORM_MOVED(F, L) F(U64, subgrid, 0)
 
-/* ---- discovery, from group to group: seat: gp_seat_t; coordinate: empty if it is unknown ------ */
+/* ---- discovery, from group to group: seat: gp_seat_t; coordinate: empty if it is unknown ----- */
 
 /*
  * group: the one above; below: the one told of, by its leader in `term`; version rises in a term.
@@ -605,20 +614,22 @@
  */
 #define GP_FIELDS_ROUTE_FOUND(F, L)                                                                \
     F(PEER, origin, 0) F(U64, query_id, 0) F(U64, group, 0) F(U64, above, 0) F(U64, term, 0)       \
-    F(U8, right, 2)                                                                                \
+    F(U8, right, 2) F(U32, round, 0)                                                               \
     F(BOOL, partial, 0) F(U16, error, 0) F(U8, hops, GP_ROUTE_HOPS_MAX)                            \
     F(TEXT, subgrid, GP_NAME_MAX) F(TEXT, region, GP_NAME_MAX) F(U32, considered, 0)               \
     F(U32, matched, 0) L(hit, hits, GP_HITS_MAX) L(value, values, GP_VALUES_MAX)       \
     F(BLOB, cert, GP_CERT_MAX)
-/* claim: the signed ROUTE_FOUND */
+/* round: of the search that carries it; claim: the signed ROUTE_FOUND */
 #define GP_FIELDS_ROUTE_BACK(F, L)                                                                 \
-    F(PEER, origin, 0) F(U64, query_id, 0) F(BLOB, claim, GP_ROUTE_CLAIM_MAX)
+    F(PEER, origin, 0) F(U64, query_id, 0) F(U32, round, 0) F(BLOB, claim, GP_ROUTE_CLAIM_MAX)
 /*
  * sub-Grids: asked, answered, matching (of those: with a match); backs: answers carried back to the
- * receiver; absences: parts that are absent, of which `absent` names the first
+ * receiver in that round, its own among them; absences: parts that are absent, of which `absent`
+ * names the first
  */
 #define GP_FIELDS_ROUTE_DONE(F, L)                                                                 \
-    F(PEER, origin, 0) F(U64, query_id, 0) F(U16, error, 0) F(U32, asked, 0) F(U32, answered, 0)   \
+    F(PEER, origin, 0) F(U64, query_id, 0) F(U32, round, 0) F(U16, error, 0) F(U32, asked, 0)      \
+    F(U32, answered, 0)                                                                            \
     F(U32, matching, 0) F(U32, considered, 0) F(U32, matched, 0) F(U32, backs, 0)                  \
     F(U32, hits, 0) F(U32, absences, 0) L(absent, absent, GP_ROUTE_ABSENT_MAX)
 /* group: 0, if this machine has no such seat any more */

@@ -96,6 +96,7 @@ typedef struct gp_cli_sim_run {
     uint32_t breadth_ms;  /* towns stand in a square so wide, one way; 0: there is one */
     uint64_t duration_ms; /* of grid time */
     bool calm;            /* nothing goes wrong */
+    uint32_t slow;        /* the groups' times are multiplied by this */
     bool storm;           /* partitions, freezes and clock rates alone, one after the other */
     bool ed25519;         /* real signatures instead of the cheap stand-in */
     uint64_t seed;

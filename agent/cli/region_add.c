@@ -22,6 +22,8 @@ const gp_cli_command_t gp_cli_region_add = {
         "first machine of a region admits its others, so the token has to carry the role admit; "
         "where the grid was founded, type: gridpeer invite --roles member,lend,submit,admit. The "
         "grid gives each name once: one that is taken is refused with exit code 5. If the region "
-        "cannot be registered, nothing stays behind on this machine. As with join, exit code 6 "
-        "means that no machine answered in time.",
+        "cannot be registered, nothing stays behind on this machine; if only its name is taken, "
+        "the token has lost one use. With --no-start, start the agent within ten minutes: later "
+        "the grid has forgotten it. As with join, exit code 6 means that no machine answered in "
+        "time.",
 };

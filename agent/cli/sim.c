@@ -245,17 +245,20 @@ static void sim_result_print(gp_cli_t *cli, const json_t *item)
 static void violation_note(gp_cli_t *cli, const gp_cli_sim_run_t *request)
 {
     char breadth[32] = "";
+    char slow[24] = "";
     if (request->breadth_ms > 0) {
         (void)snprintf(breadth, sizeof breadth, " --breadth %u", request->breadth_ms);
     }
+    if (request->slow > 1) {
+        (void)snprintf(slow, sizeof slow, " --slow %u", request->slow);
+    }
     gp_cli_note(cli,
                 "an invariant was violated; the same again: gridpeer sim run --nodes %u "
-                "--group-size %u --hours %s --seed %llu%s%s%s%s --story FILE; with --record FILE "
+                "--group-size %u --hours %s --seed %llu%s%s%s%s%s --story FILE; with --record FILE "
                 "--record-node N for one machine of it: gridpeer replay FILE",
                 request->nodes, request->group_size, gp_cli_text(&cli->args, "hours", "1"),
-                (unsigned long long)request->seed, breadth, request->calm ? " --calm" : "",
-                request->storm ? " --storm" : "",
-                request->ed25519 ? " --ed25519" : "");
+                (unsigned long long)request->seed, breadth, slow, request->calm ? " --calm" : "",
+                request->storm ? " --storm" : "", request->ed25519 ? " --ed25519" : "");
 }
 
 static int sim_simulate_run(gp_cli_t *cli)
@@ -266,6 +269,7 @@ static int sim_simulate_run(gp_cli_t *cli)
         .nodes = (uint32_t)gp_cli_number(&cli->args, "nodes", 100),
         .group_size = (uint32_t)gp_cli_number(&cli->args, "group-size", 50),
         .breadth_ms = (uint32_t)gp_cli_number(&cli->args, "breadth", 0),
+        .slow = (uint32_t)gp_cli_number(&cli->args, "slow", 1),
         .calm = gp_cli_flag(&cli->args, "calm"),
         .storm = gp_cli_flag(&cli->args, "storm"),
         .ed25519 = gp_cli_flag(&cli->args, "ed25519"),
@@ -320,6 +324,8 @@ static const gp_cli_option_t run_options[] = {
     {"group-size", GP_CLI_NUMBER, "N", "machines of a sub-Grid; default 50", 1, GP_MEMBERS_MAX},
     {"breadth", GP_CLI_NUMBER, "MS",
      "six towns in a square so wide, one way; default 0: all in one", 0, BREADTH_MAX_MS},
+    {"slow", GP_CLI_NUMBER, "N", "times of groups, faults and users times N; default 1", 1,
+     GP_SLOW_MAX},
     {"calm", GP_CLI_FLAG, NULL, "nothing goes wrong", 0, 0},
     {"storm", GP_CLI_FLAG, NULL, "only partitions, freezes, clock rates: three a second", 0, 0},
     {"ed25519", GP_CLI_FLAG, NULL, "real signatures instead of a cheap stand-in", 0, 0},

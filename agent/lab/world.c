@@ -6,7 +6,7 @@
 #include "agent/lab/world_state.h"
 
 #define TOWNS         6
-#define TOWN_SHARE    64      /* of the world's breadth: that of a town */
+#define TOWN_SHARE    64      /* a town is as wide as the world, divided by this */
 #define SAME_TIME_MAX 1000000 /* so much cannot happen in one microsecond */
 
 static const char *const fault_names[GP_FAULT_COUNT] = {
@@ -51,6 +51,7 @@ void gp_world_defaults(gp_world_config_t *config)
         .latency_us = 150,
         .jitter_us = 250,
         .store_us = 500,
+        .slow = 1,
         .check_every = 1,
     };
 }
@@ -90,7 +91,7 @@ uint32_t gp_sim_place(const gp_world_t *world, uint32_t node)
     return node % world->config.group_size;
 }
 
-/* Drawn apart from all else: a world has the same history wherever its machines stand. */
+/* Drawn apart from all else: a world of one place has the history that it has without. */
 static void settle(gp_sim_node_t *node)
 {
     const gp_world_config_t *config = &node->world->config;
@@ -348,6 +349,10 @@ static void happen(gp_sim_node_t *node, const gp_happening_t *h)
     case GP_HAPPEN_COMMAND:
         do_command(node, h);
         break;
+    case GP_HAPPEN_LIMIT:
+        node->left = true;
+        node->idle = true;
+        break;
     case GP_HAPPEN_CRASH:
     case GP_HAPPEN_JOIN:
         assert(false && "no event of its peer");
@@ -405,7 +410,7 @@ static void take_one(gp_world_t *world)
     }
     happen(node, h);
     free(h);
-    if (node->goes) {
+    if (node->left && node->idle) {
         gp_sim_left(node);
     } else if (node->moves) {
         gp_sim_end(node);

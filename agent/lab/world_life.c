@@ -56,7 +56,9 @@ gp_sim_node_t *gp_sim_sponsor(gp_sim_node_t *node)
     if (!region->founded && region->adding != 0 && region->adding != node->index + 1) {
         return NULL; /* another one is about to found it */
     }
-    for (uint32_t i = first_of(world, node->index); i < end_of(world, node->index); i++) {
+    for (uint32_t k = first_of(world, node->index); k < end_of(world, node->index); k++) {
+        /* Who founds asks the last one, as a rule in a region that does not lead the grid. */
+        uint32_t i = region->founded ? k : end_of(world, k) - 1 - gp_sim_place(world, k);
         gp_sim_node_t *other = &world->nodes[i];
         bool near = !region->founded || gp_world_region(world, i) == own;
         if (near && other != node && other->introduced && other->running && !other->paused) {
@@ -99,12 +101,15 @@ static void describe(gp_sim_node_t *node, gp_peer_config_t *config)
         config->tiers.groups[seat] = gp_sim_own_group(node, (gp_seat_t)seat);
     }
     config->election = gp_election_defaults();
+    gp_group_slow_down(&config->group, world->config.slow);
+    gp_election_slow_down(&config->election, world->config.slow);
     config->group.group = group;
     config->group.cert_max = 0;
     /* Wiped machines come back as others while the table still remembers the former ones. */
     uint32_t room = (size > 0 ? size : world->config.group_size) + 14;
     room = world->config.regions > 1 ? GP_MEMBERS_MAX : room; /* those of all are in the grid's */
     config->group.members_max = room < GP_MEMBERS_MAX ? room : GP_MEMBERS_MAX;
+    config->members_above = size > 0 ? GP_MEMBERS_MAX : 0;
     config->group.boot = node->disk.boot;
     config->group.name = gp_text(node->name);
     config->election.group = group;
@@ -175,7 +180,7 @@ static void load_disk(gp_sim_node_t *node)
 }
 
 /* What the collectors of a real machine would tell; the figures come from the seed. */
-static void tell_record(gp_sim_node_t *node)
+static void tell_record(gp_sim_node_t *node, bool all)
 {
     gp_world_t *world = node->world;
     memset(&world->msg, 0, gp_msg_size(GP_MSG_OWN_RECORD));
@@ -184,9 +189,9 @@ static void tell_record(gp_sim_node_t *node)
     uint64_t luck = gp_hash(&node->index, sizeof node->index, world->config.seed);
     own->whole = true;
     own->attrs[own->attrs_count++] =
-        (gp_record_attr_t){.attr = GP_ATTR_CPU, .number = 1 + luck % 32};
-    own->attrs[own->attrs_count++] =
-        (gp_record_attr_t){.attr = GP_ATTR_MEM_FREE, .number = (luck >> 8) % (64ULL << 30)};
+        (gp_record_attr_t){.attr = GP_ATTR_CPU, .number = all ? 1 + luck % 32 : 1};
+    own->attrs[own->attrs_count++] = (gp_record_attr_t){
+        .attr = GP_ATTR_MEM_FREE, .number = all ? (luck >> 8) % (64ULL << 30) : 0};
     own->attrs[own->attrs_count++] =
         (gp_record_attr_t){.attr = GP_ATTR_ARCH, .text = gp_text("x86_64")};
     gp_sim_command(node, GP_MSEC, 0, &world->msg);
@@ -224,7 +229,7 @@ void gp_sim_begin(gp_sim_node_t *node)
         msg->u.election_found.found = node->founds;
         gp_runner_command(node->runner, 0, msg);
     }
-    tell_record(node);
+    tell_record(node, true);
     gp_sim_links_restore(node);
     gp_happening_t *wake = gp_happening_new(GP_HAPPEN_WAKE, node, (gp_slice_t){0});
     wake->at = world->now;
@@ -276,8 +281,9 @@ void gp_sim_end(gp_sim_node_t *node)
     node->running = false;
     node->paused = false;
     node->life++;
-    node->goes = false;
     node->moves = false;
+    node->left = false;
+    node->idle = false;
     node->leaving = false;
     node->doomed = false;
     node->for_ever = false;
@@ -339,15 +345,32 @@ void gp_world_doom(gp_world_t *world, uint32_t index)
     world->nodes[index].doomed = true;
 }
 
+#define STOP_US (2 * GP_SECOND) /* as the daemon: a stop in good order takes no longer */
+
+void gp_sim_end_work(gp_sim_node_t *node)
+{
+    gp_world_t *world = node->world;
+    memset(&world->msg, 0, gp_msg_size(GP_MSG_WORK_STOP));
+    world->msg.kind = GP_MSG_WORK_STOP;
+    world->msg.u.work_stop.wait_ms = STOP_US / 2 / GP_MSEC;
+    gp_sim_command(node, 0, 0, &world->msg);
+    gp_sim_add(world, world->now + world->config.slow * STOP_US,
+               gp_happening_new(GP_HAPPEN_LIMIT, node, (gp_slice_t){0}));
+}
+
+/* As the daemon does it: programs end first, but if it leaves for good not before it may. */
 void gp_world_leave(gp_world_t *world, uint32_t index, bool forever)
 {
     gp_sim_node_t *node = &world->nodes[index];
     assert(node->running && !node->paused);
+    node->for_ever = forever;
+    node->leaving = true;
+    if (!forever) {
+        gp_sim_end_work(node);
+    }
     memset(&world->msg, 0, gp_msg_size(GP_MSG_ELECTION_RELINQUISH));
     world->msg.kind = GP_MSG_ELECTION_RELINQUISH;
     world->msg.u.election_relinquish.forever = forever;
-    node->for_ever = forever;
-    node->leaving = true;
     gp_sim_command(node, 0, 0, &world->msg);
 }
 
@@ -502,15 +525,32 @@ void gp_world_route(gp_world_t *world, uint32_t index, const char *query, gp_rou
     gp_sim_command(&world->nodes[index], 0, ++world->requests, &world->msg);
 }
 
-void gp_world_job(gp_world_t *world, uint32_t index, const char *where)
+static void run_job(gp_world_t *world, uint32_t index, const gp_id_t *on, const char *where)
 {
     memset(&world->msg, 0, gp_msg_size(GP_MSG_WORK_RUN));
     world->msg.kind = GP_MSG_WORK_RUN;
     gp_msg_work_run_t *run = &world->msg.u.work_run;
     run->name = gp_text("job");
     run->where = gp_text(where);
+    run->on = *on;
     run->args_count = 1;
     run->args[0].text = gp_text("true");
     world->stats.jobs++;
     gp_sim_command(&world->nodes[index], 0, ++world->requests, &world->msg);
+}
+
+void gp_world_job(gp_world_t *world, uint32_t index, const char *where)
+{
+    static const gp_id_t anywhere;
+    run_job(world, index, &anywhere, where);
+}
+
+void gp_world_job_on(gp_world_t *world, uint32_t index, uint32_t place, const char *where)
+{
+    run_job(world, index, &world->nodes[place].id, where);
+}
+
+void gp_world_offer(gp_world_t *world, uint32_t index, bool all)
+{
+    tell_record(&world->nodes[index], all);
 }

@@ -12,6 +12,7 @@ typedef enum gp_happening_type {
     GP_HAPPEN_DIALED,
     GP_HAPPEN_STORED,
     GP_HAPPEN_COMMAND,
+    GP_HAPPEN_LIMIT, /* it was told to stop, and takes no longer */
     GP_HAPPEN_CRASH,
     GP_HAPPEN_JOIN /* to no life: it asks once more to be placed */
 } gp_happening_type_t;
@@ -120,11 +121,12 @@ typedef struct gp_sim_node {
     bool paused;
     bool introduced;
     uint8_t founds;    /* gp_founds_t: it is told so at each start */
-    bool leaving;      /* it was told to go in good order, and has not gone yet */
-    bool goes;         /* the group knows that it leaves: its process ends with this step */
     bool joins;        /* it has asked where to go, or will ask again */
     bool moves;        /* its process begins anew with this step: it is in another sub-Grid */
     uint64_t subgrid;  /* its sub-Grid's id, once it has one */
+    bool leaving;      /* it was told to go in good order, and has not gone yet */
+    bool left;         /* the group knows that it leaves ... */
+    bool idle;         /* ... and its programs have ended: its process ends with this step */
     gp_id_t id;
     char name[GP_NAME_MAX + 1];
     int64_t at[2]; /* its place: microseconds from a corner of the world */
@@ -223,8 +225,9 @@ void gp_sim_command(gp_sim_node_t *node, gp_usec_t in_us, uint64_t token, const 
 void gp_sim_write(gp_sim_node_t *node, const gp_happening_t *stored);
 
 /* world_life.c */
-void gp_sim_end(gp_sim_node_t *node);  /* of its process */
-void gp_sim_left(gp_sim_node_t *node); /* the same, in good order */
+void gp_sim_end(gp_sim_node_t *node);      /* of its process */
+void gp_sim_left(gp_sim_node_t *node);     /* the same, in good order */
+void gp_sim_end_work(gp_sim_node_t *node); /* programs end, as the agent is to stop */
 
 /* world_join.c: newcomers are placed, and machines that moved begin anew */
 /* As gp_world_subgrids, of the nodes from `first` to before `end`. */

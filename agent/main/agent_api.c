@@ -487,7 +487,7 @@ void agent_answer(agent_t *agent, uint64_t token, const gp_msg_answer_t *answer)
     }
 }
 
-/* ---- leaving, the log, the metrics ----------------------------------------------------------- */
+/* ---- stopping, the log, the metrics ---------------------------------------------------------- */
 
 static void post_stop(gp_http_call_t *call, void *context)
 {
@@ -495,16 +495,7 @@ static void post_stop(gp_http_call_t *call, void *context)
     json_t *document = gp_document_new("stop", agent_wall(), false);
     gp_document_add(document, json_pack("{s:s,s:s}", "name", agent->dir.name, "state", "leaving"));
     gp_http_call_answer(call, document);
-    agent_stop(agent, false);
-}
-
-static void post_leave(gp_http_call_t *call, void *context)
-{
-    agent_t *agent = context;
-    json_t *document = gp_document_new("leave", agent_wall(), false);
-    gp_document_add(document, json_pack("{s:s,s:s}", "name", agent->dir.name, "state", "left"));
-    gp_http_call_answer(call, document);
-    agent_stop(agent, true);
+    agent_stop(agent);
 }
 
 typedef struct reading {
@@ -588,7 +579,7 @@ const gp_http_route_t agent_routes[] = {
     {"GET", "/v1/wait", agent_wait_for},       {"POST", "/v1/find", post_find},
     {"POST", "/v1/invitations", agent_invite}, {"POST", "/v1/run", agent_run},
     {"GET", "/v1/jobs", agent_jobs_list},      {"POST", "/v1/jobs/{id}/cancel", agent_job_cancel},
-    {"POST", "/v1/leave", post_leave},         {"POST", "/v1/stop", post_stop},
+    {"POST", "/v1/leave", agent_leave},        {"POST", "/v1/stop", post_stop},
     {"GET", "/v1/activity", get_activity},     {"GET", "/v1/metrics", agent_metrics},
 };
 const size_t agent_route_count = sizeof agent_routes / sizeof agent_routes[0];

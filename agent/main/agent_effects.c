@@ -173,6 +173,12 @@ static void effect_notice(void *context, gp_room_t room, uint64_t token, const g
     case GP_MSG_FORM_MOVED:
         agent_moved(agent);
         break;
+    case GP_MSG_RELINQUISHED:
+        agent_relinquished(agent, &msg->u.relinquished);
+        break;
+    case GP_MSG_HEIRLESS:
+        agent_heirless(agent);
+        break;
     case GP_MSG_LEFT:
         agent_left(agent);
         break;

@@ -36,7 +36,13 @@ void agent_place(asking_t *asking)
     agent_t *agent = asking->agent;
     gp_slice_t cert = gp_slice(asking->admission.cert, asking->admission.cert_n);
     agent_admit_member(agent, &asking->node, asking->address, cert);
-    ask(asking, asking->chosen, asking->found);
+    if (agent->identity.region_group == 0 && asking->found == GP_FOUNDS_REGION) {
+        agent_join_refuse(asking, GP_E_GRID_FLAT);
+    } else if (agent->identity.region_group == 0) {
+        agent_join_answer(asking, NULL); /* a grid that was founded without regions */
+    } else {
+        ask(asking, asking->chosen, asking->found);
+    }
 }
 
 /* With one sub-Grid there is nothing to choose. */
@@ -61,6 +67,9 @@ void agent_placed(agent_t *agent, uint64_t token, const gp_msg_form_answer_t *an
     if (answer->error != GP_OK && !chose) {
         agent_join_answer(asking, NULL);
     } else if (answer->error != GP_OK) {
+        if (answer->error == GP_E_REGION_EXISTS) {
+            gp_admit_forget(&agent->issuer, &asking->node); /* it will not come: its name is free */
+        }
         agent_join_refuse(asking, (gp_error_t)answer->error);
     } else if (answer->chosen == 0 && answer->found == 0 && is_alone(answer)) {
         if (answer->places_count == 0) {

@@ -98,8 +98,9 @@ typedef struct agent {
     bool moved;                         /* it begins anew, in another sub-Grid */
     uint8_t founds;                     /* gp_founds_t, within a grid that was there */
     bool moved_before;                  /* its sub-Grid is not the one that it joined at first */
-    uint64_t region;                    /* the groups of its region and of the grid */
-    uint64_t grid;
+    bool told_to_stop;                  /* also if it then may not leave for good */
+    bool led;                           /* when it was asked to leave */
+    gp_http_call_t *leaver;             /* asked it to leave; waits to hear whether it does */
     bool changed;                       /* something that clients may wait for */
     gp_usec_t clock_told_at;            /* last hint that clocks differ; 0: never */
     uint64_t refused[AGENT_ERRORS_MAX]; /* frames, by the error that they met */
@@ -129,7 +130,9 @@ void agent_settle(agent_t *agent); /* after anything that stepped the peer */
 void agent_command(agent_t *agent, uint64_t token, const gp_msg_t *msg);
 void agent_defer(agent_t *agent, uint64_t token, const gp_msg_t *msg);
 void agent_defer_silence(agent_t *agent, const gp_id_t *peer, gp_room_t room);
-void agent_stop(agent_t *agent, bool forever);
+void agent_stop(agent_t *agent);         /* in good order, to come back */
+void agent_go(agent_t *agent);           /* for good; it does not stop yet */
+void agent_end_work(agent_t *agent);     /* now it ends, within AGENT_STOP_MS */
 void agent_left(agent_t *agent);         /* the group knows that this machine goes */
 void agent_work_stopped(agent_t *agent); /* no program of the grid runs here any more */
 const char *agent_name_of(void *context, const gp_id_t *id);
@@ -189,8 +192,11 @@ void agent_guests_admit(agent_t *agent);
 gp_error_t agent_guest_add(agent_t *agent, const gp_id_t *key, gp_wall_ms_t until_ms);
 void agent_guests_sweep(agent_t *agent);
 
-/* agent_leave.c: may this be asked now? */
+/* agent_leave.c: may this be asked now? It is asked; the role is handed over; it cannot be */
 bool agent_guard(gp_http_call_t *call, const gp_http_route_t *route, void *context);
+void agent_leave(gp_http_call_t *call, void *context);
+void agent_relinquished(agent_t *agent, const gp_msg_relinquished_t *relinquished);
+void agent_heirless(agent_t *agent);
 
 /* agent_api.c */
 extern const gp_http_route_t agent_routes[];

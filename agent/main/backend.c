@@ -468,6 +468,7 @@ static gp_error_t backend_sim_run(const gp_cli_sim_run_t *request, json_t **ret_
                               .length_us = request->duration_ms * GP_MSEC,
                               .seed = request->seed,
                               .faults = !request->calm,
+                              .slow = request->slow,
                               .storm = request->storm,
                               .ed25519 = request->ed25519,
                               .progress = tell_progress,

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 
 #include "agent/node/issuer_inside.h"
+#include "agent/node/setup.h"
+#include "proto/core.h"
 #include "proto/text.h"
 
 /* Signed by the root where it is here: only such a certificate lets its holder admit others. */
@@ -76,8 +78,9 @@ static gp_error_t ledger_facts(gp_store_t *store, const admit_job_t *job, const 
     if (error == GP_OK && before->invitation == token->serial &&
         before->expires_ms > job->self.now_ms) {
         facts->admitted = true;
+        const gp_slice_t bytes = gp_slice(before->cert, before->cert_n);
         facts->admitted_name = strcmp(before->name, job->name) == 0 &&
-                               gp_cert_read(gp_slice(before->cert, before->cert_n), &cert) == GP_OK &&
+                               gp_cert_read(bytes, &cert) == GP_OK &&
                                strcmp(cert.region, job->region) == 0;
     }
     if (error != GP_OK && error != GP_E_NODE_UNKNOWN) {
@@ -395,6 +398,11 @@ void gp_admit_answer(const gp_admit_result_t *result, const gp_identity_t *ident
     ok->root = identity->root_id;
     ok->region = gp_text(result->facts.region);
     ok->group = identity->group;
+    ok->region_group = strcmp(result->facts.region, identity->region) == 0
+                           ? identity->region_group
+                           : gp_group_id(&identity->grid, gp_text(result->facts.region),
+                                         GP_SEAT_REGION, 0);
+    ok->grid_group = identity->grid_group;
     ok->leader = (gp_id_t){{0}};
     ok->entries_count = 0;
 }

@@ -133,6 +133,14 @@ static gp_error_t refused(const gp_msg_join_no_t *no, gp_fail_t *fail)
                    shown[0] != '\0' ? shown : gp_error_text(known ? error : GP_E_JOIN_REFUSED));
 }
 
+/* A grid has either none above its sub-Grids or one of each tier. */
+static bool are_groups(const gp_msg_join_ok_t *ok)
+{
+    bool lone = ok->region_group == 0 && ok->grid_group == 0;
+    return ok->group != 0 && gp_group_tier(ok->group) == 0 &&
+           (lone || (gp_group_tier(ok->region_group) == 1 && gp_group_tier(ok->grid_group) == 2));
+}
+
 static gp_error_t cert_check(const gp_join_t *join, const gp_msg_join_ok_t *ok, gp_wall_ms_t now_ms,
                              gp_fail_t *fail)
 {
@@ -148,7 +156,7 @@ static gp_error_t cert_check(const gp_join_t *join, const gp_msg_join_ok_t *ok, 
         return gp_fail(fail, GP_E_CERT_SIGNATURE,
                        "the certificate that was sent is not for this machine");
     }
-    if ((cert.roles & ~join->token.roles) != 0 || ok->group == 0 || gp_group_tier(ok->group) != 0 ||
+    if ((cert.roles & ~join->token.roles) != 0 || !are_groups(ok) ||
         (ok->found > 0 && ok->above_count == 0) || (join->adds && ok->found != join->found)) {
         return gp_fail(fail, GP_E_CERT_ROLE,
                        "the certificate that was sent says more than the token");
@@ -187,6 +195,8 @@ static void identity_fill(const gp_join_t *join, const gp_msg_join_ok_t *ok,
     identity->node = join->node;
     identity->root_id = join->token.root;
     identity->group = ok->group;
+    identity->region_group = ok->region_group;
+    identity->grid_group = ok->grid_group;
     identity->cert_n = ok->cert.n;
     memcpy(identity->cert_bytes, ok->cert.p, ok->cert.n);
     memcpy(identity->region, join->region, sizeof identity->region);

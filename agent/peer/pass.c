@@ -119,6 +119,22 @@ static void pass_relinquished(const pass_t *pass)
     }
 }
 
+/* One group cannot spare this machine: it stays in all of them. */
+static void pass_heirless(const pass_t *pass)
+{
+    gp_peer_t *peer = pass->peer;
+    peer->seats[pass->seat].giving = false;
+    if (peer->leaving) {
+        peer->leaving = false;
+        peer->moving = 0;
+        peer->forever = false;
+        peer->goodbye = false;
+        gp_msg_t *msg = gp_peer_draft(pass->out, GP_MSG_ELECTION_STAY);
+        gp_peer_command_all(peer, pass->now, msg, pass->out);
+        gp_peer_tell_self(peer, pass->now, pass->out);
+    }
+}
+
 static void pass_left(const pass_t *pass)
 {
     if (pass->seat == GP_SEAT_SUBGRID) {
@@ -299,6 +315,9 @@ void gp_peer_pass_on(gp_peer_t *peer, gp_usec_t now, const gp_action_t *notice, 
         break;
     case GP_MSG_RELINQUISHED:
         pass_relinquished(&pass);
+        break;
+    case GP_MSG_HEIRLESS:
+        pass_heirless(&pass);
         break;
     case GP_MSG_LEFT:
         pass_left(&pass);

@@ -19,11 +19,14 @@ typedef struct gp_peer_core {
 } gp_peer_core_t;
 
 typedef struct gp_peer_seat {
-    uint64_t group;  /* 0: this machine never has such a seat */
-    bool open;       /* its cores are there ... */
-    bool started;    /* ... and run */
-    bool giving;     /* given up for good, not because the agent stops */
-    bool resumes;    /* the disk says that this machine had it when it stopped */
+    uint64_t group; /* 0: this machine never has such a seat */
+    bool open;      /* its cores are there ... */
+    bool started;   /* ... and run */
+    bool giving;    /* given up for good, not because the agent stops */
+    /* What the disk says of when this machine stopped: */
+    bool votes;      /* it knew who votes there */
+    bool given;      /* it had given the seat up, as one that had voted */
+    bool peopled;    /* it knew members */
     uint8_t flags;   /* what it says of itself in this group only: STANDBY */
     bool known;      /* it was opened before: its election core keeps what it promised */
     uint16_t life;   /* the next one's: above all incarnations that it ever had or will deny */

@@ -82,7 +82,7 @@ static bool has_region(void *context, uint64_t region, const gp_record_member_t 
         bool gone = member->state == GP_MEMBER_LEFT && gp_cause_is_final((uint8_t)member->cause);
         has = has || (!gone && !gp_id_equal(&member->id, &founder->id) &&
                       gp_cert_read(member->cert, &other) == GP_OK &&
-                      strcmp(own.region, other.region) == 0);
+                      gp_slice_equal(gp_text(own.region), gp_text(other.region)));
     }
     return has;
 }

@@ -63,7 +63,7 @@ typedef struct gp_forming_config {
     uint64_t subgrid;
     uint64_t region;        /* 0: the sub-Grid stands alone, nothing is formed */
     uint32_t members_aim;   /* a sub-Grid with fewer takes whoever is near ... */
-    uint32_t members_max;   /* ... and with so many gives some away */
+    uint32_t members_max;   /* ... and with so many nobody: another one is founded, and gets some */
     uint32_t members_min;   /* with fewer it looks for another one to merge into ... */
     gp_usec_t merge_after;  /* ... once it has had so few for so long */
     uint32_t drift_us;      /* a machine so far from its super-peer may be better off elsewhere */

@@ -380,6 +380,24 @@ t_root_key() {
     serve two --node y && until_true 10 answers_y || bad "y does not come up: $(cat "$ROOT/two.log")"
     serve three || bad "z does not come up: $(cat "$ROOT/three.log")"
     seen "$ROOT/three/z" 'members=2&leader=quorum' || bad "z sees: $(on three node list)"
+    # Nobody else may lead: it stays, with all that it has, and leads on.
+    get on three stop
+    want 0
+    printf '[agent]\nrelayed = yes\n' >>"$ROOT/three/z/gridpeer.ini"
+    serve three || bad "z does not come up: $(cat "$ROOT/three.log")"
+    seen "$ROOT/three/z" 'members=2&leader=quorum' || bad "z sees: $(on three node list)"
+    get on two leave --node y --destroy-root --json
+    want 5
+    js 'd["error"]["code"] == "E_LEAVE_HEIR" and "z stays" in d["error"]["detail"]' <<<"$OUT" || bad "$OUT"
+    [ -e "$ROOT/two/y/root.key" ] || bad "refused, and the key is gone"
+    get on two status --node y --json
+    want 0
+    js 'i["role"] == "super-peer" and i["state"] == "alive" and i["mandate"] == "quorum"' <<<"$OUT" || bad "$OUT"
+    get on three stop
+    want 0
+    sed -i '/relayed/d' "$ROOT/three/z/gridpeer.ini"
+    serve three || bad "z does not come up: $(cat "$ROOT/three.log")"
+    seen "$ROOT/three/z" 'members=2&leader=quorum' || bad "z sees: $(on three node list)"
     get on two leave --node y --destroy-root
     want 0
     [ ! -e "$ROOT/two/y" ] || bad "something stays: $(find "$ROOT/two/y")"

@@ -149,6 +149,9 @@ static void violations_exit_with_3(void **state)
     assert_int_equal(stage_run(stage, "sim run --nodes 10 --seed 42 --breadth 40"), 3);
     assert_has(stage->err, "--hours 1 --seed 42 --breadth 40 --story FILE");
     assert_int_equal(stage_run(stage, "sim run --breadth 51"), 64);
+    assert_int_equal(stage_run(stage, "sim run --nodes 10 --seed 42 --slow 8"), 3);
+    assert_has(stage->err, "--hours 1 --seed 42 --slow 8 --story FILE");
+    assert_int_equal(stage_run(stage, "sim run --nodes 10 --slow 9"), 64);
     assert_int_equal(stage_run(stage, "sim run --nodes 10 --calm --storm"), 64);
     assert_has(stage->err, "--calm and --storm: choose one");
 }

@@ -428,6 +428,36 @@ static void test_machines_of_other_regions_speak_in_the_grid_alone(void **state)
     assert_int_equal(take(), GP_OK);
 }
 
+/* The sender carries what the stranger signed. */
+static void test_what_a_relay_changes(void **state)
+{
+    static gp_msg_t msg;
+    uint8_t claim[1024];
+    size_t n = 0;
+    const gp_sealer_t stranger = {&gp_signer_ed25519, secrets[2]};
+    const gp_envelope_t envelope = {
+        .grid = grid, .source = ids[2], .destination = ids[0], .boot = 1, .sent_ms = WALL};
+    (void)state;
+    msg = (gp_msg_t){.kind = GP_MSG_ROUTE_FOUND};
+    msg.u.route_found.origin = ids[1];
+    msg.u.route_found.query_id = 5;
+    msg.u.route_found.cert = gp_text("good");
+    assert_int_equal(gp_envelope_seal(&envelope, &msg, &stranger, claim, sizeof claim, &n), GP_OK);
+    msg = (gp_msg_t){.kind = GP_MSG_ROUTE_BACK};
+    msg.u.route_back.origin = ids[1];
+    msg.u.route_back.query_id = 5;
+    msg.u.route_back.claim = gp_slice(claim, n);
+    seal(&ids[1], &msg);
+    assert_int_equal(take(), GP_OK);
+    claim[n - 1] ^= 1;
+    seal(&ids[1], &msg);
+    assert_int_equal(take(), GP_E_MESSAGE_SIGNATURE);
+    claim[n - 1] ^= 1;
+    msg.u.route_back.query_id = 6;
+    seal(&ids[1], &msg);
+    assert_int_equal(take(), GP_E_CLAIM);
+}
+
 static void hear_stranger(gp_usec_t now)
 {
     gp_gate_config_t config = config_of(0);
@@ -484,6 +514,7 @@ int main(void)
         GATE(test_certificates_of_other_regions_count_in_the_grid_alone),
         GATE(test_questions_come_from_any_region),
         GATE(test_machines_of_other_regions_speak_in_the_grid_alone),
+        GATE(test_what_a_relay_changes),
         GATE(test_who_is_heard_now_and_then_is_remembered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
