@@ -1,6 +1,7 @@
 /* A grid of several regions, each of several sub-Grids, in the simulator. */
 #include <stdio.h>
 
+#include "agent/lab/nemesis.h"
 #include "agent/lab/world.h"
 
 #include "proto_cmocka.h"
@@ -177,7 +178,7 @@ static void cut_region(gp_world_t *world, uint32_t region, bool cut)
     }
 }
 
-static gp_world_t *new_world(uint64_t seed)
+static gp_world_config_t config_of(uint64_t seed)
 {
     gp_world_config_t config;
     gp_world_defaults(&config);
@@ -188,6 +189,12 @@ static gp_world_t *new_world(uint64_t seed)
     config.seed = seed;
     config.tiers = true;
     config.check_every = 16;
+    return config;
+}
+
+static gp_world_t *new_world(uint64_t seed)
+{
+    const gp_world_config_t config = config_of(seed);
     gp_world_t *world = gp_world_new(&config);
     assert_non_null(world);
     asking = (asking_t){.world = world};
@@ -289,11 +296,48 @@ static void test_a_region_is_away_for_an_hour(void **state)
     assert_true(worst <= 5 * GP_SECOND);
 }
 
+/* Whatever befalls machines, links and clocks: nobody leads twice, and in the end all is found. */
+static void test_faults_of_all_kinds(void **state)
+{
+    const gp_fault_t faults[] = {GP_FAULT_CRASH,       GP_FAULT_BOUNCE, GP_FAULT_MASS,
+                                 GP_FAULT_PAUSE,       GP_FAULT_CUT,    GP_FAULT_CUT_ONE_WAY,
+                                 GP_FAULT_CLOG,        GP_FAULT_CLOCK,  GP_FAULT_RESTART,
+                                 GP_FAULT_DISK_SLOW};
+    (void)state;
+    for (uint64_t seed = 1; seed <= 6; seed++) {
+        const gp_world_config_t config = config_of(seed);
+        gp_world_t *world = new_world(seed);
+        gp_nemesis_t nemesis;
+        assert_true(gp_nemesis_init(&nemesis, world, &config));
+        nemesis.pace = 2 * GP_SECOND;
+        nemesis.next_blow[0] = gp_world_now(world);
+        memset(nemesis.uses, 0, sizeof nemesis.uses);
+        for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+            nemesis.uses[faults[i]] = true;
+        }
+        gp_usec_t until = gp_world_now(world) + 60 * GP_SECOND;
+        while (gp_world_now(world) < until) {
+            gp_usec_t next = gp_nemesis_act(&nemesis);
+            next = next < until ? next : until;
+            run(world, next > gp_world_now(world) ? next - gp_world_now(world) : 1);
+        }
+        gp_nemesis_done(&nemesis);
+        gp_world_calm(world);
+        gp_world_heal(world);
+        gp_usec_t took = settle(world, 60 * GP_SECOND);
+        find_until_whole(world, 0, 10 * GP_SECOND);
+        print_message("seed %llu: healed after %llu ms\n", (unsigned long long)seed,
+                      (unsigned long long)(took / GP_MSEC));
+        gp_world_free(world);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_regions_form_and_all_are_found),
         cmocka_unit_test(test_region_peer_and_deputy_die_at_once),
+        cmocka_unit_test(test_faults_of_all_kinds),
         cmocka_unit_test(test_a_region_is_away_for_an_hour),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
