@@ -246,7 +246,7 @@ static void take_command(gp_election_t *el, const gp_msg_t *msg, gp_out_t *out)
         gp_election_take_evidence(el, &msg->u.election_evidence);
         break;
     case GP_MSG_ELECTION_RELINQUISH:
-        gp_election_relinquish(el, msg->u.election_relinquish.forever, out);
+        gp_election_relinquish(el, &msg->u.election_relinquish, out);
         break;
     case GP_MSG_ELECTION_STAY:
         gp_election_stay(el);

@@ -131,19 +131,24 @@ static bool has_company(const gp_election_t *el)
     return false;
 }
 
-/* Whoever stays might elect nobody: it would take along the lead, or a vote while nobody leads. */
+/*
+ * Whoever stays might elect nobody: it would take along the lead, or a vote while nobody leads. A
+ * register that does not name it may be alone with this machine, so the last mandate counts, too.
+ */
 static bool is_needed(const gp_election_t *el)
 {
     bool follows = el->lost_at == GP_NEVER && !gp_id_equal(&el->leader, &el->self);
-    bool votes = gp_election_voter_index(&el->roster, &el->self) >= 0;
+    bool votes = gp_election_voter_index(&el->roster, &el->self) >= 0 ||
+                 gp_election_voter_index(&el->mandate.roster, &el->self) >= 0;
     bool counts = gp_election_leads(el) || (votes && !follows);
-    return el->forever && counts && has_company(el);
+    return el->forever && counts && (el->depended || has_company(el));
 }
 
 void gp_election_stay(gp_election_t *el)
 {
     el->going = false;
     el->forever = false;
+    el->depended = false;
     el->relinquished = false;
     el->move = el->move == GP_ELECTION_MOVE_AWAY ? GP_ELECTION_STAY : el->move;
 }
@@ -155,12 +160,15 @@ static void stay_as_needed(gp_election_t *el, gp_out_t *out)
     msg->u.heirless.group = el->config.group;
 }
 
-void gp_election_relinquish(gp_election_t *el, bool forever, gp_out_t *out)
+void gp_election_relinquish(gp_election_t *el, const gp_msg_election_relinquish_t *how,
+                            gp_out_t *out)
 {
+    bool forever = how->forever;
     static const gp_id_t nobody;
     bool again = el->going;
     el->going = true;
     el->forever = forever;
+    el->depended = how->depended;
     if (forever && !gp_election_leads(el) && !gp_election_is_voter(el) && el->roster.count > 0) {
         el->roster = (gp_election_roster_t){0}; /* nobody needs this copy: it starts anew */
         gp_election_touch(el);

@@ -357,8 +357,11 @@
     F(U64, version, 0) L(voter, voters, GP_VOTERS_MAX) F(BLOB, value, GP_REGISTER_MAX)
 #define GP_FIELDS_ELECTION_STANDINGS(F, L) L(standing, members, GP_MEMBERS_MAX)
 #define GP_FIELDS_ELECTION_EVIDENCE(F, L) F(ID, target, 0) F(U64, incarnation, 0)
-/* forever: who is needed and has no heir does not go, and says HEIRLESS */
-#define GP_FIELDS_ELECTION_RELINQUISH(F, L) F(BOOL, forever, 0)
+/*
+ * forever: who is needed and has no heir does not go, and says HEIRLESS
+ * depended: others need that group, though they may not be in it yet
+ */
+#define GP_FIELDS_ELECTION_RELINQUISH(F, L) F(BOOL, forever, 0) F(BOOL, depended, 0)
 /* found: gp_founds_t */
 #define GP_FIELDS_ELECTION_FOUND(F, L) F(U16, score, 1000) F(U8, found, 3)
 #define GP_FIELDS_ELECTION_STAY(F, L) F(U64, group, 0)

@@ -103,11 +103,12 @@ static void describe(gp_sim_node_t *node, gp_peer_config_t *config)
     config->election = gp_election_defaults();
     gp_group_slow_down(&config->group, world->config.slow);
     gp_election_slow_down(&config->election, world->config.slow);
+    gp_tiers_slow_down(&config->tiers, world->config.slow);
+    gp_forming_slow_down(&config->forming, world->config.slow);
     config->group.group = group;
     config->group.cert_max = 0;
     /* Wiped machines come back as others while the table still remembers the former ones. */
     uint32_t room = (size > 0 ? size : world->config.group_size) + 14;
-    room = world->config.regions > 1 ? GP_MEMBERS_MAX : room; /* those of all are in the grid's */
     config->group.members_max = room < GP_MEMBERS_MAX ? room : GP_MEMBERS_MAX;
     config->members_above = size > 0 ? GP_MEMBERS_MAX : 0;
     config->group.boot = node->disk.boot;

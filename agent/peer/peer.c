@@ -264,12 +264,31 @@ static gp_seat_t seat_of(const gp_peer_t *peer, const gp_msg_t *msg)
 }
 
 /* All groups are left at once, but the sub-Grid is told last: see gp_peer_pass_on. */
+/* Does anybody else live in the sub-Grid? It has a part in the groups above, by this machine. */
+static bool has_company(const gp_peer_t *peer)
+{
+    const void *group = gp_peer_group(peer);
+    for (uint32_t i = 0; i < gp_group_count(group); i++) {
+        const gp_group_member_t *member = gp_group_member_at(group, i);
+        if (member->state == GP_MEMBER_ALIVE && !gp_id_equal(&member->id, &peer->self)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void gp_peer_leave(gp_peer_t *peer, gp_usec_t now, const gp_msg_t *relinquish, gp_out_t *out)
 {
     peer->leaving = true;
     peer->forever = relinquish->u.election_relinquish.forever;
     gp_peer_tell_self(peer, now, out);
-    gp_peer_command_all(peer, now, relinquish, out);
+    bool company = has_company(peer);
+    for (int seat = GP_SEAT_SUBGRID; seat < GP_SEAT_COUNT; seat++) {
+        gp_msg_t *msg = gp_peer_draft(out, GP_MSG_ELECTION_RELINQUISH);
+        msg->u.election_relinquish.forever = peer->forever;
+        msg->u.election_relinquish.depended = seat != GP_SEAT_SUBGRID && company;
+        gp_peer_command(peer, (gp_seat_t)seat, now, 0, msg, out);
+    }
 }
 
 /* Whichever record it was: who cannot keep what it promises shall have no part that needs it. */

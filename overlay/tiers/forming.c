@@ -13,6 +13,15 @@ gp_forming_config_t gp_forming_defaults(void)
                                  .found_gap = 3 * GP_SECOND};
 }
 
+void gp_forming_slow_down(gp_forming_config_t *config, uint32_t times)
+{
+    config->merge_after *= times;
+    config->look_period *= times;
+    config->ask_timeout *= times;
+    config->move_timeout *= times;
+    config->found_gap *= times;
+}
+
 static size_t forming_size(const void *config)
 {
     const gp_forming_config_t *c = config;

@@ -88,6 +88,9 @@ typedef struct gp_forming gp_forming_t;
 /* The limits and times of design; groups and view are left zero for the caller. */
 gp_forming_config_t gp_forming_defaults(void);
 
+/* All times so many times as long: for groups that are so slow themselves. */
+void gp_forming_slow_down(gp_forming_config_t *config, uint32_t times);
+
 /* A sub-Grid that a newcomer may go to, with the round trip to its super-peer that it measured. */
 typedef struct gp_forming_offer {
     uint32_t members;

@@ -160,6 +160,32 @@ static void test_who_is_needed_does_not_go_for_good(void **state)
     }
 }
 
+/* Its disk fails as it takes itself out of the roster: nobody else has a roster without it. */
+static void test_who_may_be_needed_does_not_go_for_good(void **state)
+{
+    (void)state;
+    for (uint32_t seed = 1; seed <= 20; seed++) {
+        lab_t *lab = lab_new(2, seed);
+        lab_grow(lab);
+        lab_go_for_good(lab, 0);
+        for (uint32_t i = 0; i < 100000 && gp_election_voter_index(&lab->nodes[0].core->roster,
+                                                                   &lab->nodes[0].id) >= 0;
+             i++) {
+            lab_run(lab, 10);
+        }
+        assert_int_equal(lab_leader(lab), 0);
+        lab->nodes[0].disk_fails = true;
+        (void)lab_wait(lab, first_is_told, 6 * GP_SECOND);
+        if (lab->nodes[0].relinquished > 0) {
+            assert_int_equal(lab_leader(lab), 1);
+        } else {
+            lab->nodes[0].disk_fails = false;
+            (void)lab_wait(lab, lab_agreed, 12 * GP_SECOND);
+        }
+        lab_free(lab);
+    }
+}
+
 /* One that stops comes back, and who goes with all the others leaves nobody behind. */
 static void test_who_is_not_needed_goes(void **state)
 {
@@ -450,6 +476,7 @@ int main(void)
         cmocka_unit_test(test_going_never_waits_long),
         cmocka_unit_test(test_a_successor_that_dies_is_survived),
         cmocka_unit_test(test_who_is_needed_does_not_go_for_good),
+        cmocka_unit_test(test_who_may_be_needed_does_not_go_for_good),
         cmocka_unit_test(test_who_is_not_needed_goes),
         cmocka_unit_test(test_the_only_voter_is_needed_without_the_lead),
         cmocka_unit_test(test_a_leader_that_drains_hands_over_and_may_return),
