@@ -48,6 +48,7 @@ typedef struct gp_route_place {
     uint32_t asked; /* questions that it was asked here ... */
     uint32_t vain;  /* ... and that its summary should have spared it: it had no match */
     bool partial;
+    bool silent; /* a region: not heard of for long; it is called absent, and not asked */
     uint8_t name_n;
     uint8_t coordinate_n;
     uint16_t summary_n;

@@ -182,6 +182,7 @@ static void put_place(gp_route_t *r, gp_seat_t seat, const gp_id_t *from, const 
         return;
     }
     place->heard_at = r->now;
+    place->silent = false;
     if (!told) {
         bool same = offers_the_same(place, msg);
         place->leader = *from;
@@ -216,12 +217,33 @@ void gp_places_on_place(gp_route_t *r, const gp_id_t *from, const gp_msg_place_t
     }
 }
 
+static bool is_old(const gp_route_t *r, const gp_route_place_t *place)
+{
+    return !place->silent && place->heard_at + FORGET_AFTER <= r->now;
+}
+
+/* A region may be cut off for days: what is answered without it must not be called whole. */
 static void forget_old(gp_route_t *r, gp_seat_t seat, gp_out_t *out)
 {
     gp_route_directory_t *d = &r->directory[seat];
     for (uint32_t i = d->count; i > 0; i--) {
-        if (d->places[i - 1].heard_at + FORGET_AFTER <= r->now) {
-            drop_place(r, seat, &d->places[i - 1], out);
+        gp_route_place_t *place = &d->places[i - 1];
+        if (is_old(r, place) && seat == GP_SEAT_GRID) {
+            place->silent = true;
+        } else if (is_old(r, place)) {
+            drop_place(r, seat, place, out);
+        }
+    }
+}
+
+/* Who told of a region that is silent has left the grid's group, or was forgotten there. */
+static void forget_of(gp_route_t *r, const gp_id_t *id, gp_out_t *out)
+{
+    gp_route_directory_t *d = &r->directory[GP_SEAT_GRID];
+    for (uint32_t i = d->count; i > 0; i--) {
+        gp_route_place_t *place = &d->places[i - 1];
+        if (place->silent && gp_id_equal(&place->leader, id)) {
+            drop_place(r, GP_SEAT_GRID, place, out);
         }
     }
 }
@@ -416,7 +438,7 @@ void gp_places_on_leader(gp_route_t *r, const gp_msg_route_leader_t *msg)
     }
 }
 
-void gp_places_on_member(gp_route_t *r, const gp_msg_route_member_t *msg)
+void gp_places_on_member(gp_route_t *r, const gp_msg_route_member_t *msg, gp_out_t *out)
 {
     gp_route_seat_t *s = &r->seats[msg->seat];
     uint32_t at = member_at(s, &msg->id);
@@ -429,6 +451,11 @@ void gp_places_on_member(gp_route_t *r, const gp_msg_route_member_t *msg)
         if (msg->seat == GP_SEAT_GRID) {
             tell_again(r, GP_SEAT_REGION);
         }
+    } else if (msg->back && msg->seat == GP_SEAT_GRID) {
+        tell_again(r, GP_SEAT_REGION);
+    }
+    if (msg->gone && msg->seat == GP_SEAT_GRID) {
+        forget_of(r, &msg->id, out);
     }
 }
 
@@ -477,7 +504,8 @@ gp_usec_t gp_places_wake(const gp_route_t *r)
     for (int seat = GP_SEAT_REGION; seat < GP_SEAT_COUNT; seat++) {
         const gp_route_directory_t *d = &r->directory[seat];
         for (uint32_t i = 0; i < d->count; i++) {
-            wake = earlier(wake, d->places[i].heard_at + FORGET_AFTER);
+            wake = earlier(wake, d->places[i].silent ? GP_NEVER
+                                                     : d->places[i].heard_at + FORGET_AFTER);
         }
     }
     return wake;

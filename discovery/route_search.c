@@ -124,6 +124,11 @@ static void plan_parts(gp_route_t *r, gp_search_t *search, gp_seat_t seat, uint6
         if (place->group == but || !gp_places_may_match(r, place)) {
             continue;
         }
+        if (place->silent) {
+            note_absent(search, place->group, gp_slice(place->name, place->name_n),
+                        GP_ABSENT_SILENT);
+            continue;
+        }
         gp_slice_t where = gp_slice(place->coordinate, place->coordinate_n);
         gp_leg_t leg = {.group = place->group,
                         .distance_us = gp_places_distance_us(q->coordinate, where),

@@ -256,7 +256,7 @@ static inline bool gp_route_leads(const gp_route_t *r, gp_seat_t seat)
 
 void gp_places_init(gp_route_t *r);
 void gp_places_on_leader(gp_route_t *r, const gp_msg_route_leader_t *msg);
-void gp_places_on_member(gp_route_t *r, const gp_msg_route_member_t *msg);
+void gp_places_on_member(gp_route_t *r, const gp_msg_route_member_t *msg, gp_out_t *out);
 void gp_places_on_own(gp_route_t *r, const gp_msg_route_own_t *msg);
 void gp_places_on_place(gp_route_t *r, const gp_id_t *from, const gp_msg_place_t *msg,
                         gp_out_t *out);

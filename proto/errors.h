@@ -47,6 +47,8 @@
     E(RELEASE, 25, 1, "a handover that the named leader did not sign", "none: it was dropped")     \
     E(CLAIM, 26, 1, "a relayed message that is not what its carrier says",                         \
       "none: it was dropped")                                                                      \
+    E(MESSAGE_REGION, 27, 1, "a message of another region in a group of this one",                 \
+      "none: it was dropped")                                                                      \
     /* identity and joining */                                                                     \
     E(CERT_FORMAT, 30, 3, "a certificate that is damaged",                                         \
       "join again: gridpeer join REGION --token T")                                                \
@@ -95,6 +97,12 @@
       "join again; if the token is used up then, where it was printed: gridpeer invite")           \
     E(LEAVE_HEIR, 57, 5, "nobody could lead the sub-Grid after this machine",                      \
       "mend the machine that could (see gridpeer node list), then again: gridpeer leave")          \
+    E(REGION_EXISTS, 58, 5, "the grid has a region of this name already",                          \
+      "choose another name, or join it: gridpeer join REGION --token T")                           \
+    E(TOKEN_ADMIT, 59, 77, "who founds a region admits others, and the token does not carry admit",\
+      "where the grid was founded: gridpeer invite --roles member,lend,submit,admit")              \
+    E(GRID_FLAT, 37, 5, "this grid was founded without regions, by an older gridpeer",             \
+      "found a grid anew: gridpeer init REGION")                                                   \
     /* the state directory */                                                                      \
     E(STATE_MISSING, 60, 69, "there is no agent here",                                             \
       "found a grid: gridpeer init REGION, or join one: gridpeer join REGION --token T")           \

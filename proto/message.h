@@ -132,6 +132,14 @@ typedef enum gp_member_flag {
 #define GP_FLAGS_SAID      GP_FLAGS_NO_LEADER
 
 /* By which right a leader leads. */
+/* So many groups a machine begins, from its sub-Grid up. */
+typedef enum gp_founds {
+    GP_FOUNDS_NOTHING = 0,
+    GP_FOUNDS_SUBGRID,
+    GP_FOUNDS_REGION, /* and its first sub-Grid */
+    GP_FOUNDS_GRID    /* and its first region */
+} gp_founds_t;
+
 typedef enum gp_right {
     GP_RIGHT_NONE = 0,
     GP_RIGHT_QUORUM,   /* a mandate: signed votes of a majority */

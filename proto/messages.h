@@ -362,8 +362,8 @@
  * depended: others need that group, though they may not be in it yet
  */
 #define GP_FIELDS_ELECTION_RELINQUISH(F, L) F(BOOL, forever, 0) F(BOOL, depended, 0)
-/* alone: only the sub-Grid, not the groups above it */
-#define GP_FIELDS_ELECTION_FOUND(F, L) F(U16, score, 1000) F(BOOL, alone, 0)
+/* found: gp_founds_t */
+#define GP_FIELDS_ELECTION_FOUND(F, L) F(U16, score, 1000) F(U8, found, 3)
 #define GP_FIELDS_ELECTION_STAY(F, L) F(U64, group, 0)
 /* renewed: who leads and by which right is as it was, only the lease or the votes are newer */
 #define GP_FIELDS_LEADER(F, L)                                                                     \
@@ -507,20 +507,21 @@
 
 /*
  * proof: the invitation's one-time key signs what gp_token_proof_bytes says
- * chosen, found: as in FORM_ASK; neither: it asks where it may go
+ * chosen, found: as in FORM_ASK; neither: it asks where it may go. It founds a region: `region` is
+ * that one's name, and `chosen` is left 0
  */
 #define GP_FIELDS_JOIN_ASK(F, L)                                                                   \
     F(BLOB, invitation, GP_TOKEN_MAX) F(BLOB, proof, 64) F(TEXT, name, GP_NAME_MAX)                \
     F(TEXT, region, GP_NAME_MAX) F(TEXT, address, GP_ADDRESS_MAX) F(U64, chosen, 0)                \
-    F(BOOL, found, 0)
+    F(U8, found, 3)
 /*
  * region_group, grid_group: above that group; both 0: the grid was founded without them
  * group: 0: it is to choose one of the places, and ask again; found, above: as in FORM_TOLD
  */
 #define GP_FIELDS_JOIN_OK(F, L)                                                                    \
     F(BLOB, cert, GP_CERT_MAX) F(ID, root, 0) F(TEXT, region, GP_NAME_MAX) F(U64, group, 0)        \
-    F(U64, region_group, 0) F(U64, grid_group, 0) F(ID, leader, 0) F(BOOL, found, 0)              \
-    L(member, entries, GP_MEMBERS_MAX) L(member, above, 1)      \
+    F(U64, region_group, 0) F(U64, grid_group, 0) F(ID, leader, 0) F(U8, found, 3)                 \
+    L(member, entries, GP_MEMBERS_MAX) L(member, above, 1)                                         \
     L(offer, places, GP_MEMBERS_MAX)
 #define GP_FIELDS_JOIN_NO(F, L) F(U16, error, 0) F(TEXT, text, GP_REASON_TEXT_MAX)
 #define GP_FIELDS_CERT_RENEW(F, L) F(BLOB, cert, GP_CERT_MAX)
@@ -550,34 +551,35 @@
 
 /*
  * region: the group in which it is asked; origin: who asks; via: who asked the region peer for it
- * chosen: the sub-Grid that it is to go to; 0: say which there are; found: to one of its own
+ * chosen: the sub-Grid that it is to go to; 0: say which there are
+ * found: gp_founds_t: it begins a sub-Grid of its own, or a region, whose id is then `chosen`
  * entries: the machine itself, with its certificate
  */
 #define GP_FIELDS_FORM_ASK(F, L)                                                                   \
     F(U64, region, 0) F(U64, number, 0) F(PEER, origin, 0) F(ID, via, 0) F(U64, chosen, 0)         \
-    F(BOOL, found, 0) L(member, entries, 1)
+    F(U8, found, 3) L(member, entries, 1)
 /*
- * entries: whom to turn to in the chosen sub-Grid, its leader first; above: in its region, for who
- * founds; places: those of the region, if none was chosen
+ * entries: whom to turn to in the chosen sub-Grid, its leader first; above: in the group above what
+ * it founds; places: those of the region, if none was chosen
  */
 #define GP_FIELDS_FORM_TOLD(F, L)                                                                  \
     F(U64, region, 0) F(U64, number, 0) F(PEER, origin, 0) F(ID, via, 0) F(U16, error, 0)          \
-    F(U64, chosen, 0) F(BOOL, found, 0) L(member, entries, 1) L(member, above, 1)                  \
+    F(U64, chosen, 0) F(U8, found, 3) L(member, entries, 1) L(member, above, 1)                    \
     L(offer, places, GP_MEMBERS_MAX)
 #define GP_FIELDS_MOVE(F, L)                                                                       \
-    F(U64, group, 0) F(U64, term, 0) F(U64, chosen, 0) F(BOOL, found, 0) L(member, entries, 1)     \
+    F(U64, group, 0) F(U64, term, 0) F(U64, chosen, 0) F(U8, found, 3) L(member, entries, 1)       \
     L(member, above, 1)
 #define GP_FIELDS_MOVE_NO(F, L) F(U64, group, 0) F(U16, error, 0)
 /*
- * found: it begins that sub-Grid, unless it has a record of its election already
- * entries: whom to turn to there; above: in the region, for who founds
+ * found: gp_founds_t: it begins so many groups, of which it has no record of an election already
+ * entries: whom to turn to there; above: in the group above those that it founds
  */
 #define GP_FIELDS_FORM_STATE(F, L)                                                                 \
-    F(U64, subgrid, 0) F(BOOL, found, 0) L(member, entries, 1) L(member, above, 1)
+    F(U64, subgrid, 0) F(U8, found, 3) L(member, entries, 1) L(member, above, 1)
 #define GP_FIELDS_FORM_KEEP(F, L) F(U64, subgrid, 0)
-#define GP_FIELDS_FORM_PLACE(F, L) F(U64, chosen, 0) F(BOOL, found, 0) L(member, entries, 1)
+#define GP_FIELDS_FORM_PLACE(F, L) F(U64, chosen, 0) F(U8, found, 3) L(member, entries, 1)
 #define GP_FIELDS_FORM_ANSWER(F, L)                                                                \
-    F(U16, error, 0) F(U64, chosen, 0) F(BOOL, found, 0) L(member, entries, 1)                     \
+    F(U16, error, 0) F(U64, chosen, 0) F(U8, found, 3) L(member, entries, 1)                       \
     L(member, above, 1) L(offer, places, GP_MEMBERS_MAX)
 /* seat: gp_seat_t */
 #define GP_FIELDS_FORM_INVITE(F, L) F(U8, seat, 2) L(member, entries, 1)
@@ -637,7 +639,8 @@
 #define GP_FIELDS_ROUTE_LEADER(F, L)                                                               \
     F(U8, seat, 2) F(U64, group, 0) F(U64, term, 0) F(ID, leader, 0) F(ID, deputy, 0)              \
     F(U8, right, 2)
-#define GP_FIELDS_ROUTE_MEMBER(F, L) F(U8, seat, 2) F(PEER, id, 0) F(BOOL, gone, 0)
+/* back: it was not alive before, and is now */
+#define GP_FIELDS_ROUTE_MEMBER(F, L) F(U8, seat, 2) F(PEER, id, 0) F(BOOL, gone, 0) F(BOOL, back, 0)
 #define GP_FIELDS_ROUTE_SELF(F, L)                                                                 \
     F(BLOB, cert, GP_CERT_MAX) F(BLOB, coordinate, GP_COORDINATE_MAX)
 /* partial: a machine's record is missing */

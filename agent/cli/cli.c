@@ -26,6 +26,7 @@ const gp_cli_command_t *const gp_cli_commands[] = {
     &gp_cli_init,
     &gp_cli_invite,
     &gp_cli_join,
+    &gp_cli_region_add,
     &gp_cli_leave,
     &gp_cli_agent,
     &gp_cli_stop,

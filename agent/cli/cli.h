@@ -43,6 +43,7 @@ typedef struct gp_cli_join {
     const char *token;
     const char *listen; /* or NULL */
     uint64_t timeout_ms;
+    bool adds; /* the region is to be founded, in the grid of the token */
 } gp_cli_join_t;
 
 /* What came of founding or joining. */

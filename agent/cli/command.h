@@ -213,6 +213,7 @@ int gp_cli_query_check(gp_cli_t *cli, const char *query);
 extern const gp_cli_command_t gp_cli_init;
 extern const gp_cli_command_t gp_cli_invite;
 extern const gp_cli_command_t gp_cli_join;
+extern const gp_cli_command_t gp_cli_region_add;
 extern const gp_cli_command_t gp_cli_leave;
 extern const gp_cli_command_t gp_cli_agent;
 extern const gp_cli_command_t gp_cli_stop;

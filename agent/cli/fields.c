@@ -20,6 +20,7 @@ static const struct {
     {"init", "name,id,grid,region,address,state_dir,started,token,expires"},
     {"invite", "token,region,uses,expires"},
     {"join", "name,id,grid,region,address,state_dir,started"},
+    {"region add", "name,id,grid,region,address,state_dir,started"},
     {"leave", "name,state,region,successor"},
     {"stop", "name,state"},
     {"status", "name,id,state,role,region,subgrid,leader,term,mandate,members,alive,stopped,"

@@ -46,6 +46,7 @@ void gp_world_defaults(gp_world_config_t *config)
     *config = (gp_world_config_t){
         .nodes = 9,
         .group_size = 50,
+        .regions = 1,
         .seed = 1,
         .latency_us = 150,
         .jitter_us = 250,
@@ -122,9 +123,27 @@ bool gp_sim_lends(const gp_sim_node_t *node)
     return gp_sim_place(node->world, node->index) % 8 != 5;
 }
 
+uint32_t gp_sim_region_size(const gp_world_t *world)
+{
+    return (world->config.group_size + world->config.regions - 1) / world->config.regions;
+}
+
+uint32_t gp_world_region(const gp_world_t *world, uint32_t node)
+{
+    return gp_sim_group_of(world, node) * world->config.regions +
+           gp_sim_place(world, node) / gp_sim_region_size(world);
+}
+
 uint64_t gp_sim_group_id(gp_seat_t seat, uint32_t group)
 {
     return (uint64_t)seat << 56 | UINT64_C(0x5347) << 32 | group;
+}
+
+uint64_t gp_sim_own_group(const gp_sim_node_t *node, gp_seat_t seat)
+{
+    const gp_world_t *world = node->world;
+    return gp_sim_group_id(seat, seat == GP_SEAT_GRID ? gp_sim_group_of(world, node->index)
+                                                      : gp_world_region(world, node->index));
 }
 
 /* The index is in the last bytes; the first ones are spread, so that ids are not in node order. */
@@ -194,7 +213,9 @@ gp_world_t *gp_world_new(const gp_world_config_t *config)
 {
     if (config->nodes == 0 || config->nodes > GP_WORLD_NODES_MAX || config->group_size == 0 ||
         config->group_size > (config->subgrid_size > 0 ? GP_WORLD_REGION_MAX : GP_MEMBERS_MAX) ||
-        config->subgrid_size > GP_MEMBERS_MAX || (config->subgrid_size > 0 && !config->tiers)) {
+        config->subgrid_size > GP_MEMBERS_MAX || (config->subgrid_size > 0 && !config->tiers) ||
+        config->regions == 0 || (config->regions > 1 && config->subgrid_size == 0) ||
+        config->regions > config->group_size || config->regions > GP_MEMBERS_MAX) {
         return NULL;
     }
     gp_world_t *world = calloc(1, sizeof *world);
@@ -205,13 +226,14 @@ gp_world_t *gp_world_new(const gp_world_config_t *config)
     world->group_count = (config->nodes + config->group_size - 1) / config->group_size;
     world->bench = gp_bench_new();
     world->nodes = calloc(config->nodes, sizeof world->nodes[0]);
-    world->groups = calloc(GP_SEAT_COUNT * world->group_count, sizeof world->groups[0]);
+    world->region_count = world->group_count * config->regions;
+    world->groups = calloc(GP_SEAT_COUNT * world->region_count, sizeof world->groups[0]);
     gp_random_init(&world->random, config->seed);
     bool ok = world->bench != NULL && world->nodes != NULL && world->groups != NULL;
     for (uint32_t i = 0; ok && i < config->nodes; i++) {
         ok = init_node(world, i);
     }
-    for (uint32_t i = 0; ok && i < GP_SEAT_COUNT * world->group_count; i++) {
+    for (uint32_t i = 0; ok && i < GP_SEAT_COUNT * world->region_count; i++) {
         world->groups[i].holder = UINT32_MAX;
     }
     if (!ok) {

@@ -74,6 +74,8 @@ typedef struct gp_world_config {
      * as newcomers are placed; 0: of one. Then group_size may be up to GP_WORLD_REGION_MAX.
      */
     uint32_t subgrid_size;
+    /* With a subgrid_size: a group is a grid of so many regions, with equal shares of machines. */
+    uint32_t regions;
 } gp_world_config_t;
 
 void gp_world_defaults(gp_world_config_t *config);
@@ -157,6 +159,9 @@ void gp_world_count(gp_world_t *world, gp_fault_t fault);
 /* The sub-Grids of a group that have machines, by their ids, and how many those are. */
 uint32_t gp_world_subgrids(const gp_world_t *world, uint32_t group, uint64_t *ret_ids,
                            uint32_t size);
+
+/* The region of that machine, counted through all groups. */
+uint32_t gp_world_region(const gp_world_t *world, uint32_t node);
 
 /* The sub-Grid of that machine, as its disk names it. */
 uint64_t gp_world_subgrid(const gp_world_t *world, uint32_t node);

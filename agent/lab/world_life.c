@@ -51,9 +51,18 @@ static void write_sponsor(gp_sim_node_t *node, const gp_sim_node_t *sponsor)
 gp_sim_node_t *gp_sim_sponsor(gp_sim_node_t *node)
 {
     gp_world_t *world = node->world;
-    for (uint32_t i = first_of(world, node->index); i < end_of(world, node->index); i++) {
+    uint32_t own = gp_world_region(world, node->index);
+    gp_sim_group_t *region = &world->groups[own];
+    if (!region->founded && region->adding != 0 && region->adding != node->index + 1) {
+        return NULL; /* another one is about to found it */
+    }
+    for (uint32_t k = first_of(world, node->index); k < end_of(world, node->index); k++) {
+        /* Who founds asks the last one, as a rule in a region that does not lead the grid. */
+        uint32_t i = region->founded ? k : end_of(world, k) - 1 - gp_sim_place(world, k);
         gp_sim_node_t *other = &world->nodes[i];
-        if (other != node && other->introduced && other->running && !other->paused) {
+        bool near = !region->founded || gp_world_region(world, i) == own;
+        if (near && other != node && other->introduced && other->running && !other->paused) {
+            region->adding = region->founded ? 0 : node->index + 1;
             return other;
         }
     }
@@ -89,8 +98,7 @@ static void describe(gp_sim_node_t *node, gp_peer_config_t *config)
         config->forming.merge_after = 30 * GP_SECOND;
     }
     for (int seat = GP_SEAT_REGION; world->config.tiers && seat < GP_SEAT_COUNT; seat++) {
-        config->tiers.groups[seat] =
-            gp_sim_group_id((gp_seat_t)seat, gp_sim_group_of(world, node->index));
+        config->tiers.groups[seat] = gp_sim_own_group(node, (gp_seat_t)seat);
     }
     config->election = gp_election_defaults();
     gp_group_slow_down(&config->group, world->config.slow);
@@ -120,6 +128,15 @@ static void describe(gp_sim_node_t *node, gp_peer_config_t *config)
     config->work.output_window = GP_OUTPUT_CHUNK_MAX;
 }
 
+/* The simulator's machines have no certificates: what is in them the gate hears here. */
+static bool is_foreign(void *context, const gp_id_t *id)
+{
+    const gp_sim_node_t *node = context;
+    uint32_t other = gp_world_node(node->world, id);
+    return other != UINT32_MAX &&
+           gp_world_region(node->world, other) != gp_world_region(node->world, node->index);
+}
+
 static void make_runner(gp_sim_node_t *node)
 {
     gp_world_t *world = node->world;
@@ -137,7 +154,9 @@ static void make_runner(gp_sim_node_t *node)
                             peer.tiers.groups[GP_SEAT_GRID]},
                  .boot = node->disk.boot,
                  .sealer = {world->config.ed25519 ? &gp_signer_ed25519 : &gp_signer_standin,
-                            node->secret}},
+                            node->secret},
+                 .foreign = world->config.regions > 1 ? is_foreign : NULL,
+                 .context = node},
         .effects = &gp_sim_effects,
         .context = node,
         .bench = world->bench,
@@ -185,8 +204,7 @@ static void become_another(gp_sim_node_t *node)
     gp_sim_wipe(&node->disk);
     node->wipes++;
     node->introduced = false;
-    node->founder = false;
-    node->founds_alone = false;
+    node->founds = GP_FOUNDS_NOTHING;
     node->subgrid = 0;
     memset(node->votes, 0, sizeof node->votes);
     gp_sim_name(node);
@@ -206,10 +224,10 @@ void gp_sim_begin(gp_sim_node_t *node)
     make_runner(node);
     load_disk(node);
     gp_runner_start(node->runner);
-    if (node->founder || node->founds_alone) {
+    if (node->founds != GP_FOUNDS_NOTHING) {
         gp_msg_t *msg = gp_runner_draft(node->runner, GP_MSG_ELECTION_FOUND);
         msg->u.election_found.score = 500;
-        msg->u.election_found.alone = !node->founder;
+        msg->u.election_found.found = node->founds;
         gp_runner_command(node->runner, 0, msg);
     }
     tell_record(node, true);
@@ -223,23 +241,26 @@ void gp_sim_begin(gp_sim_node_t *node)
 void gp_world_start(gp_world_t *world, uint32_t index)
 {
     gp_sim_node_t *node = &world->nodes[index];
-    gp_sim_group_t *group = &world->groups[gp_sim_group_of(world, index)];
+    uint32_t grid = GP_SEAT_GRID * world->region_count + gp_sim_group_of(world, index);
     assert(!node->running);
     if (node->gone) {
         node->gone = false;
         become_another(node);
     }
-    node->founder = node->founder || !group->founded;
-    if (!node->introduced && !node->founder && world->config.subgrid_size > 0) {
+    if (!world->groups[grid].founded) {
+        node->founds = GP_FOUNDS_GRID;
+    }
+    bool founder = node->founds == GP_FOUNDS_GRID;
+    if (!node->introduced && !founder && world->config.subgrid_size > 0) {
         if (!node->joins) {
             gp_sim_join(node);
         }
         return;
     }
     if (node->subgrid == 0) {
-        node->subgrid = gp_sim_group_id(GP_SEAT_SUBGRID, gp_sim_group_of(world, index));
+        node->subgrid = gp_sim_own_group(node, GP_SEAT_SUBGRID);
     }
-    if (!node->introduced && !node->founder) {
+    if (!node->introduced && !founder) {
         gp_sim_node_t *sponsor = gp_sim_sponsor(node);
         if (sponsor == NULL) {
             return; /* nobody is there to admit it: it tries again when it is next started */
@@ -248,7 +269,8 @@ void gp_world_start(gp_world_t *world, uint32_t index)
     }
     node->introduced = true;
     node->joins = false;
-    group->founded = true;
+    world->groups[grid].founded = true;
+    world->groups[gp_world_region(world, index)].founded = true;
     gp_sim_settle(node);
     gp_sim_begin(node);
 }

@@ -120,8 +120,7 @@ typedef struct gp_sim_node {
     bool running;
     bool paused;
     bool introduced;
-    bool founder;      /* of its group: it is told so at each start */
-    bool founds_alone; /* only of its sub-Grid: likewise */
+    uint8_t founds;    /* gp_founds_t: it is told so at each start */
     bool joins;        /* it has asked where to go, or will ask again */
     bool moves;        /* its process begins anew with this step: it is in another sub-Grid */
     uint64_t subgrid;  /* its sub-Grid's id, once it has one */
@@ -162,6 +161,7 @@ typedef struct gp_sim_node {
 typedef struct gp_sim_group {
     uint64_t id;
     bool founded;
+    uint32_t adding; /* a region: the node that is to found it, counted from 1; 0: none yet */
     uint64_t terms[GP_SIM_TERMS]; /* by term modulo GP_SIM_TERMS: the latest with a mandate */
     gp_id_t leaders[GP_SIM_TERMS];
     uint32_t holder; /* the node whose lease runs, and in which life */
@@ -176,8 +176,9 @@ struct gp_world {
     gp_usec_t now;
     gp_agenda_t agenda;
     gp_sim_node_t *nodes;
-    gp_sim_group_t *groups; /* of each seat's tier, group_count */
+    gp_sim_group_t *groups; /* of each seat's tier, region_count */
     uint32_t group_count;
+    uint32_t region_count;
     gp_sim_group_t *formed; /* sub-Grids that were founded in the course of things */
     uint32_t formed_count;
     uint64_t hash;
@@ -212,7 +213,10 @@ gp_usec_t gp_sim_local(const gp_sim_node_t *node, gp_usec_t at);
 gp_usec_t gp_sim_true(const gp_sim_node_t *node, gp_usec_t local);
 uint32_t gp_sim_group_of(const gp_world_t *world, uint32_t node);
 uint32_t gp_sim_place(const gp_world_t *world, uint32_t node); /* within its group */
+/* group: for the seat of the grid, else a region. */
 uint64_t gp_sim_group_id(gp_seat_t seat, uint32_t group);
+uint64_t gp_sim_own_group(const gp_sim_node_t *node, gp_seat_t seat);
+uint32_t gp_sim_region_size(const gp_world_t *world); /* machines, but for the last region */
 bool gp_sim_lends(const gp_sim_node_t *node); /* some owners do not */
 void gp_sim_name(gp_sim_node_t *node);        /* its id and name, after a wipe others than before */
 void gp_sim_forget_waiting(gp_sim_node_t *node);
@@ -226,12 +230,16 @@ void gp_sim_left(gp_sim_node_t *node);     /* the same, in good order */
 void gp_sim_end_work(gp_sim_node_t *node); /* programs end, as the agent is to stop */
 
 /* world_join.c: newcomers are placed, and machines that moved begin anew */
+/* As gp_world_subgrids, of the nodes from `first` to before `end`. */
+uint32_t gp_sim_subgrids(const gp_world_t *world, uint32_t first, uint32_t end, uint64_t *ret_ids,
+                         uint32_t size);
 void gp_sim_join(gp_sim_node_t *node);
 void gp_sim_placed(gp_sim_node_t *sponsor, uint64_t token, const gp_msg_form_answer_t *answer);
 void gp_sim_begin(gp_sim_node_t *node);  /* its process, with what is on its disk */
 void gp_sim_settle(gp_sim_node_t *node); /* it is where its disk says that it is */
 gp_record_member_t gp_sim_entry(const gp_sim_node_t *node, char address[GP_ADDRESS_MAX]);
-gp_sim_node_t *gp_sim_sponsor(gp_sim_node_t *node); /* a running machine of its group, or NULL */
+/* A running machine of its region, or, if it is to found that, of any; NULL: there is none. */
+gp_sim_node_t *gp_sim_sponsor(gp_sim_node_t *node);
 /* What the oracle remembers of the group with that id, of the node's region. */
 gp_sim_group_t *gp_sim_group(const gp_sim_node_t *node, uint64_t id);
 

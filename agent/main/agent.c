@@ -439,6 +439,7 @@ static gp_error_t open_peer(agent_t *agent, gp_fail_t *fail)
                  .boot = agent->boot,
                  .sealer = {&gp_signer_ed25519, agent->identity.node},
                  .certified = agent_certified,
+                 .foreign = agent_foreign,
                  .vouched = agent_vouched,
                  .context = agent},
         .effects = &agent_effects,
@@ -508,11 +509,11 @@ static void start_peer(agent_t *agent)
     admit_known(agent);
     agent_guests_admit(agent);
     gp_runner_start(agent->runner);
-    bool founds = agent->identity.root != NULL && !agent->moved_before;
-    if (founds || agent->founds_alone) { /* at each start: what its disk knows stays as it is */
+    bool first = agent->identity.root != NULL && !agent->moved_before;
+    if (first || agent->founds > 0) { /* at each start: what its disk knows stays as it is */
         gp_msg_t *msg = gp_runner_draft(agent->runner, GP_MSG_ELECTION_FOUND);
         msg->u.election_found.score = 500;
-        msg->u.election_found.alone = !founds;
+        msg->u.election_found.found = first ? GP_FOUNDS_GRID : agent->founds;
         gp_runner_command(agent->runner, 0, msg);
     }
     collect(agent);

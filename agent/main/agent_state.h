@@ -56,7 +56,7 @@ typedef struct asking {
     char name[GP_NAME_MAX + 1];
     char address[GP_ADDRESS_MAX + 1];
     uint64_t chosen; /* the sub-Grid that it wants to go to; 0: it asks where it may */
-    bool found;      /* it wants to begin one of its own */
+    uint8_t found;   /* gp_founds_t: it wants to begin one of its own, or a region: `chosen` */
     uint64_t token;  /* of the question where it may go */
     gp_admit_result_t admission;
 } asking_t;
@@ -96,7 +96,7 @@ typedef struct agent {
     bool left;                          /* stopping: the group knows */
     bool leaves;                        /* for good: the state directory is removed at the end */
     bool moved;                         /* it begins anew, in another sub-Grid */
-    bool founds_alone;                  /* it began its sub-Grid, within a region that was there */
+    uint8_t founds;                     /* gp_founds_t, within a grid that was there */
     bool moved_before;                  /* its sub-Grid is not the one that it joined at first */
     bool told_to_stop;                  /* also if it then may not leave for good */
     bool led;                           /* when it was asked to leave */
@@ -164,7 +164,9 @@ void agent_on_knock(void *context);
 /* agent_join.c */
 void agent_guest_frame(agent_t *agent, const gp_id_t *key, gp_slice_t frame);
 void agent_letter(agent_t *agent, const gp_id_t *peer, const gp_msg_t *msg);
-bool agent_certified(void *context, gp_slice_t cert, const gp_id_t *id, gp_slice_t name);
+bool agent_certified(void *context, gp_seat_t seat, gp_slice_t cert, const gp_id_t *id,
+                     gp_slice_t name);
+bool agent_foreign(void *context, const gp_id_t *id);
 bool agent_cert_valid(agent_t *agent, gp_slice_t cert, const gp_id_t *id); /* of any region */
 gp_error_t agent_join_open(agent_t *agent, gp_fail_t *fail);
 void agent_invite(gp_http_call_t *call, void *context);

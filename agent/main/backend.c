@@ -99,6 +99,7 @@ static gp_error_t backend_join(const gp_cli_join_t *request, gp_cli_member_t *re
     gp_join_params_t params = {.root = request->place.dir,
                                .name = request->place.node,
                                .region = request->region,
+                               .adds = request->adds,
                                .token = request->token,
                                .listen = request->listen,
                                .now_ms = wall_ms(),

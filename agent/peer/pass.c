@@ -160,7 +160,7 @@ static void pass_offer(const pass_t *pass, const gp_action_t *notice)
     const gp_group_member_t *member = below != NULL ? gp_group_member(below, target) : NULL;
     const void *there = gp_peer_seat_group(pass->peer, seat);
     if (member == NULL && there != NULL) {
-        member = gp_group_member(there, target); /* it leads a sub-Grid of its own */
+        member = gp_group_member(there, target); /* it founded what is below it */
     }
     if (member == NULL) {
         return;
@@ -174,7 +174,7 @@ static void pass_offer(const pass_t *pass, const gp_action_t *notice)
     gp_peer_command(pass->peer, seat, pass->now, 0, msg, pass->out);
 }
 
-/* Into the sub-Grid, or, to lead one of its own, into the region. */
+/* Into the sub-Grid; to lead one of its own, into the region; or a region, into the grid. */
 static void pass_invite(const pass_t *pass, const gp_action_t *notice)
 {
     const gp_msg_form_invite_t *from = &notice->msg->u.form_invite;
@@ -193,7 +193,7 @@ static void pass_wanted(const pass_t *pass, const gp_action_t *notice)
     uint32_t members = below != NULL ? gp_group_count(below) : 0;
     gp_id_t *targets = gp_out_bytes(pass->out, (members + 1) * sizeof *targets);
     uint32_t count = 0;
-    if (seat == GP_SEAT_REGION && !gp_id_is_none(&pass->peer->above)) {
+    if (seat == pass->peer->above_seat && !gp_id_is_none(&pass->peer->above)) {
         targets[count++] = pass->peer->above;
         gp_peer_contact_above(pass->peer, pass->out);
     }

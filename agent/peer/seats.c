@@ -123,7 +123,7 @@ static bool is_fresh(const gp_peer_seat_t *s)
 
 void gp_peer_seats_found(gp_peer_t *peer, const gp_event_t *event, gp_out_t *out)
 {
-    int end = event->msg->u.election_found.alone ? GP_SEAT_REGION : GP_SEAT_COUNT;
+    int end = event->msg->u.election_found.found;
     for (int seat = GP_SEAT_SUBGRID; seat < end; seat++) {
         gp_peer_seat_t *s = &peer->seats[seat];
         if (s->group != 0 && !s->open && is_fresh(s)) {

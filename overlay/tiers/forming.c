@@ -55,6 +55,13 @@ static bool is_member(const gp_forming_t *f, gp_seat_t seat, const gp_id_t *id)
     return f->config.view.describe(f->config.view.context, seat, id, &entry);
 }
 
+/* In any of the groups of this machine. */
+static bool is_known(const gp_forming_t *f, const gp_id_t *id)
+{
+    return is_member(f, GP_SEAT_SUBGRID, id) || is_member(f, GP_SEAT_REGION, id) ||
+           is_member(f, GP_SEAT_GRID, id);
+}
+
 /* Its own memory: what a group's core holds may change before the sheet is read. */
 bool gp_forming_describe(const gp_forming_t *f, gp_seat_t seat, const gp_id_t *id, gp_out_t *out,
                          gp_record_member_t *ret)
@@ -265,28 +272,53 @@ static void list(gp_forming_t *f, const gp_id_t *from, const gp_msg_form_ask_t *
 }
 
 /*
- * The region peer gives the number of a new sub-Grid out and lets its founder into the region. Not
- * two at once: whoever finds all full at the same moment goes to the one that was just founded.
+ * The region peer gives the number of a new sub-Grid out and lets its founder into the region; the
+ * leader of the grid's group, the name of a new region. Not two at once: whoever finds all full at
+ * the same moment goes to the one that was just founded, and one name is not given out twice.
  */
 static void found(gp_forming_t *f, const gp_id_t *from, const gp_msg_form_ask_t *ask, gp_out_t *out)
 {
     gp_msg_form_told_t told = told_of(ask, GP_OK);
-    if (f->founded_at != 0 && f->now < f->founded_at + f->config.found_gap) {
+    const gp_seat_t above = (gp_seat_t)ask->found; /* the seat next to the last that it founds */
+    const gp_record_member_t *founder = &ask->entries[0];
+    if (above == GP_SEAT_GRID &&
+        f->config.view.has_region(f->config.view.context, ask->chosen, founder)) {
+        told.error = GP_E_REGION_EXISTS;
+    } else if (f->founded_at != 0 && f->now < f->founded_at + f->config.found_gap) {
         told.error = GP_E_BUSY;
-    } else if (gp_forming_describe(f, GP_SEAT_REGION, &f->self, out, &told.above[0])) {
+    } else if (gp_forming_describe(f, above, &f->self, out, &told.above[0])) {
         f->founded_at = f->now;
         told.above_count = 1;
         told.chosen = gp_random_next(&f->random) >> 8 | 1; /* tier 0, and never 0 */
-        invite(f, GP_SEAT_REGION, &ask->entries[0], out);
+        invite(f, above, founder, out);
+    } else {
+        told.error = GP_E_NO_LEADER;
     }
     send_told(f, from, &told, out);
+}
+
+/* At the region peer: only the leader of the grid's group knows which names are given out. */
+static void pass_to_grid(gp_forming_t *f, const gp_id_t *from, gp_msg_form_ask_t *ask,
+                         gp_out_t *out)
+{
+    const tier_t *grid = &f->tiers[GP_SEAT_GRID];
+    if (!grid->ruled || gp_id_equal(&grid->leader, &f->self)) {
+        refuse(f, from, ask, GP_E_NO_LEADER, out);
+        return;
+    }
+    ask->via = *from;
+    send_ask(f, &grid->leader, ask, out);
 }
 
 /* At the region peer. */
 static void direct(gp_forming_t *f, const gp_id_t *from, gp_msg_form_ask_t *ask, gp_out_t *out)
 {
     gp_forming_place_t places[GP_MEMBERS_MAX];
-    if (ask->found && ask->entries_count == 1) {
+    if (ask->found == GP_FOUNDS_REGION) {
+        pass_to_grid(f, from, ask, out);
+        return;
+    }
+    if (ask->found == GP_FOUNDS_SUBGRID && ask->entries_count == 1) {
         found(f, from, ask, out);
         return;
     }
@@ -313,7 +345,13 @@ static void take_ask(gp_forming_t *f, const gp_id_t *from, const gp_msg_form_ask
     bool from_region_peer = region->ruled && gp_id_equal(from, &region->leader);
     bool own = ask.chosen == f->config.subgrid && ask.entries_count == 1;
     bool passed = !gp_id_is_none(&ask.via);
-    if (ask.region != f->config.region || f->config.region == 0) {
+    bool adds = ask.found == GP_FOUNDS_REGION && ask.entries_count == 1 &&
+                gp_group_tier(ask.chosen) == GP_SEAT_REGION;
+    if (adds && gp_forming_leads(f, GP_SEAT_GRID) && is_known(f, from)) {
+        found(f, from, &ask, out);
+    } else if (adds && passed) {
+        refuse(f, from, &ask, GP_E_NO_LEADER, out); /* another one leads the grid's group now */
+    } else if (ask.region != f->config.region || f->config.region == 0) {
         refuse(f, from, &ask, GP_E_REGION_UNKNOWN, out);
     } else if (passed && own && from_region_peer) {
         let_in(f, from, &ask, out);
@@ -336,6 +374,9 @@ static void take_told(gp_forming_t *f, const gp_id_t *from, const gp_msg_form_to
                       gp_out_t *out)
 {
     bool mine = gp_id_equal(&told->origin, &f->self);
+    if (!is_known(f, from)) {
+        return;
+    }
     if (!mine) { /* back on the way that the ask came: by the one who asked the region peer */
         gp_msg_form_told_t on = *told;
         bool at_region_peer = gp_forming_leads(f, GP_SEAT_REGION) && !gp_id_is_none(&told->via) &&
@@ -348,7 +389,6 @@ static void take_told(gp_forming_t *f, const gp_id_t *from, const gp_msg_form_to
         }
         return;
     }
-    (void)from;
     ask_t *ask = NULL;
     for (uint32_t i = 0; i < ASKS_MAX && ask == NULL; i++) {
         ask = told->number != 0 && f->asks[i].number == told->number ? &f->asks[i] : NULL;

@@ -7,6 +7,10 @@
  *
  *   sponsor -> super-peer -> region peer [-> chosen super-peer] and all the way back
  *
+ * Who founds a region is let into the group of the grid, by its leader, which gives the name out:
+ *
+ *   sponsor -> super-peer -> region peer -> leader of the grid's group and all the way back
+ *
  * An ask carries its way back, so nobody on it keeps anything. What is lost is asked again, or not:
  * who was let in and never came is forgotten by its group.
  *
@@ -47,6 +51,8 @@ typedef struct gp_forming_view {
     uint32_t (*known)(void *context);
     /* The region's sub-Grids, the own one too; at the region peer only. */
     uint32_t (*places)(void *context, gp_forming_place_t ret[GP_MEMBERS_MAX]);
+    /* Is there a region of that id, or of the name in that machine's certificate? In the grid. */
+    bool (*has_region)(void *context, uint64_t region, const gp_record_member_t *founder);
     /* Work is open here: moving now could lose it. */
     bool (*busy)(void *context);
     /* This machine's own coordinate; false: not known. */

@@ -66,7 +66,7 @@ typedef struct gp_form_contact {
 /* Where this machine goes, from the order to go until it is on the disk. */
 typedef struct gp_form_keep {
     uint64_t subgrid;
-    bool found;
+    uint8_t found; /* gp_founds_t */
     gp_form_contact_t there;
     gp_form_contact_t above;
 } gp_form_keep_t;

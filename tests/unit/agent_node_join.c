@@ -168,6 +168,11 @@ static void test_wrong_tokens(void **state)
     params = test_join_params(root, "n2", token.text);
     params.region = "attic";
     no_exchange_refused(&params, GP_E_TOKEN_REGION);
+    params.adds = true; /* the token is not one to found a region with */
+    no_exchange_refused(&params, GP_E_TOKEN_ADMIT);
+    params.region = "lab";
+    no_exchange_refused(&params, GP_E_REGION_EXISTS);
+    params.adds = false;
     params.region = "the attic";
     no_exchange_refused(&params, GP_E_NAME);
     params = test_join_params(root, "N2", token.text);

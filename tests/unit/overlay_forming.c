@@ -42,6 +42,7 @@ typedef struct net {
     uint32_t moves;
     uint32_t founded;
     gp_id_t invited_above;
+    gp_id_t invited_into_grid;
     gp_out_t out;
     gp_action_t actions[256];
     _Alignas(16) uint8_t arena[1 << 18];
@@ -108,6 +109,16 @@ static uint32_t view_members(void *context, gp_forming_member_t ret[GP_MEMBERS_M
         }
     }
     return count;
+}
+
+#define TAKEN (UINT64_C(1) << 56 | 7) /* regions of the grid: one that there is ... */
+#define FREE  (UINT64_C(1) << 56 | 8) /* ... and one that there is not */
+
+static bool view_has_region(void *context, uint64_t region, const gp_record_member_t *founder)
+{
+    const machine_t *self = context;
+    assert_true(self->group != 0 && !gp_id_is_none(&founder->id));
+    return region == TAKEN;
 }
 
 static uint32_t view_known(void *context)
@@ -240,6 +251,9 @@ static void take(net_t *net, machine_t *m)
         } else if (a->msg->kind == GP_MSG_FORM_INVITE &&
                    a->msg->u.form_invite.seat == GP_SEAT_REGION) {
             net->invited_above = a->msg->u.form_invite.entries[0].id;
+        } else if (a->msg->kind == GP_MSG_FORM_INVITE &&
+                   a->msg->u.form_invite.seat == GP_SEAT_GRID) {
+            net->invited_into_grid = a->msg->u.form_invite.entries[0].id;
         } else if (a->msg->kind == GP_MSG_FORM_GO) {
             go_to = a->msg->u.form_go.subgrid;
         } else if (a->msg->kind == GP_MSG_FORM_STATE) {
@@ -356,6 +370,7 @@ static net_t *net_new(void)
                                            .members = view_members,
                                            .known = view_known,
                                            .places = view_places,
+                                           .has_region = view_has_region,
                                            .busy = view_busy,
                                            .own = view_own};
     return net;
@@ -371,12 +386,12 @@ static void net_free(net_t *net)
 }
 
 static const gp_msg_form_answer_t *place(net_t *net, machine_t *sponsor, const machine_t *newcomer,
-                                         uint64_t chosen, bool found)
+                                         uint64_t chosen, gp_founds_t found)
 {
     gp_msg_t *msg = calloc(1, sizeof *msg);
     msg->kind = GP_MSG_FORM_PLACE;
     msg->u.form_place.chosen = chosen;
-    msg->u.form_place.found = found;
+    msg->u.form_place.found = (uint8_t)found;
     msg->u.form_place.entries_count = 1;
     msg->u.form_place.entries[0] = (gp_record_member_t){.id = newcomer->id};
     net->answered = 0;
@@ -434,6 +449,70 @@ static void test_one_sub_grid_is_founded_at_a_time(void **state)
     answer = place(net, &net->machines[9], newcomer, 0, true);
     assert_int_equal(answer->error, GP_OK);
     assert_true(answer->chosen != first);
+    net_free(net);
+}
+
+/* By the leader of the grid's group, which is asked by the region peer; not two at once. */
+static void test_a_region_is_founded_by_the_leader_of_the_grid(void **state)
+{
+    (void)state;
+    net_t *net = net_new();
+    net->config.look_period = 3600 * GP_SECOND;
+    add_group(net, 1, 3, 0);
+    add_group(net, 2, 3, 0);
+    machine_t *newcomer = add(net, 0, 0);
+    machine_t *first = &net->machines[0];
+    machine_t *plain = &net->machines[4];
+    tell_leaders(net);
+    assert_int_equal(place(net, plain, newcomer, FREE, GP_FOUNDS_REGION)->error, GP_E_NO_LEADER);
+    tell_leader(net, first, GP_SEAT_GRID, first);
+    const gp_msg_form_answer_t *answer = place(net, plain, newcomer, TAKEN, GP_FOUNDS_REGION);
+    assert_int_equal(answer->error, GP_E_REGION_EXISTS);
+    assert_true(gp_id_is_none(&net->invited_into_grid));
+    answer = place(net, plain, newcomer, FREE, GP_FOUNDS_REGION);
+    assert_int_equal(answer->error, GP_OK);
+    assert_int_equal(answer->found, GP_FOUNDS_REGION);
+    assert_int_equal(gp_group_tier(answer->chosen), 0);
+    assert_int_not_equal(answer->chosen, 0);
+    assert_int_equal(answer->above_count, 1);
+    assert_true(gp_id_equal(&answer->above[0].id, &first->id));
+    assert_true(gp_id_equal(&net->invited_into_grid, &newcomer->id));
+    assert_true(gp_id_is_none(&net->invited_above)); /* the region of the others is not its own */
+    assert_int_equal(place(net, plain, newcomer, FREE, GP_FOUNDS_REGION)->error, GP_E_BUSY);
+    assert_int_equal(place(net, plain, newcomer, 9, GP_FOUNDS_REGION)->error, GP_E_NO_LEADER);
+    net_free(net);
+}
+
+/* The region peer carries the ask to another region, and nobody else's is taken there. */
+static void test_the_region_peer_carries_the_ask_to_the_leader_of_the_grid(void **state)
+{
+    (void)state;
+    net_t *net = net_new();
+    add_group(net, 1, 2, 0);
+    machine_t *newcomer = add(net, 0, 0);
+    machine_t *afar = add(net, 0, 0);
+    machine_t *first = &net->machines[0];
+    tell_leaders(net);
+    tell_leader(net, first, GP_SEAT_GRID, afar);
+    gp_msg_t *msg = calloc(1, sizeof *msg);
+    msg->kind = GP_MSG_FORM_PLACE;
+    msg->u.form_place.chosen = FREE;
+    msg->u.form_place.found = GP_FOUNDS_REGION;
+    msg->u.form_place.entries_count = 1;
+    msg->u.form_place.entries[0] = (gp_record_member_t){.id = newcomer->id};
+    step(net, first, GP_EVENT_COMMAND, &first->id, 99, msg);
+    assert_int_equal(net->letter_count, 1);
+    assert_true(gp_id_equal(&net->letters[0].to, &afar->id));
+    assert_true(gp_id_equal(&net->letters[0].msg.u.form_ask.via, &first->id));
+    *msg = net->letters[0].msg;
+    msg->u.form_ask.entries[0] = (gp_record_member_t){.id = newcomer->id};
+    net->letter_count = 0;
+    tell_leader(net, first, GP_SEAT_GRID, first);
+    step(net, first, GP_EVENT_MSG, &newcomer->id, 0, msg); /* a stranger's */
+    assert_int_equal(net->letter_count, 1);
+    assert_int_equal(net->letters[0].msg.u.form_told.error, GP_E_NO_LEADER);
+    assert_true(gp_id_is_none(&net->invited_into_grid));
+    free(msg);
     net_free(net);
 }
 
@@ -620,6 +699,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_newcomer_hears_of_all_sub_grids_and_is_let_into_one),
         cmocka_unit_test(test_one_sub_grid_is_founded_at_a_time),
+        cmocka_unit_test(test_a_region_is_founded_by_the_leader_of_the_grid),
+        cmocka_unit_test(test_the_region_peer_carries_the_ask_to_the_leader_of_the_grid),
         cmocka_unit_test(test_without_a_super_peer_an_ask_fails_at_once_and_lost_it_times_out),
         cmocka_unit_test(test_nobody_but_the_region_peer_sends_machines_in),
         cmocka_unit_test(test_a_sub_grid_that_stays_small_merges_into_the_nearest),
