@@ -116,12 +116,13 @@ static void plan_parts(gp_route_t *r, gp_search_t *search, gp_seat_t seat, uint6
     const gp_msg_route_t *q = &r->question.u.route;
     const gp_route_directory_t *d = &r->directory[seat];
     const bool region = seat == GP_SEAT_GRID;
-    if (gp_places_young(r, seat)) {
+    if (q->only == 0 && gp_places_young(r, seat)) {
         note_absent(search, r->seats[seat].group, (gp_slice_t){0}, GP_ABSENT_YOUNG);
     }
     for (uint32_t i = 0; i < d->count; i++) {
         const gp_route_place_t *place = &d->places[i];
-        if (place->group == but || !gp_places_may_match(r, place)) {
+        if (place->group == but || (q->only != 0 && place->group != q->only) ||
+            !gp_places_may_match(r, place)) {
             continue;
         }
         gp_slice_t where = gp_slice(place->coordinate, place->coordinate_n);

@@ -24,7 +24,7 @@ typedef struct gp_peer_seat {
     bool started;    /* ... and run */
     bool giving;     /* given up for good, not because the agent stops */
     bool resumes;    /* the disk says that this machine had it when it stopped */
-    uint8_t flags;   /* what it says of itself in this group only: STANDBY */
+    uint8_t flags;   /* what it says of itself in this group only: STANDBY, REGION_PEER ... */
     bool known;      /* it was opened before: its election core keeps what it promised */
     uint16_t life;   /* the next one's: above all incarnations that it ever had or will deny */
     uint32_t stores; /* records on their way to the disk */

@@ -31,7 +31,7 @@ leaders() {
     local node
     for node in "$@"; do
         at "$node" status --json 2>/dev/null |
-            js 'i["name"] if i["role"] == "super-peer" and i["leader"] == i["name"] and i["mandate"] == "quorum" else ""'
+            js 'i["name"] if i["role"] in ("super-peer", "region-peer") and i["leader"] == i["name"] and i["mandate"] == "quorum" else ""'
     done | sed '/^$/d' | tr '\n' ' '
 }
 one_leader() { # one_leader NODE...: one claims to lead, and all say the same one
@@ -272,7 +272,7 @@ t_pair() {
     js '[x["state"] for x in d["items"] if x["name"] == "a"] == ["unknown"]
         and all("admitted" not in x["why"] for x in d["items"] if x["name"] == "a")
         and [x["name"] for x in d["items"] if "caretaker of this side" in x["why"]] == ["b"]
-        and "super-peer" not in [x["role"] for x in d["items"]]' <<<"$OUT" || bad "$OUT"
+        and not {"super-peer", "region-peer"} & {x["role"] for x in d["items"]}' <<<"$OUT" || bad "$OUT"
     js '[x["role"] for x in d["items"] if x["name"] == "b"] == ["'"$(field b role)"'"]' <<<"$OUT" || bad "$OUT"
     # It may start work of its own.
     get on b run --quiet -- echo alone
