@@ -267,6 +267,21 @@ static uint32_t timeout_ms_of(const gp_route_t *r, const gp_leg_t *leg)
     return usable >= GP_MSEC ? (uint32_t)(usable / GP_MSEC) : 1;
 }
 
+/* This machine leads there since a moment: what it would have asked for is its own to ask now. */
+static void lead_on(gp_route_t *r, gp_search_t *search, gp_leg_t *leg)
+{
+    const bool up = leg->ask == GP_ROUTE_ASK_ALL;
+    if (!gp_route_leads(r, up ? GP_SEAT_SUBGRID : GP_SEAT_REGION)) {
+        end_leg(r, search, leg, GP_ABSENT_REFUSED);
+        return;
+    }
+    leg->state = GP_LEG_ENDED;
+    search->held = true; /* its parts are asked in the next step */
+    if (plan(r, search) != GP_OK) {
+        note_absent(search, r->seats[GP_SEAT_REGION].group, (gp_slice_t){0}, GP_ABSENT_REFUSED);
+    }
+}
+
 static void ask_leg(gp_route_t *r, gp_search_t *search, gp_leg_t *leg, gp_out_t *out)
 {
     const bool first = leg->state == GP_LEG_WAITING;
@@ -293,7 +308,7 @@ static void ask_leg(gp_route_t *r, gp_search_t *search, gp_leg_t *leg, gp_out_t 
                                   .timeout_ms = timeout_ms_of(r, leg)};
         gp_serve_begin(r, &order, out);
     } else if (gp_id_equal(&to, &r->self)) {
-        end_leg(r, search, leg, GP_ABSENT_REFUSED); /* this machine leads there since a moment */
+        lead_on(r, search, leg);
     } else if (!gp_id_is_none(&to)) {
         send_question(r, search, leg, timeout_ms_of(r, leg), out);
     }
