@@ -65,6 +65,9 @@ extern const gp_core_ops_t gp_route_ops;
 uint32_t gp_route_count(const void *core, gp_seat_t seat);
 const gp_route_place_t *gp_route_at(const void *core, gp_seat_t seat, uint32_t at);
 
+/* Is there nothing but the own sub-Grid, as its super-peer knows? False also if it is not known. */
+bool gp_route_alone(const void *core);
+
 /* The summary of the own sub-Grid as it was told last: to be renewed for ROUTE_OWN. n 0: none. */
 gp_slice_t gp_route_told(const void *core);
 

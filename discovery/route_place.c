@@ -401,6 +401,13 @@ static void tell_again(gp_route_t *r, gp_seat_t below)
     }
 }
 
+/* A group's first leader ever founded it: there was nobody before it whom others could have told.
+ */
+static bool is_founder(const gp_route_seat_t *s, const gp_id_t *self)
+{
+    return s->term == 1 && s->right == GP_RIGHT_QUORUM && gp_id_equal(&s->leader, self);
+}
+
 void gp_places_on_leader(gp_route_t *r, const gp_msg_route_leader_t *msg)
 {
     const gp_seat_t seat = (gp_seat_t)msg->seat;
@@ -425,6 +432,9 @@ void gp_places_on_leader(gp_route_t *r, const gp_msg_route_leader_t *msg)
     } else if (!held && gp_places_held(r, seat) &&
                (s->held_until == 0 || r->now >= s->held_until + KEEP)) {
         s->young_until = r->now + YOUNG;
+    }
+    if (is_founder(s, &r->self)) {
+        s->young_until = r->now;
     }
     s->member_count = s->group != 0 ? s->member_count : 0;
     if (seat < GP_SEAT_GRID) {
@@ -523,6 +533,25 @@ const gp_route_place_t *gp_route_at(const void *core, gp_seat_t seat, uint32_t a
     const gp_route_directory_t *d = &((const gp_route_t *)core)->directory[seat];
     assert(at < d->count);
     return &d->places[at];
+}
+
+/* But this one's own. */
+static bool has_others(const gp_route_t *r, gp_seat_t seat)
+{
+    const gp_route_directory_t *d = &r->directory[seat];
+    for (uint32_t i = 0; i < d->count; i++) {
+        if (d->places[i].group != r->seats[seat - 1].group) {
+            return true;
+        }
+    }
+    return gp_places_young(r, seat);
+}
+
+bool gp_route_alone(const void *core)
+{
+    const gp_route_t *r = core;
+    bool leads = gp_route_leads(r, GP_SEAT_SUBGRID) && gp_route_leads(r, GP_SEAT_REGION);
+    return !r->above || (leads && !has_others(r, GP_SEAT_REGION) && !has_others(r, GP_SEAT_GRID));
 }
 
 gp_slice_t gp_route_told(const void *core)

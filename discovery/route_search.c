@@ -116,12 +116,13 @@ static void plan_parts(gp_route_t *r, gp_search_t *search, gp_seat_t seat, uint6
     const gp_msg_route_t *q = &r->question.u.route;
     const gp_route_directory_t *d = &r->directory[seat];
     const bool region = seat == GP_SEAT_GRID;
-    if (gp_places_young(r, seat)) {
+    if (q->only == 0 && gp_places_young(r, seat)) {
         note_absent(search, r->seats[seat].group, (gp_slice_t){0}, GP_ABSENT_YOUNG);
     }
     for (uint32_t i = 0; i < d->count; i++) {
         const gp_route_place_t *place = &d->places[i];
-        if (place->group == but || !gp_places_may_match(r, place)) {
+        if (place->group == but || (q->only != 0 && place->group != q->only) ||
+            !gp_places_may_match(r, place)) {
             continue;
         }
         if (place->silent) {
@@ -272,6 +273,21 @@ static uint32_t timeout_ms_of(const gp_route_t *r, const gp_leg_t *leg)
     return usable >= GP_MSEC ? (uint32_t)(usable / GP_MSEC) : 1;
 }
 
+/* This machine leads there since a moment: what it would have asked for is its own to ask now. */
+static void lead_on(gp_route_t *r, gp_search_t *search, gp_leg_t *leg)
+{
+    const bool up = leg->ask == GP_ROUTE_ASK_ALL;
+    if (!gp_route_leads(r, up ? GP_SEAT_SUBGRID : GP_SEAT_REGION)) {
+        end_leg(r, search, leg, GP_ABSENT_REFUSED);
+        return;
+    }
+    leg->state = GP_LEG_ENDED;
+    search->held = true; /* its parts are asked in the next step */
+    if (plan(r, search) != GP_OK) {
+        note_absent(search, r->seats[GP_SEAT_REGION].group, (gp_slice_t){0}, GP_ABSENT_REFUSED);
+    }
+}
+
 static void ask_leg(gp_route_t *r, gp_search_t *search, gp_leg_t *leg, gp_out_t *out)
 {
     const bool first = leg->state == GP_LEG_WAITING;
@@ -300,7 +316,7 @@ static void ask_leg(gp_route_t *r, gp_search_t *search, gp_leg_t *leg, gp_out_t 
                                   .timeout_ms = timeout_ms_of(r, leg)};
         gp_serve_begin(r, &order, out);
     } else if (gp_id_equal(&to, &r->self)) {
-        end_leg(r, search, leg, GP_ABSENT_REFUSED); /* this machine leads there since a moment */
+        lead_on(r, search, leg);
     } else if (!gp_id_is_none(&to)) {
         send_question(r, search, leg, timeout_ms_of(r, leg), out);
     }

@@ -161,6 +161,7 @@ typedef struct gp_ask {
     gp_usec_t deadline;
     uint64_t hint_subgrid;
     uint64_t hint_region;
+    uint64_t only; /* the one sub-Grid that is asked; 0: any */
     uint32_t considered;
     uint32_t matched;
     uint32_t asked;

@@ -142,6 +142,11 @@
     E(NODE_UNKNOWN, 83, 1, "no such machine", "see gridpeer node list")                            \
     E(PARTIAL, 84, 4, "not every machine answered", "see gridpeer node list")                      \
     E(BUSY, 85, 1, "too many requests are open", "try again in a moment")                          \
+    E(SUBGRID_UNKNOWN, 86, 1, "no such sub-Grid", "see gridpeer subgrid list")                     \
+    E(NO_REGION_PEER, 87, 4, "the region peer was not reached, and only it knows the others",      \
+      "wait for an election, see gridpeer status")                                                 \
+    E(NODE_ELSEWHERE, 88, 5, "the machine is in another sub-Grid",                                 \
+      "leave out --on, or type it on a machine of that sub-Grid")                                  \
     /* queries */                                                                                  \
     E(QUERY_SYNTAX, 90, 64, "the query cannot be read", "see gridpeer find --help")                \
     E(QUERY_ATTRIBUTE, 91, 64, "no such attribute", "see gridpeer find --attributes")              \

@@ -78,7 +78,7 @@
 #define GP_CLI_WORDS_MAX 80    /* operands given on one command line */
 #define GP_CLI_NODES_MAX 1024  /* agents that may live in one state directory */
 #define GP_CLI_COLUMNS_MAX 64  /* columns of one table */
-#define GP_SIM_AGENTS_MAX GP_MEMBERS_MAX /* real agents of one sim: a grid is one group today */
+#define GP_SIM_AGENTS_MAX 1024 /* real agents of one sim */
 #define GP_SIM_NODES_MAX 100000 /* nodes of the simulator */
 
 #define GP_ACTIONS_MAX 2048     /* actions of one step of a whole peer */

@@ -35,7 +35,7 @@
     R(hit, "one machine in an answer")                                                             \
     R(value, "one attribute of one hit")                                                           \
     R(condition, "how many machines one condition of a query excludes")                            \
-    R(offer, "a sub-Grid of the region that a machine may go to")                                  \
+    R(offer, "a group below: a sub-Grid that a machine may go to, or a region")                    \
     R(word, "one word of a command or one NAME=value of an environment")                           \
     R(routed_hit, "one machine in an answer from anywhere in the grid")                            \
     R(absent, "a part of the grid whose machines the answer may lack, and why")
@@ -76,9 +76,11 @@
 
 #define GP_RECORD_condition(F, L) F(TEXT, text, GP_QUERY_MAX) F(U32, excluded, 0) F(U32, unknown, 0)
 
+/* name: of a region; full: it takes nobody in; address, leader_name: of the leader */
 #define GP_RECORD_offer(F, L)                                                                      \
-    F(U64, group, 0) F(PEER, leader, 0) F(TEXT, address, GP_ADDRESS_MAX) F(U32, members, 65536)    \
-    F(BLOB, coordinate, GP_COORDINATE_MAX)
+    F(U64, group, 0) F(TEXT, name, GP_NAME_MAX) F(PEER, leader, 0)                                 \
+    F(TEXT, leader_name, GP_NAME_MAX) F(TEXT, address, GP_ADDRESS_MAX) F(U32, members, 0)          \
+    F(BOOL, full, 0) F(BLOB, coordinate, GP_COORDINATE_MAX)
 
 #define GP_RECORD_word(F, L) F(TEXT, text, GP_ARGS_BYTES_MAX)
 
@@ -234,7 +236,7 @@
     M(MOVE, move, 0x1c3, SIGNED, FORMING, "a super-peer to its machine: go to that sub-Grid")      \
     M(MOVE_NO, move_no, 0x1c4, SIGNED, FORMING, "the machine cannot go now, and why")              \
     M(FORM_STATE, form_state, 0x1c5, STORED, FORMING, "the sub-Grid that this machine moved to")   \
-    M(FORM_PLACE, form_place, 0x1c6, LOCAL, FORMING, "place a newcomer, from the shell")           \
+    M(FORM_PLACE, form_place, 0x1c6, LOCAL, FORMING, "place a newcomer, or list what there is")    \
     M(FORM_KEEP, form_keep, 0x1c7, LOCAL, FORMING, "it has left: write down where it goes")        \
     M(FORM_ANSWER, form_answer, 0x1e0, NOTICE, FORMING, "where the newcomer may go, or goes")      \
     M(FORM_INVITE, form_invite, 0x1e1, NOTICE, FORMING, "a machine may come into that group")      \
@@ -396,9 +398,11 @@
     F(U64, group, 0) F(U64, query_id, 0) F(TEXT, query, GP_QUERY_MAX) F(U16, limit, GP_HITS_MAX)   \
     F(TEXT, rank, GP_QUERY_MAX) F(BOOL, explain, 0) F(BLOB, want, 64)                              \
     F(BLOB, near, GP_COORDINATE_MAX) F(ID, near_node, 0)
+/* alone: there is nothing but this sub-Grid, so there is nobody else to ask */
 #define GP_FIELDS_FOUND(F, L)                                                                      \
     F(U64, group, 0) F(U64, query_id, 0) F(U64, term, 0) F(U8, right, 2) F(BOOL, partial, 0)       \
-    F(U16, error, 0) F(U32, column, 0) F(TEXT, text, GP_REASON_TEXT_MAX) F(U32, considered, 0)     \
+    F(BOOL, alone, 0) F(U16, error, 0) F(U32, column, 0) F(TEXT, text, GP_REASON_TEXT_MAX)         \
+    F(U32, considered, 0)                                                                          \
     F(U32, matched, 0) L(hit, hits, GP_HITS_MAX) L(value, values, GP_VALUES_MAX)                   \
     L(condition, conditions, GP_EXPLAIN_MAX)
 #define GP_FIELDS_OWN_RECORD(F, L) F(BOOL, whole, 0) L(attr, attrs, GP_ATTRS_MAX)
@@ -410,7 +414,8 @@
 #define GP_FIELDS_DISCOVERY_MEMBER(F, L) F(BOOL, forgotten, 0) L(member, entries, 1)
 #define GP_FIELDS_ANSWER(F, L)                                                                     \
     F(U64, query_id, 0) F(ID, by, 0) F(U64, term, 0) F(U8, right, 2) F(BOOL, partial, 0)           \
-    F(U16, error, 0) F(U32, column, 0) F(TEXT, text, GP_REASON_TEXT_MAX) F(U32, considered, 0)     \
+    F(BOOL, alone, 0) F(U16, error, 0) F(U32, column, 0) F(TEXT, text, GP_REASON_TEXT_MAX)         \
+    F(U32, considered, 0)                                                                          \
     F(U32, matched, 0) L(hit, hits, GP_HITS_MAX) L(value, values, GP_VALUES_MAX)                   \
     L(condition, conditions, GP_EXPLAIN_MAX)
 
@@ -551,16 +556,17 @@
 
 /*
  * region: the group in which it is asked; origin: who asks; via: who asked the region peer for it
- * chosen: the sub-Grid that it is to go to; 0: say which there are
+ * chosen: the sub-Grid that it is to go to; 0: say which there are, or, regions: which
+ * regions
  * found: gp_founds_t: it begins a sub-Grid of its own, or a region, whose id is then `chosen`
  * entries: the machine itself, with its certificate
  */
 #define GP_FIELDS_FORM_ASK(F, L)                                                                   \
     F(U64, region, 0) F(U64, number, 0) F(PEER, origin, 0) F(ID, via, 0) F(U64, chosen, 0)         \
-    F(U8, found, 3) L(member, entries, 1)
+    F(U8, found, 3) F(BOOL, regions, 0) L(member, entries, 1)
 /*
  * entries: whom to turn to in the chosen sub-Grid, its leader first; above: in the group above what
- * it founds; places: those of the region, if none was chosen
+ * it founds; places: those of the region, if none was chosen, or the regions of the grid
  */
 #define GP_FIELDS_FORM_TOLD(F, L)                                                                  \
     F(U64, region, 0) F(U64, number, 0) F(PEER, origin, 0) F(ID, via, 0) F(U16, error, 0)          \
@@ -577,7 +583,8 @@
 #define GP_FIELDS_FORM_STATE(F, L)                                                                 \
     F(U64, subgrid, 0) F(U8, found, 3) L(member, entries, 1) L(member, above, 1)
 #define GP_FIELDS_FORM_KEEP(F, L) F(U64, subgrid, 0)
-#define GP_FIELDS_FORM_PLACE(F, L) F(U64, chosen, 0) F(U8, found, 3) L(member, entries, 1)
+#define GP_FIELDS_FORM_PLACE(F, L)                                                                 \
+    F(U64, chosen, 0) F(U8, found, 3) F(BOOL, regions, 0) L(member, entries, 1)
 #define GP_FIELDS_FORM_ANSWER(F, L)                                                                \
     F(U16, error, 0) F(U64, chosen, 0) F(U8, found, 3) L(member, entries, 1)                       \
     L(member, above, 1) L(offer, places, GP_MEMBERS_MAX)
@@ -601,12 +608,13 @@
 /*
  * home: the asker's sub-Grid, which it asked itself; ask: gp_route_ask_t, of its receiver; limit:
  * machines wanted; hint_subgrid, hint_region: where the machine asked for was last (0: not known)
+ * only: the one sub-Grid of the region that is asked; 0: any
  */
 #define GP_FIELDS_ROUTE(F, L)                                                                      \
     F(U64, query_id, 0) F(U64, home, 0) F(U8, ask, 4) F(U8, scope, 2) F(U16, limit, GP_HITS_MAX)   \
     F(TEXT, query, GP_QUERY_MAX) F(TEXT, rank, GP_QUERY_MAX) F(BLOB, want, 64)                     \
     F(BLOB, coordinate, GP_COORDINATE_MAX) F(U64, hint_subgrid, 0) F(U64, hint_region, 0)        \
-    F(U32, timeout_ms, 600000) F(BLOB, cert, GP_CERT_MAX)
+    F(U64, only, 0) F(U32, timeout_ms, 600000) F(BLOB, cert, GP_CERT_MAX)
 /* group: the one that is asked; hops: from super-peer to super-peer; claim: the signed ROUTE */
 #define GP_FIELDS_ROUTE_PASS(F, L)                                                                 \
     F(U8, ask, 4) F(U64, group, 0) F(U8, hops, GP_ROUTE_HOPS_MAX) F(U16, limit, GP_HITS_MAX)       \
@@ -647,10 +655,11 @@
 #define GP_FIELDS_ROUTE_OWN(F, L)                                                                  \
     F(BOOL, partial, 0) F(U32, members, 0) F(BLOB, summary, GP_SUMMARY_MAX)                        \
     F(BLOB, names, GP_PLACE_NAMES_MAX)
-/* scope: gp_route_scope_t */
+/* scope: gp_route_scope_t; only: the one other sub-Grid of the region that is asked; 0: any */
 #define GP_FIELDS_ROUTE_FIND(F, L)                                                                 \
     F(U8, scope, 2) F(TEXT, query, GP_QUERY_MAX) F(U16, limit, GP_HITS_MAX)                        \
-    F(TEXT, rank, GP_QUERY_MAX) F(BOOL, explain, 0) F(BLOB, want, 64) F(U32, timeout_ms, 600000)
+    F(TEXT, rank, GP_QUERY_MAX) F(BOOL, explain, 0) F(BLOB, want, 64) F(U64, only, 0)              \
+    F(U32, timeout_ms, 600000)
 #define GP_FIELDS_ROUTE_LOCAL(F, L)                                                                \
     F(U64, term, 0) F(U8, right, 2) F(BOOL, partial, 0) F(U16, error, 0) F(U32, column, 0)         \
     F(TEXT, text, GP_REASON_TEXT_MAX) F(U32, considered, 0) F(U32, matched, 0)                     \

@@ -84,6 +84,7 @@ typedef struct gp_cli_sim {
     gp_cli_sim_verb_t verb;
     const char *dir;
     const char *region;         /* UP */
+    uint32_t subgrid_size;      /* UP: so many fill a sub-Grid; 0: as by default */
     uint32_t count;             /* UP: agents; DOWN, STATUS: 0, all */
     const char *const *targets; /* KILL, FREEZE, THAW, START: names */
     uint32_t target_count;

@@ -56,16 +56,15 @@ static void choose(gp_sim_node_t *node, gp_sim_node_t *sponsor, const gp_msg_for
 {
     gp_world_t *world = node->world;
     gp_forming_offer_t offers[GP_MEMBERS_MAX];
-    gp_forming_config_t config = gp_forming_defaults();
-    config.members_max = world->config.subgrid_size;
     for (uint32_t i = 0; i < answer->places_count; i++) {
         uint32_t to = gp_world_node(world, &answer->places[i].leader);
         bool up = to != UINT32_MAX && gp_world_alive(world, to);
         offers[i] =
             (gp_forming_offer_t){.members = answer->places[i].members,
-                                 .rtt_us = up ? (uint32_t)(2 * world->config.latency_us + 1) : 0};
+                                 .rtt_us = up ? (uint32_t)(2 * world->config.latency_us + 1) : 0,
+                                 .full = answer->places[i].full};
     }
-    uint32_t best = gp_forming_choose(&config, offers, answer->places_count);
+    uint32_t best = gp_forming_choose(offers, answer->places_count);
     bool found = best == answer->places_count;
     ask(node, sponsor, found ? 0 : answer->places[best].group,
         found ? GP_FOUNDS_SUBGRID : GP_FOUNDS_NOTHING);

@@ -388,6 +388,16 @@ static gp_error_t open_net(agent_t *agent, gp_fail_t *fail)
     return agent_find_address(agent, fail);
 }
 
+/* It aims at half of what fills a sub-Grid, and is small with an eighth. */
+static void describe_forming(const agent_t *agent, gp_forming_config_t *config)
+{
+    const uint32_t members_max = agent->config.forming_members_max;
+    *config = gp_forming_defaults();
+    config->members_max = members_max;
+    config->members_aim = members_max / 2;
+    config->members_min = (members_max + 7) / 8;
+}
+
 static void describe_peer(agent_t *agent, gp_peer_config_t *config)
 {
     memset(config, 0, sizeof *config);
@@ -395,7 +405,7 @@ static void describe_peer(agent_t *agent, gp_peer_config_t *config)
     config->election = gp_election_defaults();
     gp_work_config_default(&config->work);
     config->tiers = gp_tiers_defaults();
-    config->forming = gp_forming_defaults();
+    describe_forming(agent, &config->forming);
     config->tiers.groups[GP_SEAT_REGION] = agent->identity.region_group;
     config->tiers.groups[GP_SEAT_GRID] = agent->identity.grid_group;
     config->group.group = agent->identity.group;

@@ -48,8 +48,7 @@ void agent_place(asking_t *asking)
 /* With one sub-Grid there is nothing to choose. */
 static bool is_alone(const gp_msg_form_answer_t *answer)
 {
-    return answer->places_count == 0 ||
-           (answer->places_count == 1 && answer->places[0].members < GP_MEMBERS_MAX);
+    return answer->places_count == 0 || (answer->places_count == 1 && !answer->places[0].full);
 }
 
 void agent_placed(agent_t *agent, uint64_t token, const gp_msg_form_answer_t *answer)

@@ -45,6 +45,7 @@ typedef struct waiter waiter_t;
 typedef struct stream stream_t;
 typedef struct deferred deferred_t;
 typedef struct question question_t;
+typedef struct listing listing_t;
 
 /* Somebody who asks for admission, or a member for a fresh certificate; until it is answered. */
 typedef struct asking {
@@ -117,6 +118,7 @@ typedef struct agent {
     uint32_t lapsed_count;
     asking_t *placing; /* newcomers whose sub-Grid is being asked for */
     question_t *questions;
+    listing_t *listings;
     waiter_t *waiters;
     stream_t *streams;
     deferred_t *deferred; /* commands that wait for the end of the present step */
@@ -201,8 +203,20 @@ void agent_heirless(agent_t *agent);
 /* agent_api.c */
 extern const gp_http_route_t agent_routes[];
 extern const size_t agent_route_count;
-void agent_answer(agent_t *agent, uint64_t token, const gp_msg_answer_t *answer);
+json_t *agent_id_text(const gp_id_t *id); /* "": nobody's */
 void agent_why(agent_t *agent, const gp_group_member_t *member, char text[AGENT_WHY_MAX]);
+
+/* agent_find.c: a question; the own sub-Grid's answer; that of what lies beyond */
+void agent_find(gp_http_call_t *call, void *context);
+/* Answers the call with an error: no member has that name; and where the machine is, if it is. */
+void agent_where(agent_t *agent, gp_http_call_t *call, const char *name);
+void agent_answer(agent_t *agent, uint64_t token, const gp_msg_answer_t *answer);
+void agent_routed(agent_t *agent, uint64_t token, const gp_msg_route_answer_t *answer);
+
+/* agent_groups.c: what there is beside the own sub-Grid; false: the answer is for others */
+void agent_subgrids(gp_http_call_t *call, void *context);
+void agent_regions(gp_http_call_t *call, void *context);
+bool agent_listed(agent_t *agent, uint64_t token, const gp_msg_form_answer_t *answer);
 
 /* agent_recorder.c: what the run before left is kept; then this one is recorded, if it is to be */
 gp_error_t agent_recorder_open(agent_t *agent, gp_fail_t *fail);

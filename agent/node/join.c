@@ -238,6 +238,11 @@ gp_error_t gp_join_finish(gp_join_t *join, const gp_msg_t *answer, gp_wall_ms_t 
                        "the machine that was asked answered something else");
     }
     const gp_msg_join_ok_t *ok = &answer->u.join_ok;
+    if (ok->group == 0 && ok->places_count > 0) {
+        return gp_fail(fail, GP_E_GROUP_FULL,
+                       "others took each place that was free in %u sub-Grids: try again",
+                       ok->places_count);
+    }
     gp_error_t error = cert_check(join, ok, now_ms, fail);
     if (error != GP_OK) {
         return error;
@@ -319,15 +324,15 @@ static gp_error_t ask_all(gp_join_t *join, gp_join_exchange_fn *exchange, void *
 /* ---- which sub-Grid ----------------------------------------------------------------------------
  */
 
-#define CHOICES_MAX 24 /* the region changes while a newcomer chooses: how often it tries again */
-#define AGAIN_MS    500
+#define CHOICES_MAX 120 /* the region changes while a newcomer chooses: how often it tries again   \
+                         */
+#define AGAIN_MS 250
 
 static void choose(gp_join_t *join, const gp_join_params_t *params, const gp_msg_join_ok_t *ok)
 {
     gp_seed_t seeds[GP_MEMBERS_MAX] = {{.address = ""}};
     uint32_t rtt_us[GP_MEMBERS_MAX] = {0};
     gp_forming_offer_t offers[GP_MEMBERS_MAX];
-    const gp_forming_config_t config = gp_forming_defaults();
     for (uint32_t i = 0; i < ok->places_count; i++) {
         (void)gp_text_copy(seeds[i].address, sizeof seeds[i].address, ok->places[i].address);
         seeds[i].id = ok->places[i].leader;
@@ -337,9 +342,10 @@ static void choose(gp_join_t *join, const gp_join_params_t *params, const gp_msg
     }
     for (uint32_t i = 0; i < ok->places_count; i++) {
         offers[i] = (gp_forming_offer_t){.members = ok->places[i].members,
-                                         .rtt_us = params->measure != NULL ? rtt_us[i] : 1};
+                                         .rtt_us = params->measure != NULL ? rtt_us[i] : 1,
+                                         .full = ok->places[i].full};
     }
-    uint32_t best = gp_forming_choose(&config, offers, ok->places_count);
+    uint32_t best = gp_forming_choose(offers, ok->places_count);
     bool found = best == ok->places_count;
     join->found = found ? GP_FOUNDS_SUBGRID : GP_FOUNDS_NOTHING;
     join->chosen = found ? 0 : ok->places[best].group;
@@ -364,8 +370,7 @@ static gp_error_t ask_until(gp_join_t *join, const gp_join_params_t *params,
         if (msg->kind == GP_MSG_JOIN_OK && msg->u.join_ok.group == 0 &&
             msg->u.join_ok.places_count > 0 && !chose) {
             choose(join, params, &msg->u.join_ok);
-        } else if (msg->kind == GP_MSG_JOIN_NO && chose &&
-                   may_pass((gp_error_t)msg->u.join_no.error)) {
+        } else if (msg->kind == GP_MSG_JOIN_NO && may_pass((gp_error_t)msg->u.join_no.error)) {
             join->chosen = 0;
             join->found = join->adds ? GP_FOUNDS_REGION : GP_FOUNDS_NOTHING;
             (void)poll(NULL, 0, AGAIN_MS);

@@ -99,6 +99,22 @@ static void pass_to_tiers(const pass_t *pass, const gp_action_t *notice)
     gp_peer_tell_leader(pass->peer, pass->now, msg, pass->out);
 }
 
+/* The sub-Grid is to know that its super-peer leads the region. */
+static void pass_to_subgrid(const pass_t *pass, const gp_action_t *notice)
+{
+    const gp_msg_leader_t *from = &notice->msg->u.leader;
+    uint8_t *flags = &pass->peer->seats[GP_SEAT_SUBGRID].flags;
+    const uint8_t before = *flags;
+    if (pass->seat != GP_SEAT_REGION) {
+        return;
+    }
+    bool leads = from->right == GP_RIGHT_QUORUM && gp_id_equal(&from->leader, &pass->peer->self);
+    *flags = (uint8_t)((before & ~GP_FLAG_REGION_PEER) | (leads ? GP_FLAG_REGION_PEER : 0));
+    if (*flags != before) {
+        gp_peer_tell_self(pass->peer, pass->now, pass->out);
+    }
+}
+
 static void say_goodbye(const pass_t *pass, gp_seat_t seat)
 {
     gp_msg_t *msg = gp_peer_draft(pass->out, GP_MSG_GROUP_LEAVE);
@@ -311,6 +327,7 @@ void gp_peer_pass_on(gp_peer_t *peer, gp_usec_t now, const gp_action_t *notice, 
     case GP_MSG_LEADER:
         pass_leader(&pass, notice);
         pass_to_tiers(&pass, notice);
+        pass_to_subgrid(&pass, notice);
         gp_peer_route_leader(peer, notice->seat, now, &notice->msg->u.leader, out);
         break;
     case GP_MSG_RELINQUISHED:

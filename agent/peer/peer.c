@@ -150,6 +150,11 @@ static void init_seats(gp_peer_t *peer, const gp_peer_config_t *config)
     peer->election_config = config->election;
 }
 
+static bool is_alone(const void *context)
+{
+    return gp_route_alone(gp_peer_route(context));
+}
+
 static void peer_init(void *memory, const void *config, gp_id_t self, uint64_t seed)
 {
     gp_peer_config_t c = *(const gp_peer_config_t *)config;
@@ -162,6 +167,8 @@ static void peer_init(void *memory, const void *config, gp_id_t self, uint64_t s
     gp_coordinate_start(&peer->coordinate);
     c.group.coordinate = &peer->coordinate;
     c.discovery.coordinate = &peer->coordinate;
+    c.discovery.alone = is_alone;
+    c.discovery.alone_context = peer;
     c.work.certified = peer->certified;
     c.work.roles = gp_peer_roles(peer, &self, c.group.cert);
     c.work.fits = fits;

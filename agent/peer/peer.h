@@ -44,7 +44,8 @@
 #include "proto/core.h"
 
 typedef struct gp_peer_config {
-    /* The peer itself fills in `coordinate` here and below, and `fits`, `certified`, `roles`. */
+    /* The peer itself fills in `coordinate` here and below, `alone`, and `fits`, `certified`,
+     * `roles`. */
     gp_group_config_t group;
     gp_election_config_t election;
     gp_discovery_config_t discovery;

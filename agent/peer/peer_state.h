@@ -27,7 +27,7 @@ typedef struct gp_peer_seat {
     bool votes;      /* it knew who votes there */
     bool given;      /* it had given the seat up, as one that had voted */
     bool peopled;    /* it knew members */
-    uint8_t flags;   /* what it says of itself in this group only: STANDBY */
+    uint8_t flags;   /* what it says of itself in this group only: STANDBY, REGION_PEER ... */
     bool known;      /* it was opened before: its election core keeps what it promised */
     uint16_t life;   /* the next one's: above all incarnations that it ever had or will deny */
     uint32_t stores; /* records on their way to the disk */

@@ -87,6 +87,8 @@ void gp_peer_seat_close(gp_peer_t *peer, gp_seat_t seat, gp_usec_t now, gp_out_t
     gp_peer_seat_t *s = &peer->seats[seat];
     assert(seat != GP_SEAT_SUBGRID && s->open);
     gp_peer_seat_shut(s);
+    peer->seats[GP_SEAT_SUBGRID].flags &=
+        (uint8_t)(seat == GP_SEAT_REGION ? ~GP_FLAG_REGION_PEER : ~0);
     tell_tiers(peer, seat, now, out);
     gp_peer_route_leader(peer, seat, now, NULL, out);
 }

@@ -51,15 +51,17 @@ static uint32_t known(void *context)
     return count;
 }
 
-static uint32_t places(void *context, gp_forming_place_t ret[GP_MEMBERS_MAX])
+static uint32_t places(void *context, gp_seat_t seat, gp_forming_place_t ret[GP_MEMBERS_MAX])
 {
     const void *route = gp_peer_route(context);
-    uint32_t count = gp_route_count(route, GP_SEAT_REGION);
+    uint32_t count = gp_route_count(route, seat);
     count = count < GP_MEMBERS_MAX ? count : GP_MEMBERS_MAX;
     for (uint32_t i = 0; i < count; i++) {
-        const gp_route_place_t *place = gp_route_at(route, GP_SEAT_REGION, i);
-        ret[i] = (gp_forming_place_t){
-            .group = place->group, .leader = place->leader, .members = place->members};
+        const gp_route_place_t *place = gp_route_at(route, seat, i);
+        ret[i] = (gp_forming_place_t){.group = place->group,
+                                      .name = gp_slice(place->name, place->name_n),
+                                      .leader = place->leader,
+                                      .members = place->members};
         ret[i].located = gp_coordinate_read(gp_slice(place->coordinate, place->coordinate_n),
                                             &ret[i].coordinate) == GP_OK;
     }

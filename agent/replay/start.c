@@ -57,7 +57,7 @@ enum { number_count = NUMBER_COUNT, slice_count = SLICE_COUNT };
 
 /* A field that is new in one of the configs belongs into the table above. */
 static_assert(sizeof(gp_group_config_t) == 264 && sizeof(gp_election_config_t) == 72 &&
-                  sizeof(gp_discovery_config_t) == 80 && sizeof(gp_work_config_t) == 80 &&
+                  sizeof(gp_discovery_config_t) == 96 && sizeof(gp_work_config_t) == 80 &&
                   sizeof(gp_tiers_config_t) == 64 && sizeof(gp_forming_config_t) == 144,
               "NUMBERS and SLICES are to have each field of the configs");
 

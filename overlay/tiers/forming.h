@@ -24,9 +24,10 @@
 #include "proto/coordinate.h"
 #include "proto/core.h"
 
-/* A sub-Grid of the region, as its region peer's directory has it. */
+/* A sub-Grid of the region, or a region, as the region peer's directory has it. */
 typedef struct gp_forming_place {
     uint64_t group;
+    gp_slice_t name; /* of a region; valid within the step */
     gp_id_t leader;
     uint32_t members;
     bool located;
@@ -49,8 +50,9 @@ typedef struct gp_forming_view {
     uint32_t (*members)(void *context, gp_forming_member_t ret[GP_MEMBERS_MAX]);
     /* How many the own sub-Grid counts as its own: the living, and those invited. */
     uint32_t (*known)(void *context);
-    /* The region's sub-Grids, the own one too; at the region peer only. */
-    uint32_t (*places)(void *context, gp_forming_place_t ret[GP_MEMBERS_MAX]);
+    /* What is below that seat's group, the own one too: the region's sub-Grids, at the region peer
+     * only; or the regions of the grid. */
+    uint32_t (*places)(void *context, gp_seat_t seat, gp_forming_place_t ret[GP_MEMBERS_MAX]);
     /* Is there a region of that id, or of the name in that machine's certificate? In the grid. */
     bool (*has_region)(void *context, uint64_t region, const gp_record_member_t *founder);
     /* Work is open here: moving now could lose it. */
@@ -70,7 +72,7 @@ typedef struct gp_forming_config {
     gp_usec_t look_period;  /* how often a super-peer looks at its sub-Grid */
     gp_usec_t ask_timeout;  /* an ask without an answer has failed */
     gp_usec_t move_timeout; /* a machine told to move is still here: leave it alone */
-    gp_usec_t found_gap;    /* least time between two sub-Grids that are founded in a region */
+    gp_usec_t found_gap;    /* no two are founded in a region within it, unless the first is up */
     gp_forming_view_t view;
 } gp_forming_config_t;
 
@@ -95,6 +97,7 @@ void gp_forming_slow_down(gp_forming_config_t *config, uint32_t times);
 typedef struct gp_forming_offer {
     uint32_t members;
     uint32_t rtt_us; /* 0: it did not answer */
+    bool full;
 } gp_forming_offer_t;
 
 /*
@@ -102,7 +105,6 @@ typedef struct gp_forming_offer {
  * more than it) and have room, the one with the fewest machines, of equal ones the nearest.
  * `count`: there is none: found another one.
  */
-uint32_t gp_forming_choose(const gp_forming_config_t *config, const gp_forming_offer_t *offers,
-                           uint32_t count);
+uint32_t gp_forming_choose(const gp_forming_offer_t *offers, uint32_t count);
 
 #endif

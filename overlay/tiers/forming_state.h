@@ -81,6 +81,7 @@ struct gp_forming {
     uint64_t number; /* of the last ask */
     ask_t asks[ASKS_MAX];
     gp_usec_t founded_at; /* at the region peer: when the last sub-Grid was founded; 0: never */
+    uint64_t founded;     /* which one */
     gp_usec_t look_at;
     gp_usec_t small_since; /* GP_NEVER: it is not small */
     move_t move;

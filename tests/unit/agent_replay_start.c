@@ -67,7 +67,8 @@ static void test_all_of_it_comes_back(void **state)
     discovery->name = discovery->region = discovery->address = (gp_slice_t){0};
     assert_int_equal(zeros(group, sizeof *group), 3 * sizeof(gp_slice_t) + sizeof(void *) + 3);
     assert_int_equal(zeros(&back.config.election, sizeof back.config.election), 3 + 7);
-    assert_int_equal(zeros(discovery, sizeof *discovery), 3 * sizeof(gp_slice_t) + sizeof(void *));
+    assert_int_equal(zeros(discovery, sizeof *discovery),
+                     3 * sizeof(gp_slice_t) + 3 * sizeof(void *));
     assert_int_equal(zeros(&back.config.work, sizeof back.config.work), 2 + 4 + 16);
     /* The sub-Grid's group is that of its seat. */
     /* The sub-Grid is that of the group; whom to ask is the peer's business. */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "proto/text.h"
 #include "proto_cmocka.h"
 
 #define REGION   (UINT64_C(1) << 56 | 7)
@@ -39,6 +40,8 @@ typedef struct net {
     uint32_t letter_count;
     gp_msg_t answer; /* the last FORM_ANSWER, and its token */
     uint64_t answered;
+    char place_name[GP_NAME_MAX + 1]; /* of the last place in it */
+    char leader_name[GP_NAME_MAX + 1];
     uint32_t moves;
     uint32_t founded;
     gp_id_t invited_above;
@@ -127,10 +130,16 @@ static uint32_t view_known(void *context)
     return members_of(self->net, self->group);
 }
 
-static uint32_t view_places(void *context, gp_forming_place_t ret[GP_MEMBERS_MAX])
+static uint32_t view_places(void *context, gp_seat_t seat, gp_forming_place_t ret[GP_MEMBERS_MAX])
 {
     machine_t *self = context;
     uint32_t count = 0;
+    if (seat == GP_SEAT_GRID) {
+        ret[0] = (gp_forming_place_t){
+            .group = REGION, .name = gp_text("north"), .leader = self->id, .members = 96};
+        return 1;
+    }
+    assert_int_equal(seat, GP_SEAT_REGION);
     for (uint32_t i = 0; i < self->net->group_count; i++) {
         machine_t *leader = super_peer(self->net, self->net->groups[i]);
         if (leader != NULL) {
@@ -233,6 +242,17 @@ static void begin(net_t *net, machine_t *m, const gp_msg_form_state_t *state)
     step(net, m, GP_EVENT_START, &m->id, 0, NULL);
 }
 
+/* Its texts are gone with the step. */
+static void keep_names(net_t *net, const gp_msg_form_answer_t *answer)
+{
+    net->place_name[0] = net->leader_name[0] = '\0';
+    if (answer->places_count > 0) {
+        const gp_record_offer_t *last = &answer->places[answer->places_count - 1];
+        (void)gp_text_copy(net->place_name, sizeof net->place_name, last->name);
+        (void)gp_text_copy(net->leader_name, sizeof net->leader_name, last->leader_name);
+    }
+}
+
 static void take(net_t *net, machine_t *m)
 {
     uint64_t go_to = 0;
@@ -247,6 +267,7 @@ static void take(net_t *net, machine_t *m)
             gp_msg_copy(&letter->msg, a->msg);
         } else if (a->msg->kind == GP_MSG_FORM_ANSWER) {
             gp_msg_copy(&net->answer, a->msg);
+            keep_names(net, &a->msg->u.form_answer);
             net->answered = a->token;
         } else if (a->msg->kind == GP_MSG_FORM_INVITE &&
                    a->msg->u.form_invite.seat == GP_SEAT_REGION) {
@@ -290,7 +311,8 @@ static void deliver(net_t *net)
                 gp_coordinate_pack(&machine_of(net, &told->places[k].leader)->coordinate, bytes);
                 memcpy(kept[k], bytes, sizeof bytes);
                 told->places[k].coordinate = gp_slice(kept[k], sizeof kept[k]);
-                told->places[k].address = (gp_slice_t){0};
+                told->places[k].address = told->places[k].name = told->places[k].leader_name =
+                    (gp_slice_t){0};
             }
             told->entries[0].name = told->entries[0].address = told->entries[0].cert =
                 told->above[0].name = told->above[0].address = told->above[0].cert =
@@ -421,12 +443,46 @@ static void test_a_newcomer_hears_of_all_sub_grids_and_is_let_into_one(void **st
         assert_int_equal(answer->error, GP_OK);
         assert_int_equal(answer->places_count, 3);
         assert_int_equal(answer->places[1].members, 20);
+        if (sponsor == &net->machines[0]) { /* others get letters, which have no texts here */
+            assert_string_equal(net->leader_name, super_peer(net, 3)->name);
+        }
+        assert_true(!answer->places[1].full && answer->places[2].full);
         answer = place(net, sponsor, newcomer, 2, false);
         assert_int_equal(answer->error, GP_OK);
         assert_int_equal(answer->entries_count, 1);
         assert_true(gp_id_equal(&answer->entries[0].id, &super_peer(net, 2)->id));
         assert_int_equal(place(net, sponsor, newcomer, 3, false)->error, GP_E_GROUP_FULL);
         assert_int_equal(place(net, sponsor, newcomer, 9, false)->error, GP_E_NODE_UNKNOWN);
+    }
+    net_free(net);
+}
+
+static void test_the_regions_are_listed(void **state)
+{
+    (void)state;
+    net_t *net = net_new();
+    add_group(net, 1, 4, 0);
+    add_group(net, 2, 4, 0);
+    tell_leaders(net);
+    const uint32_t askers[] = {0, 3, 4, 7};
+    for (size_t i = 0; i < sizeof askers / sizeof askers[0]; i++) {
+        machine_t *asker = &net->machines[askers[i]];
+        gp_msg_t *msg = calloc(1, sizeof *msg);
+        msg->kind = GP_MSG_FORM_PLACE;
+        msg->u.form_place.regions = true;
+        net->answered = 0;
+        step(net, asker, GP_EVENT_COMMAND, &asker->id, 7, msg);
+        free(msg);
+        run(net, GP_SECOND / 2);
+        assert_int_equal(net->answered, 7);
+        const gp_msg_form_answer_t *answer = &net->answer.u.form_answer;
+        assert_int_equal(answer->error, GP_OK);
+        assert_int_equal(answer->places_count, 1);
+        if (asker == &net->machines[0]) {
+            assert_string_equal(net->place_name, "north");
+        }
+        assert_int_equal(answer->places[0].members, 96);
+        assert_false(answer->places[0].full);
     }
     net_free(net);
 }
@@ -681,23 +737,24 @@ static void test_a_full_sub_grid_gives_nothing_to_one_that_is_far(void **state)
 static void test_what_a_newcomer_chooses(void **state)
 {
     (void)state;
-    const gp_forming_config_t config = gp_forming_defaults();
-    const gp_forming_offer_t near_and_far[] = {{40, 300}, {3, 90000}, {41, 350}};
-    assert_int_equal(gp_forming_choose(&config, near_and_far, 3), 0);
-    const gp_forming_offer_t full[] = {{64, 300}, {64, 310}, {3, 90000}};
-    assert_int_equal(gp_forming_choose(&config, full, 3), 3);
-    const gp_forming_offer_t fewest[] = {{40, 300}, {2, 800}, {2, 700}};
-    assert_int_equal(gp_forming_choose(&config, fewest, 3), 2);
-    const gp_forming_offer_t silent[] = {{4, 0}, {5, 0}};
-    assert_int_equal(gp_forming_choose(&config, silent, 2), 2);
-    const gp_forming_offer_t far[] = {{4, 60000}, {5, 130000}};
-    assert_int_equal(gp_forming_choose(&config, far, 2), 0);
+    const gp_forming_offer_t near_and_far[] = {
+        {40, 300, false}, {3, 90000, false}, {41, 350, false}};
+    assert_int_equal(gp_forming_choose(near_and_far, 3), 0);
+    const gp_forming_offer_t full[] = {{64, 300, true}, {64, 310, true}, {3, 90000, false}};
+    assert_int_equal(gp_forming_choose(full, 3), 3);
+    const gp_forming_offer_t fewest[] = {{40, 300, false}, {2, 800, false}, {2, 700, false}};
+    assert_int_equal(gp_forming_choose(fewest, 3), 2);
+    const gp_forming_offer_t silent[] = {{4, 0, false}, {5, 0, false}};
+    assert_int_equal(gp_forming_choose(silent, 2), 2);
+    const gp_forming_offer_t far[] = {{4, 60000, false}, {5, 130000, false}};
+    assert_int_equal(gp_forming_choose(far, 2), 0);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_newcomer_hears_of_all_sub_grids_and_is_let_into_one),
+        cmocka_unit_test(test_the_regions_are_listed),
         cmocka_unit_test(test_one_sub_grid_is_founded_at_a_time),
         cmocka_unit_test(test_a_region_is_founded_by_the_leader_of_the_grid),
         cmocka_unit_test(test_the_region_peer_carries_the_ask_to_the_leader_of_the_grid),
