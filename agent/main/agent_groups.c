@@ -60,7 +60,8 @@ static json_t *item_of(const agent_t *agent, bool region, const gp_record_offer_
     char subgrid[GP_GROUP_TEXT];
     gp_group_text(place->group, subgrid);
     const gp_slice_t own_region = gp_text(agent->identity.region);
-    const bool own = place->group == (region ? agent->identity.region_group : agent->identity.group);
+    const bool own =
+        place->group == (region ? agent->identity.region_group : agent->identity.group);
     json_t *item = json_pack(
         "{s:o,s:o,s:o,s:o,s:I,s:b}", "region", gp_document_text(region ? place->name : own_region),
         "leader", gp_document_text(place->leader_name), "leader_id", agent_id_text(&place->leader),

@@ -571,7 +571,7 @@ void route_lab_depose(route_lab_t *lab, uint32_t region)
     for (uint32_t i = 0; i < lab->config.regions; i++) {
         member(lab, lab->leader[i], GP_SEAT_GRID, before, true);
     }
-    lead_region(lab, region, 2);
+    lead_region(lab, region, 3);
 }
 
 /* ---- the lab --------------------------------------------------------------------------------- */
@@ -624,7 +624,7 @@ static void build_nodes(route_lab_t *lab)
         lab->leader[r] = r;
     }
     for (uint32_t r = 0; r < lab->config.regions; r++) {
-        lead_region(lab, r, 1);
+        lead_region(lab, r, 2); /* who leads in the first term founded it: nobody else knew it */
     }
 }
 
