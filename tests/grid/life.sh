@@ -392,7 +392,7 @@ t_root_key() {
     [ -e "$ROOT/two/y/root.key" ] || bad "refused, and the key is gone"
     get on two status --node y --json
     want 0
-    js 'i["role"] == "super-peer" and i["state"] == "alive" and i["mandate"] == "quorum"' <<<"$OUT" || bad "$OUT"
+    js 'i["role"] == "region-peer" and i["state"] == "alive" and i["mandate"] == "quorum"' <<<"$OUT" || bad "$OUT"
     get on three stop
     want 0
     sed -i '/relayed/d' "$ROOT/three/z/gridpeer.ini"
