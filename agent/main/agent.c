@@ -127,7 +127,11 @@ static void do_deferred(agent_t *agent, const deferred_t *deferred)
     gp_error_t error =
         gp_msg_read(deferred->kind, gp_slice(deferred->bytes, deferred->n), false, msg);
     assert(error == GP_OK);
-    gp_runner_command(agent->runner, deferred->token, msg);
+    if (msg->kind == GP_MSG_FORM_ANSWER) {
+        agent_placed(agent, deferred->token, &msg->u.form_answer);
+    } else {
+        gp_runner_command(agent->runner, deferred->token, msg);
+    }
 }
 
 static void on_later(evutil_socket_t fd, short what, void *context)

@@ -169,7 +169,7 @@ static void effect_notice(void *context, gp_room_t room, uint64_t token, const g
         break;
     case GP_MSG_FORM_ANSWER:
         if (!agent_listed(agent, token, &msg->u.form_answer)) {
-            agent_placed(agent, token, &msg->u.form_answer);
+            agent_defer(agent, token, msg); /* what comes of it gives commands */
         }
         break;
     case GP_MSG_FORM_MOVED:

@@ -79,10 +79,15 @@ void agent_defer(agent_t *of, uint64_t token, const gp_msg_t *msg)
     deferred_count++;
 }
 
-void agent_stop(agent_t *of, bool forever)
+void agent_stop(agent_t *of)
 {
     (void)of;
-    (void)forever;
+}
+
+void agent_leave(gp_http_call_t *call, void *context)
+{
+    (void)context;
+    gp_http_call_error(call, GP_E_NOT_PERMITTED, "this machine may not");
 }
 
 void agent_work_stopped(agent_t *of)
