@@ -173,20 +173,13 @@ void gp_sim_name(gp_sim_node_t *node)
     assert(n > 0 && (size_t)n < sizeof node->name);
 }
 
-static bool init_node(gp_world_t *world, uint32_t index)
+static void init_node(gp_world_t *world, uint32_t index)
 {
     gp_sim_node_t *node = &world->nodes[index];
-    uint32_t size = world->config.group_size;
     *node = (gp_sim_node_t){.world = world, .index = index, .wake_at = GP_NEVER};
-    node->arrivals = calloc(size, sizeof node->arrivals[0]);
-    node->cut = calloc(size, sizeof node->cut[0]);
-    node->links = calloc(size, sizeof node->links[0]);
-    node->heard = calloc(size, sizeof node->heard[0]);
     node->clock_local = GP_SECOND + gp_random_below(&world->random, 1000 * GP_SECOND);
     gp_sim_name(node);
     settle(node);
-    return node->arrivals != NULL && node->cut != NULL && node->links != NULL &&
-           node->heard != NULL;
 }
 
 gp_world_t *gp_world_new(const gp_world_config_t *config)
@@ -208,7 +201,7 @@ gp_world_t *gp_world_new(const gp_world_config_t *config)
     gp_random_init(&world->random, config->seed);
     bool ok = world->bench != NULL && world->nodes != NULL && world->groups != NULL;
     for (uint32_t i = 0; ok && i < config->nodes; i++) {
-        ok = init_node(world, i);
+        init_node(world, i);
     }
     for (uint32_t i = 0; ok && i < GP_SEAT_COUNT * world->group_count; i++) {
         world->groups[i].holder = UINT32_MAX;
@@ -240,10 +233,11 @@ void gp_world_free(gp_world_t *world)
         gp_secret_free(node->secret);
         gp_sim_forget_waiting(node);
         free(node->waiting);
-        free(node->arrivals);
-        free(node->cut);
-        free(node->links);
-        free(node->heard);
+        free(node->ties);
+        free(node->programs);
+        for (int seat = 0; seat < GP_SEAT_COUNT; seat++) {
+            free(node->votes[seat]);
+        }
     }
     for (gp_happening_t *h = gp_agenda_take(&world->agenda); h != NULL;
          h = gp_agenda_take(&world->agenda)) {

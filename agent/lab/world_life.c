@@ -183,7 +183,10 @@ static void become_another(gp_sim_node_t *node)
     node->founder = false;
     node->founds_alone = false;
     node->subgrid = 0;
-    memset(node->votes, 0, sizeof node->votes);
+    for (int seat = 0; seat < GP_SEAT_COUNT; seat++) {
+        free(node->votes[seat]);
+        node->votes[seat] = NULL;
+    }
     gp_sim_name(node);
 }
 
@@ -386,8 +389,7 @@ void gp_world_clock(gp_world_t *world, uint32_t index, int32_t rate_ppm)
 
 void gp_world_cut(gp_world_t *world, uint32_t from, uint32_t to, bool cut)
 {
-    assert(gp_sim_group_of(world, from) == gp_sim_group_of(world, to));
-    world->nodes[from].cut[gp_sim_place(world, to)] = cut;
+    gp_sim_tie(&world->nodes[from], to)->cut = cut;
 }
 
 void gp_world_wall(gp_world_t *world, uint32_t index, int64_t off_ms)
@@ -409,7 +411,9 @@ static void heal_node(gp_world_t *world, uint32_t index)
     node->disk_full = false;
     node->doomed = false;
     node->wall_off_ms = 0;
-    memset(node->cut, 0, world->config.group_size * sizeof node->cut[0]);
+    for (uint32_t i = 0; i < node->tie_count; i++) {
+        node->ties[i].cut = false;
+    }
     if (node->rate_ppm != 0) {
         gp_world_clock(world, index, 0);
     }

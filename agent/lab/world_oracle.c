@@ -98,7 +98,8 @@ static void check_verdict(gp_sim_node_t *node, gp_seat_t seat, const gp_msg_memb
     if (!verdict || other == UINT32_MAX || !gp_id_equal(&world->nodes[other].id, &entry->id)) {
         return;
     }
-    gp_usec_t heard = node->heard[gp_sim_place(world, other)];
+    const gp_sim_tie_t *tie = gp_sim_tie_known(node, other);
+    gp_usec_t heard = tie != NULL ? tie->heard : 0;
     if (heard != 0 && world->now - heard < JUST_HEARD) {
         gp_oracle_violation(world, "a machine was called silent that was just heard", node);
     }
@@ -266,9 +267,8 @@ void gp_oracle_frame(gp_sim_node_t *node, const gp_happening_t *h, gp_error_t er
         world->twins.taken[h->twin - 1] = node->life;
     }
     uint32_t peer = error == GP_OK ? gp_world_node(world, &h->peer) : UINT32_MAX;
-    if (peer != UINT32_MAX && gp_id_equal(&world->nodes[peer].id, &h->peer) &&
-        gp_sim_group_of(world, peer) == gp_sim_group_of(world, node->index)) {
-        node->heard[gp_sim_place(world, peer)] = world->now;
+    if (peer != UINT32_MAX && gp_id_equal(&world->nodes[peer].id, &h->peer)) {
+        gp_sim_tie(node, peer)->heard = world->now;
     }
     bool in_order =
         h->manner == GP_MANNER_IN_ORDER && world->config.message_permyriad[GP_FAULT_REORDER] == 0;
@@ -281,7 +281,12 @@ void gp_oracle_frame(gp_sim_node_t *node, const gp_happening_t *h, gp_error_t er
 static void check_voted(gp_sim_node_t *node, const gp_msg_vote_t *vote)
 {
     uint64_t place = vote->term % GP_SIM_TERMS;
-    gp_sim_votes_t *votes = &node->votes[gp_group_tier(vote->group)];
+    gp_sim_votes_t **kept = &node->votes[gp_group_tier(vote->group)];
+    if (*kept == NULL) {
+        *kept = calloc(1, sizeof **kept);
+        assert(*kept != NULL && "out of memory");
+    }
+    gp_sim_votes_t *votes = *kept;
     if (vote->term > votes->terms[place] || votes->groups[place] != vote->group) {
         votes->terms[place] = vote->term;
         votes->whom[place] = vote->candidate;

@@ -111,6 +111,15 @@ typedef struct gp_sim_votes {
     uint64_t groups[GP_SIM_TERMS]; /* ... and in which group */
 } gp_sim_votes_t;
 
+/* What one machine has to do with another. */
+typedef struct gp_sim_tie {
+    uint32_t other;
+    bool cut;          /* what I send to it is lost */
+    bool link;         /* I hold a link to it */
+    gp_usec_t arrival; /* of what I sent it last: links keep their order */
+    gp_usec_t heard;   /* when I last took a frame of it; true time */
+} gp_sim_tie_t;
+
 typedef struct gp_sim_node {
     gp_world_t *world;
     uint32_t index;
@@ -142,15 +151,14 @@ typedef struct gp_sim_node {
     uint32_t steps;
     gp_census_place_t places[GP_SEAT_COUNT]; /* to the leader, as it last said */
     gp_sim_disk_t disk;
-    gp_sim_program_t programs[GP_SIM_PROGRAMS]; /* the newest in place of the oldest */
+    gp_sim_program_t *programs; /* GP_SIM_PROGRAMS, the newest in place of the oldest; or NULL */
     uint32_t program_count;
     gp_runner_t *runner;
     gp_secret_t *secret; /* with ed25519 */
-    gp_usec_t *arrivals; /* by member of the group: links keep their order */
-    bool *cut;           /* by member of the group: what I send to it is lost */
-    bool *links;         /* by member of the group: I hold a link to it */
-    gp_usec_t *heard;    /* by member of the group: when I last took a frame of it; true time */
-    gp_sim_votes_t votes[GP_SEAT_COUNT];
+    gp_sim_tie_t *ties;   /* to whomever it had to do with, by its number */
+    uint32_t tie_count;
+    uint32_t tie_capacity;
+    gp_sim_votes_t *votes[GP_SEAT_COUNT]; /* NULL: it never voted there */
     gp_happening_t **waiting; /* what came while it was paused */
     uint32_t waiting_count;
     uint32_t waiting_capacity;
@@ -231,6 +239,11 @@ gp_record_member_t gp_sim_entry(const gp_sim_node_t *node, char address[GP_ADDRE
 gp_sim_node_t *gp_sim_sponsor(gp_sim_node_t *node); /* a running machine of its group, or NULL */
 /* What the oracle remembers of the group with that id, of the node's region. */
 gp_sim_group_t *gp_sim_group(const gp_sim_node_t *node, uint64_t id);
+
+/* world_ties.c */
+/* Valid until the next tie of that node is made. */
+gp_sim_tie_t *gp_sim_tie(gp_sim_node_t *node, uint32_t other);
+const gp_sim_tie_t *gp_sim_tie_known(const gp_sim_node_t *node, uint32_t other); /* or NULL */
 
 /* world_network.c */
 void gp_sim_add(gp_world_t *world, gp_usec_t at, gp_happening_t *happening);
