@@ -357,7 +357,8 @@
 #define GP_FIELDS_ELECTION_EVIDENCE(F, L) F(ID, target, 0) F(U64, incarnation, 0)
 #define GP_FIELDS_ELECTION_RELINQUISH(F, L) F(BOOL, forever, 0)
 /* alone: only the sub-Grid, not the groups above it */
-#define GP_FIELDS_ELECTION_FOUND(F, L) F(U16, score, 1000) F(BOOL, alone, 0)
+/* alone: no tier above, or with `region` that one only; else all */
+#define GP_FIELDS_ELECTION_FOUND(F, L) F(U16, score, 1000) F(BOOL, alone, 0) F(BOOL, region, 0)
 /* renewed: who leads and by which right is as it was, only the lease or the votes are newer */
 #define GP_FIELDS_LEADER(F, L)                                                                     \
     F(U64, group, 0) F(U64, term, 0) F(ID, leader, 0) F(ID, deputy, 0) F(U8, right, 2)             \

@@ -93,7 +93,8 @@ static void pass_to_tiers(const pass_t *pass, const gp_action_t *notice)
     to->term = from->term;
     to->leader = from->leader;
     to->right = from->right;
-    to->lease_until = from->lease_until;
+    to->lease_until =
+        from->lease_until > 0 ? from->lease_until + gp_peer_behind(pass->peer, pass->seat) : 0;
     to->voters_count = from->voters_count;
     memcpy(to->voters, from->voters, from->voters_count * sizeof from->voters[0]);
     gp_peer_tell_leader(pass->peer, pass->now, msg, pass->out);
@@ -177,7 +178,7 @@ static void pass_wanted(const pass_t *pass, const gp_action_t *notice)
     uint32_t members = below != NULL ? gp_group_count(below) : 0;
     gp_id_t *targets = gp_out_bytes(pass->out, (members + 1) * sizeof *targets);
     uint32_t count = 0;
-    if (seat == GP_SEAT_REGION && !gp_id_is_none(&pass->peer->above)) {
+    if (!gp_id_is_none(&pass->peer->above)) {
         targets[count++] = pass->peer->above;
         gp_peer_contact_above(pass->peer, pass->out);
     }

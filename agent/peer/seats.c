@@ -123,7 +123,8 @@ static bool is_fresh(const gp_peer_seat_t *s)
 
 void gp_peer_seats_found(gp_peer_t *peer, const gp_event_t *event, gp_out_t *out)
 {
-    int end = event->msg->u.election_found.alone ? GP_SEAT_REGION : GP_SEAT_COUNT;
+    const gp_msg_election_found_t *found = &event->msg->u.election_found;
+    int end = !found->alone ? GP_SEAT_COUNT : found->region ? GP_SEAT_GRID : GP_SEAT_REGION;
     for (int seat = GP_SEAT_SUBGRID; seat < end; seat++) {
         gp_peer_seat_t *s = &peer->seats[seat];
         if (s->group != 0 && !s->open && is_fresh(s)) {

@@ -39,7 +39,8 @@
     N(tiers.groups[GP_SEAT_GRID]) N(tiers.ask_min) N(tiers.ask_max) N(tiers.give_after)            \
     N(forming.members_aim)                                                                         \
     N(forming.members_max) N(forming.members_min) N(forming.merge_after) N(forming.drift_us)       \
-    N(forming.look_period) N(forming.ask_timeout) N(forming.move_timeout) N(forming.found_gap)
+    N(forming.look_period) N(forming.ask_timeout) N(forming.move_timeout) N(forming.found_gap)    \
+    N(tiers.leaders_only[GP_SEAT_REGION]) N(tiers.leaders_only[GP_SEAT_GRID])
 
 #define SLICES(S)                                                                                  \
     S(group.name)                                                                                  \
@@ -56,7 +57,7 @@ enum { number_count = NUMBER_COUNT, slice_count = SLICE_COUNT };
 /* A field that is new in one of the configs belongs into the table above. */
 static_assert(sizeof(gp_group_config_t) == 264 && sizeof(gp_election_config_t) == 72 &&
                   sizeof(gp_discovery_config_t) == 80 && sizeof(gp_work_config_t) == 80 &&
-                  sizeof(gp_tiers_config_t) == 64 && sizeof(gp_forming_config_t) == 136,
+                  sizeof(gp_tiers_config_t) == 72 && sizeof(gp_forming_config_t) == 136,
               "NUMBERS and SLICES are to have each field of the configs");
 
 void gp_start_put(const gp_start_t *start, gp_put_t *put)
