@@ -113,6 +113,30 @@ static const gp_sim_node_t *agree_within(const part_t *part)
     return leader;
 }
 
+bool gp_sim_part_agrees(gp_world_t *world, uint32_t part)
+{
+    char why[256];
+    const part_t seen = {.world = world,
+                         .first = part * world->config.subgrid_size,
+                         .end = gp_sim_part_end(world, part),
+                         .subgrid = gp_sim_group_id(GP_SEAT_SUBGRID, part),
+                         .why = why,
+                         .size = sizeof why};
+    const gp_sim_node_t *leader = agree_within(&seen);
+    world->parts[part].leader = leader != NULL ? leader->index : UINT32_MAX;
+    return leader != NULL;
+}
+
+/* It agreed when it came to rest, and its machines cannot be looked at now. */
+static const gp_sim_node_t *resting_leader(const part_t *part)
+{
+    const gp_world_t *world = part->world;
+    if (!gp_sim_is_laid_out(world) || !world->parts[(uint32_t)part->subgrid].rests) {
+        return NULL;
+    }
+    return &world->nodes[world->parts[(uint32_t)part->subgrid].leader];
+}
+
 /* ---- above the sub-Grids --------------------------------------------------------------------- */
 
 /* Whoever is alive in that view of the group above has its seat there. */
@@ -135,7 +159,7 @@ static bool seats_all(const part_t *part, const gp_group_t *view, gp_seat_t seat
 }
 
 /* Has it a part in the group below that seat? */
-static bool has_part(const void *peer, gp_seat_t seat, const gp_id_t *self)
+static bool has_part(const gp_world_t *world, const void *peer, gp_seat_t seat, const gp_id_t *self)
 {
     const void *below = gp_peer_seat_election(peer, (gp_seat_t)(seat - 1));
     gp_record_voter_t voters[GP_VOTERS_MAX];
@@ -144,7 +168,7 @@ static bool has_part(const void *peer, gp_seat_t seat, const gp_id_t *self)
     }
     gp_id_t leader = gp_election_leader(below);
     bool part = gp_id_equal(&leader, self);
-    uint32_t count = gp_election_voters(below, voters);
+    uint32_t count = gp_sim_leaders_only(world, seat) ? 0 : gp_election_voters(below, voters);
     for (uint32_t i = 0; i < count; i++) {
         part = part || gp_id_equal(&voters[i].id, self);
     }
@@ -157,7 +181,7 @@ static bool agrees_above(const part_t *part, const gp_sim_node_t *node, gp_seat_
 {
     const void *peer = gp_runner_core(node->runner);
     const void *election = gp_peer_seat_election(peer, seat);
-    if (!has_part(peer, seat, &node->id)) {
+    if (!has_part(part->world, peer, seat, &node->id)) {
         return true;
     }
     gp_id_t whom = election != NULL ? gp_election_leader(election) : (gp_id_t){0};
@@ -170,7 +194,10 @@ static bool agrees_above(const part_t *part, const gp_sim_node_t *node, gp_seat_
     return true;
 }
 
-/* One of the super-peers leads the region, and the grid; all who belong there follow it. */
+/*
+ * One of the super-peers leads the region, and the grid; all who belong there follow it. Where
+ * regions share a grid, it may be a machine of another one that leads the grid.
+ */
 static bool agree_above(const part_t *part, const gp_sim_node_t *const *leaders, uint32_t count,
                         gp_seat_t seat)
 {
@@ -180,13 +207,21 @@ static bool agree_above(const part_t *part, const gp_sim_node_t *const *leaders,
     for (uint32_t i = 0; i < count; i++) {
         leader = gp_id_equal(&leaders[i]->id, &top) ? leaders[i] : leader;
     }
+    if (leader != NULL && seat == GP_SEAT_GRID && gp_sim_is_laid_out(part->world)) {
+        const void *grid = gp_peer_seat_election(gp_runner_core(leader->runner), seat);
+        top = grid != NULL ? gp_election_leader(grid) : (gp_id_t){0};
+        uint32_t index = gp_world_node(part->world, &top);
+        leader = index != UINT32_MAX && part->world->nodes[index].running
+                     ? &part->world->nodes[index]
+                     : NULL;
+    }
     if (leader == NULL) {
         snprintf(part->why, part->size, "no super-peer leads above %s", leaders[0]->name);
         return false;
     }
     for (uint32_t i = part->first; i < part->end; i++) {
         const gp_sim_node_t *node = &part->world->nodes[i];
-        if (node->running && !agrees_above(part, node, seat, &top)) {
+        if (node->running && !node->packed && !agrees_above(part, node, seat, &top)) {
             return false;
         }
     }
@@ -211,7 +246,8 @@ bool gp_world_agrees(const gp_world_t *world, uint32_t group, char *why, size_t 
     }
     for (uint32_t i = 0; i < count; i++) {
         part.subgrid = subgrids[i];
-        leaders[i] = agree_within(&part);
+        leaders[i] = resting_leader(&part);
+        leaders[i] = leaders[i] != NULL ? leaders[i] : agree_within(&part);
         if (leaders[i] == NULL) {
             return false;
         }
@@ -298,7 +334,9 @@ void gp_world_explain(const gp_world_t *world, uint32_t group, gp_world_line_t *
     for (uint32_t i = first; i < end; i++) {
         const gp_sim_node_t *node = &world->nodes[i];
         char text[1024];
-        if (node->running) {
+        if (node->packed) {
+            snprintf(text, sizeof text, "%s: rests", node->name);
+        } else if (node->running) {
             explain_node(world, node, text, sizeof text);
         } else {
             snprintf(text, sizeof text, "%s: does not run", node->name);

@@ -31,7 +31,7 @@ gp_record_member_t gp_sim_entry(const gp_sim_node_t *node, char address[GP_ADDRE
 }
 
 /* A joined machine knows who admitted it, as `gridpeer join` leaves it on the disk. */
-static void write_sponsor(gp_sim_node_t *node, const gp_sim_node_t *sponsor)
+void gp_sim_write_sponsor(gp_sim_node_t *node, const gp_sim_node_t *sponsor)
 {
     gp_world_t *world = node->world;
     char address[GP_ADDRESS_MAX];
@@ -60,16 +60,15 @@ gp_sim_node_t *gp_sim_sponsor(gp_sim_node_t *node)
     return NULL;
 }
 
-static void introduce(gp_sim_node_t *node, gp_sim_node_t *sponsor)
+void gp_sim_introduce(gp_sim_node_t *node, gp_sim_node_t *sponsor, gp_seat_t seat)
 {
     gp_world_t *world = node->world;
     char address[GP_ADDRESS_MAX];
-    write_sponsor(node, sponsor);
     memset(&world->msg, 0, gp_msg_size(GP_MSG_GROUP_INTRODUCE));
     world->msg.kind = GP_MSG_GROUP_INTRODUCE;
     world->msg.u.group_introduce.entries_count = 1;
     world->msg.u.group_introduce.entries[0] = gp_sim_entry(node, address);
-    gp_sim_command(sponsor, 0, 0, &world->msg);
+    gp_sim_command_in(sponsor, seat, 0, 0, &world->msg);
 }
 
 static void describe(gp_sim_node_t *node, gp_peer_config_t *config)
@@ -82,15 +81,22 @@ static void describe(gp_sim_node_t *node, gp_peer_config_t *config)
     gp_work_config_default(&config->work);
     config->tiers = gp_tiers_defaults();
     config->forming = gp_forming_defaults();
-    if (size > 0) {
+    if (gp_sim_is_laid_out(world)) { /* all sub-Grids are as they should be */
+        config->forming.members_aim = size;
+        config->forming.members_min = size / 8 + 1;
+        for (int seat = GP_SEAT_REGION; seat < GP_SEAT_COUNT; seat++) {
+            config->tiers.leaders_only[seat] = gp_sim_leaders_only(world, (gp_seat_t)seat);
+        }
+    } else if (size > 0) {
         config->forming.members_max = size;
         config->forming.members_aim = (size + 1) / 2;
         config->forming.members_min = size / 8 + 1;
         config->forming.merge_after = 30 * GP_SECOND;
     }
     for (int seat = GP_SEAT_REGION; world->config.tiers && seat < GP_SEAT_COUNT; seat++) {
+        bool one = seat == GP_SEAT_GRID && gp_sim_is_laid_out(world);
         config->tiers.groups[seat] =
-            gp_sim_group_id((gp_seat_t)seat, gp_sim_group_of(world, node->index));
+            gp_sim_group_id((gp_seat_t)seat, one ? 0 : gp_sim_group_of(world, node->index));
     }
     config->election = gp_election_defaults();
     config->group.group = group;
@@ -141,6 +147,9 @@ static void make_runner(gp_sim_node_t *node)
     };
     gp_runner_free(node->runner);
     node->runner = NULL;
+    if (gp_sim_is_laid_out(world)) {
+        config.memory = gp_sim_berth(node, gp_runner_size(&config));
+    }
     gp_error_t error = gp_runner_new(&config, &node->runner);
     assert(error == GP_OK && "the simulator's config is wrong");
 }
@@ -182,6 +191,7 @@ static void become_another(gp_sim_node_t *node)
     node->introduced = false;
     node->founder = false;
     node->founds_alone = false;
+    node->founds_region = false;
     node->subgrid = 0;
     for (int seat = 0; seat < GP_SEAT_COUNT; seat++) {
         free(node->votes[seat]);
@@ -193,9 +203,11 @@ static void become_another(gp_sim_node_t *node)
 void gp_sim_begin(gp_sim_node_t *node)
 {
     gp_world_t *world = node->world;
+    gp_sim_disturb(node);
     node->disk.boot++;
     node->life++;
     node->running = true;
+    world->running++;
     node->paused = false;
     for (int seat = 0; seat < GP_SEAT_COUNT; seat++) {
         node->places[seat] = GP_CENSUS_ALONE;
@@ -208,14 +220,14 @@ void gp_sim_begin(gp_sim_node_t *node)
         gp_msg_t *msg = gp_runner_draft(node->runner, GP_MSG_ELECTION_FOUND);
         msg->u.election_found.score = 500;
         msg->u.election_found.alone = !node->founder;
+        msg->u.election_found.region = node->founds_region;
         gp_runner_command(node->runner, 0, msg);
     }
     tell_record(node);
     gp_sim_links_restore(node);
     gp_happening_t *wake = gp_happening_new(GP_HAPPEN_WAKE, node, (gp_slice_t){0});
-    wake->at = world->now;
     node->wake_at = world->now;
-    gp_agenda_add(&world->agenda, wake);
+    gp_sim_add(world, world->now, wake);
 }
 
 void gp_world_start(gp_world_t *world, uint32_t index)
@@ -226,6 +238,13 @@ void gp_world_start(gp_world_t *world, uint32_t index)
     if (node->gone) {
         node->gone = false;
         become_another(node);
+    }
+    if (gp_sim_is_laid_out(world)) {
+        if (gp_sim_lay_out(node)) {
+            gp_sim_settle(node);
+            gp_sim_begin(node);
+        }
+        return;
     }
     node->founder = node->founder || !group->founded;
     if (!node->introduced && !node->founder && world->config.subgrid_size > 0) {
@@ -242,7 +261,8 @@ void gp_world_start(gp_world_t *world, uint32_t index)
         if (sponsor == NULL) {
             return; /* nobody is there to admit it: it tries again when it is next started */
         }
-        introduce(node, sponsor);
+        gp_sim_write_sponsor(node, sponsor);
+        gp_sim_introduce(node, sponsor, GP_SEAT_SUBGRID);
     }
     node->introduced = true;
     node->joins = false;
@@ -256,6 +276,7 @@ void gp_world_start(gp_world_t *world, uint32_t index)
 void gp_sim_end(gp_sim_node_t *node)
 {
     node->running = false;
+    node->world->running--;
     node->paused = false;
     node->life++;
     node->goes = false;
@@ -278,7 +299,10 @@ void gp_sim_left(gp_sim_node_t *node)
 /* The first of the stores under way after `after`, or NULL. */
 static const gp_happening_t *next_store(const gp_sim_node_t *node, gp_usec_t after)
 {
-    const gp_agenda_t *agenda = &node->world->agenda;
+    uint32_t part = gp_sim_is_laid_out(node->world) && !gp_sim_sits_above(node)
+                        ? gp_sim_part_of(node->world, node->index) + 1
+                        : 0;
+    const gp_agenda_t *agenda = &node->world->plan.v[part];
     const gp_happening_t *next = NULL;
     for (size_t i = 0; i < agenda->count; i++) {
         const gp_happening_t *h = agenda->v[i].what;
@@ -306,6 +330,7 @@ void gp_world_crash(gp_world_t *world, uint32_t index, bool wipe)
 {
     gp_sim_node_t *node = &world->nodes[index];
     assert(node->running);
+    gp_sim_disturb(node);
     world->stats.faults[wipe ? GP_FAULT_WIPE : GP_FAULT_CRASH]++;
     if (!wipe) {
         tear(node);
@@ -351,11 +376,10 @@ static void thaw(gp_sim_node_t *node)
     }
     for (uint32_t i = 0; i < node->waiting_count; i++) {
         gp_happening_t *h = node->waiting[i];
-        h->at = world->now;
         if (h->type == GP_HAPPEN_WAKE) {
             node->wake_at = world->now;
         }
-        gp_agenda_add(&world->agenda, h);
+        gp_sim_add(world, world->now, h);
     }
     node->waiting_count = 0;
 }
@@ -383,7 +407,7 @@ void gp_world_clock(gp_world_t *world, uint32_t index, int32_t rate_ppm)
         gp_happening_t *wake = gp_happening_new(GP_HAPPEN_WAKE, node, (gp_slice_t){0});
         wake->at = world->now;
         node->wake_at = world->now;
-        gp_agenda_add(&world->agenda, wake);
+        gp_sim_add(world, world->now, wake);
     }
 }
 

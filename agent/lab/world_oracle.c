@@ -55,8 +55,10 @@ static void check_lease(gp_sim_node_t *node, const gp_msg_leader_t *leader)
 {
     gp_world_t *world = node->world;
     gp_sim_group_t *group = gp_sim_group(node, leader->group);
+    gp_usec_t behind =
+        gp_peer_behind(gp_runner_core(node->runner), (gp_seat_t)gp_group_tier(leader->group));
     bool leads = leader->right == GP_RIGHT_QUORUM && gp_id_equal(&leader->leader, &node->id) &&
-                 leader->lease_until > gp_sim_local(node, world->now);
+                 leader->lease_until > gp_sim_local(node, world->now) - behind;
     if (!leads) {
         if (group->holder == node->index) {
             group->holder = UINT32_MAX;
@@ -72,7 +74,7 @@ static void check_lease(gp_sim_node_t *node, const gp_msg_leader_t *leader)
     }
     group->holder = node->index;
     group->holder_life = node->life;
-    group->lease_until = gp_sim_true(node, leader->lease_until);
+    group->lease_until = gp_sim_true(node, leader->lease_until + behind);
 }
 
 /*
@@ -94,7 +96,8 @@ static void check_verdict(gp_sim_node_t *node, gp_seat_t seat, const gp_msg_memb
     bool verdict = stands && entry->state == GP_MEMBER_UNAVAILABLE &&
                    entry->cause == GP_CAUSE_SILENT && notice->before != GP_MEMBER_UNAVAILABLE &&
                    !notice->forgotten &&
-                   gp_election_lease_until(election) > gp_sim_local(node, world->now);
+                   gp_election_lease_until(election) >
+                       gp_sim_local(node, world->now) - gp_peer_behind(peer, seat);
     if (!verdict || other == UINT32_MAX || !gp_id_equal(&world->nodes[other].id, &entry->id)) {
         return;
     }
@@ -213,6 +216,7 @@ void gp_oracle_notice(gp_sim_node_t *node, uint64_t token, const gp_msg_t *msg)
 {
     gp_world_stats_t *stats = &node->world->stats;
     trace(node, token, msg);
+    gp_sim_noticed(node, msg);
     take_census(node, msg);
     switch (msg->kind) {
     case GP_MSG_LEADER:
