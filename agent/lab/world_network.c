@@ -216,21 +216,22 @@ static void deliver_signed(gp_sim_node_t *from, const gp_sim_node_t *to, gp_slic
 }
 
 /* What comes to it counts as well: what it sends is half of its cost. */
-static void count_traffic(gp_sim_node_t *from, uint32_t to, size_t n)
+static void count_traffic(gp_sim_node_t *from, uint32_t to, gp_slice_t frame)
 {
     gp_world_t *world = from->world;
     if (!gp_sim_is_laid_out(world) || to == UINT32_MAX) {
         return;
     }
     uint32_t part = gp_sim_part_of(world, from->index);
-    int beyond = gp_sim_part_of(world, to) != part ? 1 : 0;
+    bool other = gp_sim_part_of(world, to) != part;
+    int beyond = other || gp_sim_is_above(from, &world->nodes[to], frame) ? 1 : 0;
     from->traffic.messages[beyond]++;
-    from->traffic.bytes[beyond] += n;
+    from->traffic.bytes[beyond] += frame.n;
     world->nodes[to].traffic.messages[beyond]++;
-    world->nodes[to].traffic.bytes[beyond] += n;
+    world->nodes[to].traffic.bytes[beyond] += frame.n;
     if (beyond == 0) {
         world->parts[part].messages++;
-        world->parts[part].bytes += n;
+        world->parts[part].bytes += frame.n;
     }
 }
 
@@ -240,7 +241,7 @@ void gp_sim_send(void *context, const gp_id_t *to_id, gp_msg_kind_t kind, gp_sli
     gp_world_t *world = from->world;
     world->stats.messages++;
     world->stats.bytes += frame.n;
-    count_traffic(from, gp_world_node(world, to_id), frame.n);
+    count_traffic(from, gp_world_node(world, to_id), frame);
     gp_oracle_sent(from, kind, frame);
     gp_sim_node_t *to = node_of(world, to_id);
     if (to == NULL || !to->running || (to != from && !can_pass(from, to))) {

@@ -22,20 +22,25 @@ static bool is_within(const gp_world_t *world, const gp_sim_node_t *node, const 
            gp_sim_part_of(world, other) == gp_sim_part_of(world, node->index);
 }
 
+bool gp_sim_is_above(const gp_sim_node_t *from, const gp_sim_node_t *to, gp_slice_t frame)
+{
+    gp_msg_t *msg = &from->world->msg;
+    gp_envelope_t envelope;
+    return gp_sim_sits_above(from) && gp_sim_sits_above(to) &&
+           gp_envelope_open(frame, &envelope) == GP_OK &&
+           gp_msg_read(envelope.kind, envelope.body, true, msg) == GP_OK &&
+           gp_group_tier(gp_msg_group(msg)) != 0;
+}
+
 /* Between two machines of a sub-Grid that both have seats above: is it about those? */
-static bool is_above(gp_world_t *world, const gp_happening_t *h)
+static bool is_above(const gp_world_t *world, const gp_happening_t *h)
 {
     const gp_sim_node_t *from = &world->nodes[gp_world_node(world, &h->peer)];
-    gp_envelope_t envelope;
-    if (!gp_sim_sits_above(from) || !gp_sim_sits_above(&world->nodes[h->node])) {
-        return false;
+    const gp_sim_node_t *to = &world->nodes[h->node];
+    if (h->type == GP_HAPPEN_FRAME) {
+        return gp_sim_is_above(from, to, gp_slice(h->bytes, h->n));
     }
-    if (h->type != GP_HAPPEN_FRAME) {
-        return true;
-    }
-    return gp_envelope_open(gp_slice(h->bytes, h->n), &envelope) == GP_OK &&
-           gp_msg_read(envelope.kind, envelope.body, true, &world->msg) == GP_OK &&
-           gp_group_tier(gp_msg_group(&world->msg)) != 0;
+    return gp_sim_sits_above(from) && gp_sim_sits_above(to);
 }
 
 /* Within its sub-Grid, or beyond: 0. */

@@ -278,6 +278,8 @@ bool gp_sim_lay_out(gp_sim_node_t *node);
 
 /* world_rest.c */
 bool gp_sim_sits_above(const gp_sim_node_t *node);
+/* Is what one machine says to another about a group in which both have a seat above? */
+bool gp_sim_is_above(const gp_sim_node_t *from, const gp_sim_node_t *to, gp_slice_t frame);
 uint32_t gp_sim_agenda_of(gp_world_t *world, const gp_happening_t *happening);
 void gp_sim_disturb(gp_sim_node_t *node); /* its sub-Grid is not calm, and does not rest */
 /* What is about to happen to a machine: does its sub-Grid have to go on for it? */

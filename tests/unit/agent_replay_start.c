@@ -69,8 +69,9 @@ static void test_all_of_it_comes_back(void **state)
     assert_int_equal(zeros(&back.config.election, sizeof back.config.election), 3 + 7);
     assert_int_equal(zeros(discovery, sizeof *discovery), 3 * sizeof(gp_slice_t) + sizeof(void *));
     assert_int_equal(zeros(&back.config.work, sizeof back.config.work), 2 + 4 + 16);
-    /* The sub-Grid's group is that of its seat. */
-    assert_int_equal(zeros(&back.config.tiers, sizeof back.config.tiers), sizeof(uint64_t));
+    /* The sub-Grid is that of the group, all may have a seat there; whom to ask is the peer's. */
+    assert_int_equal(zeros(&back.config.tiers, sizeof back.config.tiers),
+                     sizeof(uint64_t) + 2 * sizeof(void *) + 1 + 5);
 }
 
 static void test_what_is_cut_is_damaged(void **state)
