@@ -15,6 +15,7 @@ typedef struct seen {
     uint32_t answers; /* to questions, with a machine in them */
     uint32_t routed;  /* machines in the last answer from beyond the sub-Grid */
     bool partial;
+    uint32_t upsets; /* what a machine says whose clock went on without it */
 } seen_t;
 
 static void watch(void *context, uint32_t node, gp_usec_t at, uint64_t token,
@@ -29,6 +30,9 @@ static void watch(void *context, uint32_t node, gp_usec_t at, uint64_t token,
     } else if (notice->kind == GP_MSG_ROUTE_ANSWER) {
         seen->routed = notice->u.route_answer.hits_count;
         seen->partial = notice->u.route_answer.partial;
+    } else if (notice->kind == GP_MSG_LATE || notice->kind == GP_MSG_SUSPICION ||
+               notice->kind == GP_MSG_CAMPAIGN || notice->kind == GP_MSG_STEP_DOWN) {
+        seen->upsets++;
     }
 }
 
@@ -128,13 +132,15 @@ static void test_a_calm_sub_grid_rests_and_goes_on(void **state)
     assert_int_equal(resting(world), parts);
     assert_true(gp_world_rested(world, NODES - 1) - rested > 590 * GP_SECOND);
 
-    /* Only its sub-Grid goes on for a question. */
+    /* Only its sub-Grid goes on for a question, as if no time had passed. */
+    seen.upsets = 0;
     gp_world_find(world, NODES - 1, "cpu >= 1");
     run(world, GP_SECOND);
     assert_int_equal(seen.answers, 1);
     assert_int_equal(resting(world), parts - 1);
     assert_false(gp_world_rests(world, NODES - 1));
     settle(world, parts);
+    assert_int_equal(seen.upsets, 0);
 
     /* One is killed: those beside it say so, and rest again without it. */
     gp_world_crash(world, NODES - 1, false);
