@@ -232,6 +232,7 @@ void gp_answer_fill(gp_discovery_t *d, const gp_question_t *question, gp_out_t *
     to->group = d->group;
     to->term = d->term;
     to->right = d->right;
+    to->alone = d->alone != NULL && d->alone(d->alone_context);
     to->partial = d->right != GP_RIGHT_QUORUM || !gp_discovery_whole(d);
     if (!gp_answer_compile(d, question)) {
         to->error = (uint16_t)d->error.error;

@@ -79,6 +79,8 @@ static void discovery_init(void *core, const void *config, gp_id_t self, uint64_
                           .members_max = c->members_max,
                           .pool_bytes = pool_of(c),
                           .coordinate = c->coordinate,
+                          .alone = c->alone,
+                          .alone_context = c->alone_context,
                           .remind_at = GP_NEVER,
                           .ask_wake = GP_NEVER};
     d->members = (gp_listed_t *)(void *)(base + l.members);

@@ -31,6 +31,9 @@ typedef struct gp_discovery_config {
     gp_slice_t region;
     gp_slice_t address;
     const gp_coordinate_t *coordinate; /* of this machine, as it moves; NULL: it has none */
+    /* Is there nothing beyond the group? Asked at its leader, within a step. NULL: not known. */
+    bool (*alone)(const void *context);
+    const void *alone_context;
 } gp_discovery_config_t;
 
 extern const gp_core_ops_t gp_discovery_ops;

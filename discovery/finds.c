@@ -30,6 +30,7 @@ static void answer_from(gp_msg_answer_t *to, const gp_msg_found_t *from, gp_out_
     to->term = from->term;
     to->right = from->right;
     to->partial = from->partial;
+    to->alone = from->alone;
     to->error = from->error;
     to->column = from->column;
     to->considered = from->considered;

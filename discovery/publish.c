@@ -4,6 +4,7 @@
 #define REMIND_FIRST_MS 8000
 #define REMIND_MAX_MS   64000
 #define WHOLE_GAP_MS    100
+#define PLACE_BAND_US   200 /* or what it usually errs by, if that is more */
 
 static bool is_remote(const gp_discovery_t *d, const gp_id_t *id)
 {
@@ -71,7 +72,6 @@ static gp_msg_record_t *add_record(gp_discovery_t *d, gp_out_t *out, gp_action_t
     record->group = d->group;
     record->incarnation = d->epoch;
     record->version = d->version;
-    record->coordinate = gp_publish_place(d, out);
     return record;
 }
 
@@ -90,9 +90,21 @@ static void send_whole(gp_discovery_t *d, const gp_id_t *to, gp_out_t *out)
     }
     gp_msg_record_t *record = add_record(d, out, GP_ACTION_SEND, to);
     record->whole = true;
+    record->coordinate = gp_publish_place(d, out);
     record->attrs_count = gp_records_dump(d->sent, 0, record->attrs);
     keep_texts(out, record);
     remind_soon(d);
+}
+
+/* Further than it wanders by itself. */
+static bool has_moved(const gp_discovery_t *d)
+{
+    if (d->coordinate == NULL) {
+        return false;
+    }
+    uint32_t usual_us = (uint32_t)d->coordinate->usual / GP_COORDINATE_TICKS;
+    uint32_t band_us = usual_us > PLACE_BAND_US ? usual_us : PLACE_BAND_US;
+    return d->told.error == 0 || gp_coordinate_moved_us(&d->told, d->coordinate) > band_us;
 }
 
 /* A delta or, when nothing changed, a reminder of the version: who missed one then asks. */
@@ -113,6 +125,10 @@ static void send_delta(gp_discovery_t *d, gp_out_t *out)
     if (!one) {
         gp_out_last(out)->targets = told;
         gp_out_last(out)->target_count = count;
+    }
+    if (!d->dirty || has_moved(d)) {
+        record->coordinate = gp_publish_place(d, out);
+        d->told = record->coordinate.n > 0 ? *d->coordinate : d->told;
     }
     if (d->dirty) {
         record->attrs_count = gp_records_delta(d->own, d->sent, record->attrs);

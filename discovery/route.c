@@ -130,7 +130,7 @@ static void on_command(gp_route_t *r, const gp_event_t *event, gp_out_t *out)
         gp_places_on_leader(r, &event->msg->u.route_leader);
         break;
     case GP_MSG_ROUTE_MEMBER:
-        gp_places_on_member(r, &event->msg->u.route_member);
+        gp_places_on_member(r, &event->msg->u.route_member, out);
         break;
     case GP_MSG_ROUTE_SELF:
         on_self(r, &event->msg->u.route_self);

@@ -48,6 +48,7 @@ typedef struct gp_route_place {
     uint32_t asked; /* questions that it was asked here ... */
     uint32_t vain;  /* ... and that its summary should have spared it: it had no match */
     bool partial;
+    bool silent; /* a region: not heard of for long; it is called absent, and not asked */
     uint8_t name_n;
     uint8_t coordinate_n;
     uint16_t summary_n;
@@ -63,6 +64,9 @@ extern const gp_core_ops_t gp_route_ops;
 /* The groups below that this machine knows for that seat, a place above; at: 0 .. count - 1. */
 uint32_t gp_route_count(const void *core, gp_seat_t seat);
 const gp_route_place_t *gp_route_at(const void *core, gp_seat_t seat, uint32_t at);
+
+/* Is there nothing but the own sub-Grid, as its super-peer knows? False also if it is not known. */
+bool gp_route_alone(const void *core);
 
 /* The summary of the own sub-Grid as it was told last: to be renewed for ROUTE_OWN. n 0: none. */
 gp_slice_t gp_route_told(const void *core);

@@ -199,7 +199,7 @@ static bool comes_before(gp_route_t *r, const gp_ask_t *ask, const gp_row_t *row
         return row->own && !b->own;
     }
     if (row->rtt_us != b->rtt_us) {
-        return row->rtt_us < b->rtt_us;
+        return row->rtt_us - 1 < b->rtt_us - 1; /* 0, unknown, is the last */
     }
     return gp_id_compare(&row->id, &b->id) < 0;
 }
@@ -322,6 +322,7 @@ static void keep_ask(gp_route_t *r, gp_ask_t *ask, uint64_t token, const gp_msg_
     ask->phase = GP_ASK_SUBGRID;
     ask->scope = msg->scope;
     ask->explain = msg->explain;
+    ask->only = msg->only;
     ask->limit = msg->limit == 0 ? GP_HITS_MAX : msg->limit;
     ask->deadline = r->now + timeout_ms * GP_MSEC;
     ask->row_count = 0;
@@ -337,27 +338,9 @@ static void keep_ask(gp_route_t *r, gp_ask_t *ask, uint64_t token, const gp_msg_
     }
 }
 
-void gp_ask_on_command(gp_route_t *r, uint64_t token, const gp_msg_route_find_t *msg, gp_out_t *out)
+/* The own sub-Grid first. */
+static void ask_own(const gp_route_t *r, const gp_ask_t *ask, gp_out_t *out)
 {
-    if (!r->above) {
-        answer_error(out, token, GP_E_BUSY, gp_text("this grid is one sub-Grid: ask that"), 0);
-        return;
-    }
-    gp_error_t error = gp_query_compile(msg->query, &r->query, &r->error);
-    if (error == GP_OK) {
-        error = gp_rank_compile(msg->rank, &r->rank, &r->error);
-    }
-    if (error != GP_OK) {
-        answer_error(out, token, error, gp_slice(r->error.text, r->error.text_n), r->error.column);
-        return;
-    }
-    gp_ask_t *ask = free_ask(r);
-    if (ask == NULL) {
-        answer_error(out, token, GP_E_BUSY, gp_text("too many questions of this machine are open"),
-                     0);
-        return;
-    }
-    keep_ask(r, ask, token, msg);
     gp_msg_route_question_t *to =
         &gp_out_add(out, GP_ACTION_NOTICE, NULL, GP_MSG_ROUTE_QUESTION)->u.route_question;
     gp_out_last(out)->token = ask->question;
@@ -391,6 +374,7 @@ static void search(gp_route_t *r, gp_ask_t *ask)
     q->coordinate = gp_slice(r->coordinate, r->coordinate_n);
     q->hint_subgrid = ask->hint_subgrid;
     q->hint_region = ask->hint_region;
+    q->only = ask->only;
     q->timeout_ms = (uint32_t)(left / GP_MSEC);
     q->cert = gp_slice(r->cert, r->cert_n);
     gp_error_t error = gp_msg_pack(&r->question, body, sizeof body, &n);
@@ -406,6 +390,34 @@ static void search(gp_route_t *r, gp_ask_t *ask)
     if (gp_search_begin(r, &order) != GP_OK) {
         note_absent(ask, r->seats[GP_SEAT_REGION].group, (gp_slice_t){0}, GP_ABSENT_REFUSED);
         ask->phase = GP_ASK_ENDED;
+    }
+}
+
+void gp_ask_on_command(gp_route_t *r, uint64_t token, const gp_msg_route_find_t *msg, gp_out_t *out)
+{
+    if (!r->above) {
+        answer_error(out, token, GP_E_BUSY, gp_text("this grid is one sub-Grid: ask that"), 0);
+        return;
+    }
+    gp_error_t error = gp_query_compile(msg->query, &r->query, &r->error);
+    if (error == GP_OK) {
+        error = gp_rank_compile(msg->rank, &r->rank, &r->error);
+    }
+    if (error != GP_OK) {
+        answer_error(out, token, error, gp_slice(r->error.text, r->error.text_n), r->error.column);
+        return;
+    }
+    gp_ask_t *ask = free_ask(r);
+    if (ask == NULL) {
+        answer_error(out, token, GP_E_BUSY, gp_text("too many questions of this machine are open"),
+                     0);
+        return;
+    }
+    keep_ask(r, ask, token, msg);
+    if (ask->only != 0) {
+        search(r, ask);
+    } else {
+        ask_own(r, ask, out);
     }
 }
 

@@ -1,9 +1,9 @@
 #include "discovery/route_state.h"
 
-#define OWN_GAP        (1 * GP_SECOND) /* the own sub-Grid is looked at so often */
-#define TELL_GAP       (1 * GP_SECOND) /* a sub-Grid is told anew at most so often, */
-#define TELL_GAP_ABOVE (5 * GP_SECOND) /* a region, which has more to tell to more machines, so */
-#define REMIND_FIRST   (1 * GP_SECOND) /* the first reminder after a change, then doubling to: */
+#define OWN_GAP        (1 * GP_SECOND)  /* the own sub-Grid is looked at so often */
+#define TELL_GAP       (1 * GP_SECOND)  /* a sub-Grid is told anew at most so often, */
+#define TELL_GAP_ABOVE (10 * GP_SECOND) /* a region so: 64 summaries take 25 ms to join */
+#define REMIND_FIRST   (1 * GP_SECOND)  /* the first reminder after a change, then doubling to: */
 #define REMIND_MAX     (30 * GP_SECOND)
 #define FORGET_AFTER   (3 * REMIND_MAX + 5 * GP_SECOND)
 #define KEEP           (5 * GP_SECOND) /* what a leader knew so long ago is as good as new */
@@ -30,8 +30,8 @@ bool gp_places_young(const gp_route_t *r, gp_seat_t seat)
 static bool tells(const gp_route_t *r, gp_seat_t below)
 {
     const gp_route_seat_t *s = &r->seats[below];
-    return r->above && r->seats[below + 1].group != 0 && s->right == GP_RIGHT_QUORUM &&
-           gp_id_equal(&s->leader, &r->self);
+    return r->above && s->group != 0 && r->seats[below + 1].group != 0 &&
+           s->right == GP_RIGHT_QUORUM && gp_id_equal(&s->leader, &r->self);
 }
 
 /* ---- the directory --------------------------------------------------------------------------- */
@@ -182,6 +182,7 @@ static void put_place(gp_route_t *r, gp_seat_t seat, const gp_id_t *from, const 
         return;
     }
     place->heard_at = r->now;
+    place->silent = false;
     if (!told) {
         bool same = offers_the_same(place, msg);
         place->leader = *from;
@@ -194,23 +195,55 @@ static void put_place(gp_route_t *r, gp_seat_t seat, const gp_id_t *from, const 
     }
 }
 
+static uint32_t member_at(const gp_route_seat_t *s, const gp_id_t *id)
+{
+    uint32_t at = 0;
+    while (at < s->member_count && !gp_id_equal(&s->members[at], id)) {
+        at++;
+    }
+    return at;
+}
+
 void gp_places_on_place(gp_route_t *r, const gp_id_t *from, const gp_msg_place_t *msg,
                         gp_out_t *out)
 {
     for (int seat = GP_SEAT_REGION; seat < GP_SEAT_COUNT; seat++) {
-        if (r->seats[seat].group == msg->group && gp_places_held(r, (gp_seat_t)seat) &&
+        const gp_route_seat_t *s = &r->seats[seat];
+        bool member = member_at(s, from) < s->member_count;
+        if (s->group == msg->group && member && gp_places_held(r, (gp_seat_t)seat) &&
             is_sound(r, msg)) {
             put_place(r, (gp_seat_t)seat, from, msg, out);
         }
     }
 }
 
+static bool is_old(const gp_route_t *r, const gp_route_place_t *place)
+{
+    return !place->silent && place->heard_at + FORGET_AFTER <= r->now;
+}
+
+/* A region may be cut off for days: what is answered without it must not be called whole. */
 static void forget_old(gp_route_t *r, gp_seat_t seat, gp_out_t *out)
 {
     gp_route_directory_t *d = &r->directory[seat];
     for (uint32_t i = d->count; i > 0; i--) {
-        if (d->places[i - 1].heard_at + FORGET_AFTER <= r->now) {
-            drop_place(r, seat, &d->places[i - 1], out);
+        gp_route_place_t *place = &d->places[i - 1];
+        if (is_old(r, place) && seat == GP_SEAT_GRID) {
+            place->silent = true;
+        } else if (is_old(r, place)) {
+            drop_place(r, seat, place, out);
+        }
+    }
+}
+
+/* Who told of a region that is silent has left the grid's group, or was forgotten there. */
+static void forget_of(gp_route_t *r, const gp_id_t *id, gp_out_t *out)
+{
+    gp_route_directory_t *d = &r->directory[GP_SEAT_GRID];
+    for (uint32_t i = d->count; i > 0; i--) {
+        gp_route_place_t *place = &d->places[i - 1];
+        if (place->silent && gp_id_equal(&place->leader, id)) {
+            drop_place(r, GP_SEAT_GRID, place, out);
         }
     }
 }
@@ -368,6 +401,13 @@ static void tell_again(gp_route_t *r, gp_seat_t below)
     }
 }
 
+/* A group's first leader ever founded it: there was nobody before it whom others could have told.
+ */
+static bool is_founder(const gp_route_seat_t *s, const gp_id_t *self)
+{
+    return s->term == 1 && s->right == GP_RIGHT_QUORUM && gp_id_equal(&s->leader, self);
+}
+
 void gp_places_on_leader(gp_route_t *r, const gp_msg_route_leader_t *msg)
 {
     const gp_seat_t seat = (gp_seat_t)msg->seat;
@@ -393,6 +433,9 @@ void gp_places_on_leader(gp_route_t *r, const gp_msg_route_leader_t *msg)
                (s->held_until == 0 || r->now >= s->held_until + KEEP)) {
         s->young_until = r->now + YOUNG;
     }
+    if (is_founder(s, &r->self)) {
+        s->young_until = r->now;
+    }
     s->member_count = s->group != 0 ? s->member_count : 0;
     if (seat < GP_SEAT_GRID) {
         tell_again(r, seat);
@@ -405,23 +448,24 @@ void gp_places_on_leader(gp_route_t *r, const gp_msg_route_leader_t *msg)
     }
 }
 
-void gp_places_on_member(gp_route_t *r, const gp_msg_route_member_t *msg)
+void gp_places_on_member(gp_route_t *r, const gp_msg_route_member_t *msg, gp_out_t *out)
 {
     gp_route_seat_t *s = &r->seats[msg->seat];
-    uint32_t at = 0;
-    if (msg->seat != GP_SEAT_GRID) {
-        return;
-    }
-    while (at < s->member_count && !gp_id_equal(&s->members[at], &msg->id)) {
-        at++;
-    }
+    uint32_t at = member_at(s, &msg->id);
     if (msg->gone && at < s->member_count) {
         s->member_count -= 1;
         s->members[at] = s->members[s->member_count];
     } else if (!msg->gone && at == s->member_count && at < GP_MEMBERS_MAX) {
         s->members[at] = msg->id;
         s->member_count += 1;
+        if (msg->seat == GP_SEAT_GRID) {
+            tell_again(r, GP_SEAT_REGION);
+        }
+    } else if (msg->back && msg->seat == GP_SEAT_GRID) {
         tell_again(r, GP_SEAT_REGION);
+    }
+    if (msg->gone && msg->seat == GP_SEAT_GRID) {
+        forget_of(r, &msg->id, out);
     }
 }
 
@@ -470,7 +514,8 @@ gp_usec_t gp_places_wake(const gp_route_t *r)
     for (int seat = GP_SEAT_REGION; seat < GP_SEAT_COUNT; seat++) {
         const gp_route_directory_t *d = &r->directory[seat];
         for (uint32_t i = 0; i < d->count; i++) {
-            wake = earlier(wake, d->places[i].heard_at + FORGET_AFTER);
+            wake = earlier(wake, d->places[i].silent ? GP_NEVER
+                                                     : d->places[i].heard_at + FORGET_AFTER);
         }
     }
     return wake;
@@ -488,6 +533,25 @@ const gp_route_place_t *gp_route_at(const void *core, gp_seat_t seat, uint32_t a
     const gp_route_directory_t *d = &((const gp_route_t *)core)->directory[seat];
     assert(at < d->count);
     return &d->places[at];
+}
+
+/* But this one's own. */
+static bool has_others(const gp_route_t *r, gp_seat_t seat)
+{
+    const gp_route_directory_t *d = &r->directory[seat];
+    for (uint32_t i = 0; i < d->count; i++) {
+        if (d->places[i].group != r->seats[seat - 1].group) {
+            return true;
+        }
+    }
+    return gp_places_young(r, seat);
+}
+
+bool gp_route_alone(const void *core)
+{
+    const gp_route_t *r = core;
+    bool leads = gp_route_leads(r, GP_SEAT_SUBGRID) && gp_route_leads(r, GP_SEAT_REGION);
+    return !r->above || (leads && !has_others(r, GP_SEAT_REGION) && !has_others(r, GP_SEAT_GRID));
 }
 
 gp_slice_t gp_route_told(const void *core)

@@ -116,12 +116,18 @@ static void plan_parts(gp_route_t *r, gp_search_t *search, gp_seat_t seat, uint6
     const gp_msg_route_t *q = &r->question.u.route;
     const gp_route_directory_t *d = &r->directory[seat];
     const bool region = seat == GP_SEAT_GRID;
-    if (gp_places_young(r, seat)) {
+    if (q->only == 0 && gp_places_young(r, seat)) {
         note_absent(search, r->seats[seat].group, (gp_slice_t){0}, GP_ABSENT_YOUNG);
     }
     for (uint32_t i = 0; i < d->count; i++) {
         const gp_route_place_t *place = &d->places[i];
-        if (place->group == but || !gp_places_may_match(r, place)) {
+        if (place->group == but || (q->only != 0 && place->group != q->only) ||
+            !gp_places_may_match(r, place)) {
+            continue;
+        }
+        if (place->silent) {
+            note_absent(search, place->group, gp_slice(place->name, place->name_n),
+                        GP_ABSENT_SILENT);
             continue;
         }
         gp_slice_t where = gp_slice(place->coordinate, place->coordinate_n);
@@ -177,6 +183,7 @@ gp_error_t gp_search_begin(gp_route_t *r, const gp_order_t *order)
                             .ask = order->ask,
                             .hops = order->hops,
                             .ranked = q->rank.n > 0,
+                            .round = ++r->next_round,
                             .bytes_n = order->bytes.n};
     memcpy(search->bytes, order->bytes.p, order->bytes.n);
     gp_error_t error = plan(r, search);
@@ -266,6 +273,21 @@ static uint32_t timeout_ms_of(const gp_route_t *r, const gp_leg_t *leg)
     return usable >= GP_MSEC ? (uint32_t)(usable / GP_MSEC) : 1;
 }
 
+/* This machine leads there since a moment: what it would have asked for is its own to ask now. */
+static void lead_on(gp_route_t *r, gp_search_t *search, gp_leg_t *leg)
+{
+    const bool up = leg->ask == GP_ROUTE_ASK_ALL;
+    if (!gp_route_leads(r, up ? GP_SEAT_SUBGRID : GP_SEAT_REGION)) {
+        end_leg(r, search, leg, GP_ABSENT_REFUSED);
+        return;
+    }
+    leg->state = GP_LEG_ENDED;
+    search->held = true; /* its parts are asked in the next step */
+    if (plan(r, search) != GP_OK) {
+        note_absent(search, r->seats[GP_SEAT_REGION].group, (gp_slice_t){0}, GP_ABSENT_REFUSED);
+    }
+}
+
 static void ask_leg(gp_route_t *r, gp_search_t *search, gp_leg_t *leg, gp_out_t *out)
 {
     const bool first = leg->state == GP_LEG_WAITING;
@@ -277,7 +299,9 @@ static void ask_leg(gp_route_t *r, gp_search_t *search, gp_leg_t *leg, gp_out_t 
         leg->gap = relay ? RESEND_RELAY : RESEND_FIRST;
         search->asked += leg->ask == GP_ROUTE_ASK_SUBGRID ? 1 : 0;
     }
-    leg->backs = gp_id_equal(&leg->asked, &to) ? leg->backs : 0;
+    if (!gp_id_equal(&leg->asked, &to)) {
+        leg->round = leg->backs = 0;
+    }
     leg->state = GP_LEG_ASKED;
     leg->asked = to;
     leg->send_at = r->now + leg->gap;
@@ -292,7 +316,7 @@ static void ask_leg(gp_route_t *r, gp_search_t *search, gp_leg_t *leg, gp_out_t 
                                   .timeout_ms = timeout_ms_of(r, leg)};
         gp_serve_begin(r, &order, out);
     } else if (gp_id_equal(&to, &r->self)) {
-        end_leg(r, search, leg, GP_ABSENT_REFUSED); /* this machine leads there since a moment */
+        lead_on(r, search, leg);
     } else if (!gp_id_is_none(&to)) {
         send_question(r, search, leg, timeout_ms_of(r, leg), out);
     }
@@ -328,12 +352,15 @@ static void pass_back(gp_route_t *r, gp_search_t *search, gp_slice_t claim, gp_o
     if (is_own(r, search)) {
         gp_ask_on_found(r, found);
     } else if (claim.n == 0) {
-        gp_out_add(out, GP_ACTION_SEND, &search->from, GP_MSG_ROUTE_FOUND)->u.route_found = *found;
+        gp_msg_t *msg = gp_out_add(out, GP_ACTION_SEND, &search->from, GP_MSG_ROUTE_FOUND);
+        msg->u.route_found = *found;
+        msg->u.route_found.round = search->round;
     } else if (claim.n <= GP_ROUTE_CLAIM_MAX) {
         gp_msg_route_back_t *back =
             &gp_out_add(out, GP_ACTION_SEND, &search->from, GP_MSG_ROUTE_BACK)->u.route_back;
         back->origin = search->origin;
         back->query_id = search->query_id;
+        back->round = search->round;
         back->claim = gp_out_slice(out, claim);
     }
 }
@@ -371,9 +398,19 @@ static void end_subgrid(gp_route_t *r, gp_search_t *search, gp_leg_t *leg, gp_sl
     }
 }
 
-static void count_back(gp_leg_t *leg)
+/* Who was asked again may have begun again: only what came in one round tells what was lost. */
+static bool is_newest(gp_leg_t *leg, uint32_t round)
 {
-    leg->backs += 1;
+    if (round > leg->round) {
+        leg->round = round;
+        leg->backs = 0;
+    }
+    return round == leg->round;
+}
+
+static void count_back(gp_leg_t *leg, uint32_t round)
+{
+    leg->backs += is_newest(leg, round) ? 1 : 0;
     if (leg->state == GP_LEG_SHORT && leg->backs >= leg->backs_due) {
         leg->state = GP_LEG_ENDED;
     }
@@ -392,7 +429,7 @@ void gp_search_on_found(gp_route_t *r, const gp_id_t *from, const gp_msg_t *msg,
         end_subgrid(r, search, leg, msg->signed_bytes, out);
     } else if (leg->backs < BACKS_MAX) { /* a region peer of its own sub-Grid */
         pass_back(r, search, msg->signed_bytes, out);
-        count_back(leg);
+        count_back(leg, found->round);
     }
 }
 
@@ -423,7 +460,7 @@ void gp_search_on_back(gp_route_t *r, const gp_id_t *from, const gp_msg_route_ba
         }
     }
     pass_back(r, search, msg->claim, out);
-    count_back(leg);
+    count_back(leg, msg->round);
 }
 
 void gp_search_on_done(gp_route_t *r, const gp_id_t *from, const gp_msg_route_done_t *msg)
@@ -438,6 +475,9 @@ void gp_search_on_done(gp_route_t *r, const gp_id_t *from, const gp_msg_route_do
     }
     if (msg->error != GP_OK) {
         end_leg(r, search, leg, GP_ABSENT_REFUSED);
+        return;
+    }
+    if (!is_newest(leg, msg->round)) {
         return;
     }
     search->asked += msg->asked;
@@ -477,7 +517,8 @@ static void take(gp_route_t *r, const gp_order_t *order, gp_out_t *out)
         gp_serve_begin(r, order, out);
         return;
     }
-    gp_error_t error = gp_search_begin(r, order);
+    bool another = order->group != 0 && order->group != r->seats[GP_SEAT_REGION].group;
+    gp_error_t error = another ? GP_E_NO_LEADER : gp_search_begin(r, order);
     if (error != GP_OK) {
         refuse(order, r->question.u.route.query_id, error, out);
     }
@@ -510,6 +551,7 @@ void gp_search_on_pass(gp_route_t *r, const gp_id_t *from, const gp_msg_route_pa
     const gp_msg_route_t *q = &r->question.u.route;
     const gp_order_t order = {.origin = &envelope.source,
                               .from = from,
+                              .group = msg->group,
                               .ask = msg->ask,
                               .hops = msg->hops,
                               .limit = msg->limit,
@@ -552,6 +594,7 @@ static void finish(gp_route_t *r, gp_search_t *search, gp_out_t *out)
         &gp_out_add(out, GP_ACTION_SEND, &search->from, GP_MSG_ROUTE_DONE)->u.route_done;
     done->origin = search->origin;
     done->query_id = search->query_id;
+    done->round = search->round;
     done->asked = search->asked;
     done->answered = search->answered;
     done->matching = search->matching;

@@ -71,11 +71,13 @@ void gp_serve_begin(gp_route_t *r, const gp_order_t *order, gp_out_t *out)
         give(r, order->from, out);
         return;
     }
+    uint32_t way = gp_places_distance_us(q->coordinate, gp_slice(r->coordinate, r->coordinate_n));
     r->next_question += 1;
     *serve = (gp_serve_t){.origin = *order->origin,
                           .from = *order->from,
                           .query_id = q->query_id,
                           .question = r->next_question,
+                          .rtt_us = way == GP_ROUTE_NOWHERE ? 0 : way,
                           .hops = order->hops,
                           .deadline = r->now + order->timeout_ms * GP_MSEC};
     gp_msg_route_question_t *to =
@@ -89,8 +91,12 @@ void gp_serve_begin(gp_route_t *r, const gp_order_t *order, gp_out_t *out)
     to->timeout_ms = order->timeout_ms;
 }
 
-/* Texts are fewer than at home: the claim must travel with its carrier's frame around it. */
-static void fill(gp_msg_route_found_t *to, const gp_msg_route_local_t *from, gp_out_t *out)
+/*
+ * Texts are fewer than at home: the claim must travel with its carrier's frame around it. A machine
+ * of which it is not known how far it is from the asker is as far as its super-peer.
+ */
+static void fill(gp_msg_route_found_t *to, const gp_msg_route_local_t *from, uint32_t rtt_us,
+                 gp_out_t *out)
 {
     uint32_t text_left = GP_ROUTE_TEXT_MAX;
     to->right = from->right;
@@ -101,6 +107,7 @@ static void fill(gp_msg_route_found_t *to, const gp_msg_route_local_t *from, gp_
     to->hits_count = from->hits_count;
     for (uint32_t i = 0; i < to->hits_count; i++) {
         to->hits[i] = from->hits[i];
+        to->hits[i].rtt_us = from->hits[i].rtt_us != 0 ? from->hits[i].rtt_us : rtt_us;
         to->hits[i].name = gp_out_slice(out, from->hits[i].name);
         to->hits[i].address = gp_out_slice(out, from->hits[i].address);
     }
@@ -126,7 +133,7 @@ void gp_serve_on_local(gp_route_t *r, uint64_t question, const gp_msg_route_loca
         gp_id_t to = serve->from;
         r->serves_open &= ~(UINT32_C(1) << i);
         head(r, serve);
-        fill(&r->found.u.route_found, msg, out);
+        fill(&r->found.u.route_found, msg, serve->rtt_us, out);
         give(r, &to, out);
         return;
     }

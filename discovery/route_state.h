@@ -35,7 +35,7 @@ typedef struct gp_route_seat {
     uint8_t right;
     gp_usec_t held_until;  /* when this machine last ceased to keep the directory; 0: never */
     gp_usec_t young_until; /* until then it may lack groups below */
-    uint32_t member_count; /* of the grid alone: to whom regions are told */
+    uint32_t member_count; /* who may tell places here; in the grid also who is told */
     gp_id_t members[GP_MEMBERS_MAX];
 } gp_route_seat_t;
 
@@ -79,6 +79,7 @@ typedef struct gp_leg {
     uint8_t ask;   /* gp_route_ask_t, of its receiver */
     uint8_t state; /* gp_leg_state_t */
     bool hinted;
+    uint32_t round; /* of the newest search there: it may have had to begin again */
     uint32_t backs; /* answers that came back by it */
     uint32_t backs_due;
     gp_id_t asked;
@@ -97,7 +98,8 @@ typedef struct gp_search {
     uint8_t hops;
     bool ranked;
     bool enough;
-    bool held; /* for want of room on the sheet */
+    bool held;      /* for want of room on the sheet */
+    uint32_t round; /* rises with each search of this machine */
     uint32_t asked;
     uint32_t answered;
     uint32_t matching;
@@ -159,6 +161,7 @@ typedef struct gp_ask {
     gp_usec_t deadline;
     uint64_t hint_subgrid;
     uint64_t hint_region;
+    uint64_t only; /* the one sub-Grid that is asked; 0: any */
     uint32_t considered;
     uint32_t matched;
     uint32_t asked;
@@ -185,6 +188,7 @@ typedef struct gp_serve {
     gp_id_t from;
     uint64_t query_id;
     uint64_t question;
+    uint32_t rtt_us; /* between this machine and the asker; 0: not known */
     uint8_t hops;
     gp_usec_t deadline;
 } gp_serve_t;
@@ -215,6 +219,7 @@ typedef struct gp_route {
     gp_route_directory_t directory[GP_SEAT_COUNT]; /* by seat; that of the first is empty */
     uint64_t next_query_id;
     uint64_t next_question;
+    uint32_t next_round;
     uint64_t searches_open; /* bit i: searches[i] is in use */
     uint32_t asks_open;
     uint32_t serves_open;
@@ -252,7 +257,7 @@ static inline bool gp_route_leads(const gp_route_t *r, gp_seat_t seat)
 
 void gp_places_init(gp_route_t *r);
 void gp_places_on_leader(gp_route_t *r, const gp_msg_route_leader_t *msg);
-void gp_places_on_member(gp_route_t *r, const gp_msg_route_member_t *msg);
+void gp_places_on_member(gp_route_t *r, const gp_msg_route_member_t *msg, gp_out_t *out);
 void gp_places_on_own(gp_route_t *r, const gp_msg_route_own_t *msg);
 void gp_places_on_place(gp_route_t *r, const gp_id_t *from, const gp_msg_place_t *msg,
                         gp_out_t *out);
@@ -280,6 +285,7 @@ uint32_t gp_places_distance_us(gp_slice_t a, gp_slice_t b);
 typedef struct gp_order {
     const gp_id_t *origin;
     const gp_id_t *from;
+    uint64_t group; /* that is asked; 0: whichever this machine leads */
     uint8_t ask;
     uint8_t hops;
     uint16_t limit;

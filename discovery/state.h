@@ -89,6 +89,9 @@ typedef struct gp_discovery {
     gp_usec_t gather_until; /* a new leader waits for records and members until then */
 
     const gp_coordinate_t *coordinate; /* of this machine; NULL: it has none */
+    gp_coordinate_t told;              /* the one that all readers were told last; error 0: none */
+    bool (*alone)(const void *context);
+    const void *alone_context;
     gp_records_t *own;                 /* as collected */
     gp_records_t *sent;                /* as told to the readers, at `version` */
     bool collected;

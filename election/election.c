@@ -25,6 +25,27 @@ gp_election_config_t gp_election_defaults(void)
     };
 }
 
+void gp_election_slow_down(gp_election_config_t *config, uint32_t times)
+{
+    uint32_t *const all[] = {
+        &config->lease_ms,
+        &config->lease_beat_ms,
+        &config->rank_wait_ms,
+        &config->jitter_ms,
+        &config->vote_wait_ms,
+        &config->vote_valid_ms,
+        &config->dead_voter_after_ms,
+        &config->promote_after_ms,
+        &config->promote_every_ms,
+        &config->caretaker_after_ms,
+        &config->store_retry_ms,
+    };
+    assert(times > 0 && times <= GP_SLOW_MAX);
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        *all[i] *= times;
+    }
+}
+
 static size_t size(const void *config)
 {
     const gp_election_config_t *c = config;
@@ -225,7 +246,10 @@ static void take_command(gp_election_t *el, const gp_msg_t *msg, gp_out_t *out)
         gp_election_take_evidence(el, &msg->u.election_evidence);
         break;
     case GP_MSG_ELECTION_RELINQUISH:
-        gp_election_relinquish(el, msg->u.election_relinquish.forever, out);
+        gp_election_relinquish(el, &msg->u.election_relinquish, out);
+        break;
+    case GP_MSG_ELECTION_STAY:
+        gp_election_stay(el);
         break;
     case GP_MSG_ELECTION_FOUND:
         gp_election_found(el, msg->u.election_found.score, out);

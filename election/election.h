@@ -37,10 +37,13 @@ typedef struct gp_election_config {
 /* The defaults of design.md, section 7; group 0, tier 0, can_lead true. */
 gp_election_config_t gp_election_defaults(void);
 
+/* Multiplies all times, 1 to GP_SLOW_MAX: for groups that span wide areas. */
+void gp_election_slow_down(gp_election_config_t *config, uint32_t times);
+
 /*
  * The core. Events: LOAD (ELECTION_STATE), START, WAKE, MSG (kinds of this room; MANDATE only after
  * gp_mandate_check, and it and VOTE_ASK only after gp_release_check), STORED, COMMAND
- * (ELECTION_FOUND, _STANDINGS, _EVIDENCE, _RELINQUISH). size() is 0 for a config whose times
+ * (ELECTION_FOUND, _STANDINGS, _EVIDENCE, _RELINQUISH, _STAY). size() is 0 for a config whose times
  * contradict each other.
  */
 extern const gp_core_ops_t gp_election_ops;

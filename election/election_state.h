@@ -180,6 +180,8 @@ struct gp_election {
 
     /* going */
     bool going;
+    bool forever;  /* ... and it will not come back */
+    bool depended; /* ... and others need the group, whether they are in it yet or not */
     bool relinquished;
     gp_usec_t going_until; /* report RELINQUISHED at the latest */
 
@@ -406,7 +408,11 @@ void gp_election_maintain(gp_election_t *el, gp_out_t *out);
 /* ---- handover.c ------------------------------------------------------------------------------ */
 
 /* forever: who does not vote forgets who does, so that a seat given up is not resumed. */
-void gp_election_relinquish(gp_election_t *el, bool forever, gp_out_t *out);
+void gp_election_relinquish(gp_election_t *el, const gp_msg_election_relinquish_t *how,
+                            gp_out_t *out);
+
+/* It does not go after all. */
+void gp_election_stay(gp_election_t *el);
 void gp_election_watch_better(gp_election_t *el, gp_out_t *out);
 
 /* Is there anybody who could lead after this machine? */

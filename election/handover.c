@@ -120,11 +120,55 @@ bool gp_election_has_heir(const gp_election_t *el)
     return false;
 }
 
-void gp_election_relinquish(gp_election_t *el, bool forever, gp_out_t *out)
+static bool has_company(const gp_election_t *el)
 {
+    for (uint32_t i = 0; i < el->member_count; i++) {
+        const gp_id_t *id = &el->members[i].id;
+        if (!gp_id_equal(id, &el->self) && gp_election_living(el, id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/*
+ * Whoever stays might elect nobody: it would take along the lead, or a vote while nobody leads. A
+ * register that does not name it may be alone with this machine, so the last mandate counts, too.
+ */
+static bool is_needed(const gp_election_t *el)
+{
+    bool follows = el->lost_at == GP_NEVER && !gp_id_equal(&el->leader, &el->self);
+    bool votes = gp_election_voter_index(&el->roster, &el->self) >= 0 ||
+                 gp_election_voter_index(&el->mandate.roster, &el->self) >= 0;
+    bool counts = gp_election_leads(el) || (votes && !follows);
+    return el->forever && counts && (el->depended || has_company(el));
+}
+
+void gp_election_stay(gp_election_t *el)
+{
+    el->going = false;
+    el->forever = false;
+    el->depended = false;
+    el->relinquished = false;
+    el->move = el->move == GP_ELECTION_MOVE_AWAY ? GP_ELECTION_STAY : el->move;
+}
+
+static void stay_as_needed(gp_election_t *el, gp_out_t *out)
+{
+    gp_election_stay(el);
+    gp_msg_t *msg = gp_out_add(out, GP_ACTION_NOTICE, &el->self, GP_MSG_HEIRLESS);
+    msg->u.heirless.group = el->config.group;
+}
+
+void gp_election_relinquish(gp_election_t *el, const gp_msg_election_relinquish_t *how,
+                            gp_out_t *out)
+{
+    bool forever = how->forever;
     static const gp_id_t nobody;
     bool again = el->going;
     el->going = true;
+    el->forever = forever;
+    el->depended = how->depended;
     if (forever && !gp_election_leads(el) && !gp_election_is_voter(el) && el->roster.count > 0) {
         el->roster = (gp_election_roster_t){0}; /* nobody needs this copy: it starts anew */
         gp_election_touch(el);
@@ -137,11 +181,16 @@ void gp_election_relinquish(gp_election_t *el, bool forever, gp_out_t *out)
         if (el->role != GP_ELECTION_FOLLOWER) {
             gp_election_follow(el, el->term);
         }
+        if (is_needed(el)) {
+            el->relinquished = false;
+            el->going_until = el->now + gp_election_us(el->config.lease_ms);
+            return;
+        }
         bool led = el->lost_at == GP_NEVER && !gp_id_equal(&el->leader, &el->self);
         gp_election_report_relinquished(el, led ? &el->leader : &nobody, out);
         return;
     }
-    if (!gp_election_has_heir(el)) {
+    if (!gp_election_has_heir(el) && !is_needed(el)) {
         gp_election_step_down(el, GP_STEP_DOWN_HANDOVER, out);
         gp_election_report_relinquished(el, &nobody, out);
         return;
@@ -231,24 +280,39 @@ void gp_election_watch_better(gp_election_t *el, gp_out_t *out)
     }
 }
 
+/* The time to prepare is over, and this machine leads still. */
+static void end_of_patience(gp_election_t *el, gp_out_t *out)
+{
+    static const gp_id_t nobody;
+    int successor = find_successor(el, true);
+    /* A roster that still names who has gone for good may never find its majority again. */
+    bool named = gp_election_voter_index(&el->roster, &el->self) >= 0;
+    if (el->move == GP_ELECTION_MOVE_BETTER) {
+        el->move = GP_ELECTION_STAY;
+    } else if (!el->going) {
+        el->move_until = el->now + gp_election_us(el->config.lease_ms);
+    } else if ((successor < 0 || named) && is_needed(el)) {
+        stay_as_needed(el, out);
+    } else if (successor >= 0) {
+        gp_id_t id = el->roster.voters[successor].id;
+        give_up(el, &id, out);
+    } else {
+        gp_election_step_down(el, GP_STEP_DOWN_HANDOVER, out);
+        gp_election_report_relinquished(el, &nobody, out);
+    }
+}
+
 void gp_election_handover_timers(gp_election_t *el, gp_out_t *out)
 {
     static const gp_id_t nobody;
     if (gp_election_leads(el) && el->move != GP_ELECTION_STAY && el->now >= el->move_until) {
-        int successor = find_successor(el, true);
-        if (el->move == GP_ELECTION_MOVE_BETTER) {
-            el->move = GP_ELECTION_STAY;
-        } else if (!el->going) {
-            el->move_until = el->now + gp_election_us(el->config.lease_ms);
-        } else if (successor >= 0) {
-            gp_id_t id = el->roster.voters[successor].id;
-            give_up(el, &id, out);
-        } else {
-            gp_election_step_down(el, GP_STEP_DOWN_HANDOVER, out);
-            gp_election_report_relinquished(el, &nobody, out);
-        }
+        end_of_patience(el, out);
     }
     if (el->going && !el->relinquished && !gp_election_leads(el) && el->now >= el->going_until) {
-        gp_election_report_relinquished(el, &nobody, out);
+        if (is_needed(el)) {
+            stay_as_needed(el, out);
+        } else {
+            gp_election_report_relinquished(el, &nobody, out);
+        }
     }
 }

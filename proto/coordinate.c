@@ -176,6 +176,13 @@ uint32_t gp_coordinate_distance_us(const gp_coordinate_t *a, const gp_coordinate
     return (uint32_t)divide(way.length + a->height + b->height, GP_COORDINATE_TICKS);
 }
 
+uint32_t gp_coordinate_moved_us(const gp_coordinate_t *from, const gp_coordinate_t *to)
+{
+    way_t way = way_between(from, to);
+    int64_t rise = (int64_t)to->height - from->height;
+    return (uint32_t)divide(way.length + (rise < 0 ? -rise : rise), GP_COORDINATE_TICKS);
+}
+
 /* A small float: below 4096 exact, above it the nearest of 12 significant bits. */
 static uint32_t number_pack(int32_t ticks)
 {

@@ -65,6 +65,9 @@ void gp_coordinate_update(gp_coordinate_t *c, gp_random_t *random, const gp_coor
  */
 uint32_t gp_coordinate_distance_us(const gp_coordinate_t *a, const gp_coordinate_t *b);
 
+/* How far one machine has moved, in microseconds: the way between both places, and in height. */
+uint32_t gp_coordinate_moved_us(const gp_coordinate_t *from, const gp_coordinate_t *to);
+
 /*
  * The canonical form of c: the axes and the height as big-endian 16-bit numbers of a sign, 4 bits
  * of exponent and 11 of fraction (a relative precision of 1/4096), and one byte of error.

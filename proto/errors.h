@@ -47,6 +47,8 @@
     E(RELEASE, 25, 1, "a handover that the named leader did not sign", "none: it was dropped")     \
     E(CLAIM, 26, 1, "a relayed message that is not what its carrier says",                         \
       "none: it was dropped")                                                                      \
+    E(MESSAGE_REGION, 27, 1, "a message of another region in a group of this one",                 \
+      "none: it was dropped")                                                                      \
     /* identity and joining */                                                                     \
     E(CERT_FORMAT, 30, 3, "a certificate that is damaged",                                         \
       "join again: gridpeer join REGION --token T")                                                \
@@ -93,6 +95,14 @@
     E(JOIN_UNANSWERED, 56, 6,                                                                      \
       "the machine took the question, its answer is lost, and the token may have lost one use",    \
       "join again; if the token is used up then, where it was printed: gridpeer invite")           \
+    E(LEAVE_HEIR, 57, 5, "nobody could lead the sub-Grid after this machine",                      \
+      "mend the machine that could (see gridpeer node list), then again: gridpeer leave")          \
+    E(REGION_EXISTS, 58, 5, "the grid has a region of this name already",                          \
+      "choose another name, or join it: gridpeer join REGION --token T")                           \
+    E(TOKEN_ADMIT, 59, 77, "who founds a region admits others, and the token does not carry admit",\
+      "where the grid was founded: gridpeer invite --roles member,lend,submit,admit")              \
+    E(GRID_FLAT, 37, 5, "this grid was founded without regions, by an older gridpeer",             \
+      "found a grid anew: gridpeer init REGION")                                                   \
     /* the state directory */                                                                      \
     E(STATE_MISSING, 60, 69, "there is no agent here",                                             \
       "found a grid: gridpeer init REGION, or join one: gridpeer join REGION --token T")           \
@@ -132,6 +142,11 @@
     E(NODE_UNKNOWN, 83, 1, "no such machine", "see gridpeer node list")                            \
     E(PARTIAL, 84, 4, "not every machine answered", "see gridpeer node list")                      \
     E(BUSY, 85, 1, "too many requests are open", "try again in a moment")                          \
+    E(SUBGRID_UNKNOWN, 86, 1, "no such sub-Grid", "see gridpeer subgrid list")                     \
+    E(NO_REGION_PEER, 87, 4, "the region peer was not reached, and only it knows the others",      \
+      "wait for an election, see gridpeer status")                                                 \
+    E(NODE_ELSEWHERE, 88, 5, "the machine is in another sub-Grid",                                 \
+      "leave out --on, or type it on a machine of that sub-Grid")                                  \
     /* queries */                                                                                  \
     E(QUERY_SYNTAX, 90, 64, "the query cannot be read", "see gridpeer find --help")                \
     E(QUERY_ATTRIBUTE, 91, 64, "no such attribute", "see gridpeer find --attributes")              \

@@ -18,6 +18,7 @@
 
 #define GP_MEMBERS_MAX 64   /* (wire) members of a group, living and remembered */
 #define GP_VOTERS_MAX 5     /* (wire) voters named in a roster */
+#define GP_SLOW_MAX 8       /* so many times as slow as a sub-Grid a group above may be */
 #define GP_OBSERVERS_MAX 3  /* (wire) observers named beside a verdict */
 #define GP_VOTE_MAX 320     /* (wire) bytes of one signed vote, kept as evidence */
 #define GP_RELEASE_MAX 256  /* (wire) bytes of a leader's signed HANDOVER, shown by its successor */
@@ -77,12 +78,12 @@
 #define GP_CLI_WORDS_MAX 80    /* operands given on one command line */
 #define GP_CLI_NODES_MAX 1024  /* agents that may live in one state directory */
 #define GP_CLI_COLUMNS_MAX 64  /* columns of one table */
-#define GP_SIM_AGENTS_MAX GP_MEMBERS_MAX /* real agents of one sim: a grid is one group today */
+#define GP_SIM_AGENTS_MAX 1024 /* real agents of one sim */
 #define GP_SIM_NODES_MAX 100000 /* nodes of the simulator */
 
 #define GP_ACTIONS_MAX 2048     /* actions of one step of a whole peer */
 #define GP_ACTIONS_SOFT 256     /* of them; then what can wait is left for the next step */
-#define GP_ARENA_BYTES 1048576  /* bytes of messages produced by one step of a whole peer */
+#define GP_ARENA_BYTES 1310720  /* bytes of messages produced by one step of a whole peer */
 #define GP_ARENA_SOFT 131072    /* of them; then what can wait is left for the next step */
 #define GP_PEER_QUEUE_MAX 256   /* frames of one class that wait for one peer in the transport */
 #define GP_PEER_QUEUE_BYTES 1048576 /* their bytes */

@@ -118,20 +118,29 @@ static inline bool gp_cause_is_final(uint8_t cause)
 }
 
 typedef enum gp_member_flag {
-    GP_FLAG_RELAYED = 1, /* others cannot dial back: never super-peer */
-    GP_FLAG_LEAVING = 2, /* draining: no new role, no new work */
-    GP_FLAG_SEEN = 4,    /* its agent has been up at least once since it was admitted */
-    GP_FLAG_FAILING = 8, /* its disk refused a record of late: no voter for long, last to stand */
-    GP_FLAG_STANDBY = 16 /* it leads nothing in the group below: stands last, hands over first */
+    GP_FLAG_RELAYED = 1,  /* others cannot dial back: never super-peer */
+    GP_FLAG_LEAVING = 2,  /* draining: no new role, no new work */
+    GP_FLAG_SEEN = 4,     /* its agent has been up at least once since it was admitted */
+    GP_FLAG_FAILING = 8,  /* its disk refused a record of late: no voter for long, last to stand */
+    GP_FLAG_STANDBY = 16, /* it leads nothing in the group below: stands last, hands over first */
+    GP_FLAG_REGION_PEER = 32 /* it leads the region */
 } gp_member_flag_t;
 
 /* With any of these a machine becomes no voter ... */
 #define GP_FLAGS_NO_VOTER (GP_FLAG_RELAYED | GP_FLAG_LEAVING | GP_FLAG_FAILING)
 /* ... with any of these no successor. A machine says all of them of itself. */
 #define GP_FLAGS_NO_LEADER (GP_FLAGS_NO_VOTER | GP_FLAG_STANDBY)
-#define GP_FLAGS_SAID      GP_FLAGS_NO_LEADER
+#define GP_FLAGS_SAID      (GP_FLAGS_NO_LEADER | GP_FLAG_REGION_PEER)
 
 /* By which right a leader leads. */
+/* So many groups a machine begins, from its sub-Grid up. */
+typedef enum gp_founds {
+    GP_FOUNDS_NOTHING = 0,
+    GP_FOUNDS_SUBGRID,
+    GP_FOUNDS_REGION, /* and its first sub-Grid */
+    GP_FOUNDS_GRID    /* and its first region */
+} gp_founds_t;
+
 typedef enum gp_right {
     GP_RIGHT_NONE = 0,
     GP_RIGHT_QUORUM,   /* a mandate: signed votes of a majority */

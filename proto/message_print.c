@@ -128,8 +128,8 @@ static const char *why_of(gp_msg_kind_t kind, const gp_field_t *field, uint64_t 
     if (kind == GP_MSG_CAMPAIGN) {
         return gp_campaign_why_name((gp_campaign_why_t)number);
     }
-    assert(kind == GP_MSG_STEP_DOWN);
-    return gp_step_down_why_name((gp_step_down_why_t)number);
+    /* Why a part is absent has no name. */
+    return kind == GP_MSG_STEP_DOWN ? gp_step_down_why_name((gp_step_down_why_t)number) : NULL;
 }
 
 static void put_number_field(gp_page_t *page, const gp_msg_table_t *table, const gp_field_t *field,

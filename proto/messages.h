@@ -35,7 +35,7 @@
     R(hit, "one machine in an answer")                                                             \
     R(value, "one attribute of one hit")                                                           \
     R(condition, "how many machines one condition of a query excludes")                            \
-    R(offer, "a sub-Grid of the region that a machine may go to")                                  \
+    R(offer, "a group below: a sub-Grid that a machine may go to, or a region")                    \
     R(word, "one word of a command or one NAME=value of an environment")                           \
     R(routed_hit, "one machine in an answer from anywhere in the grid")                            \
     R(absent, "a part of the grid whose machines the answer may lack, and why")
@@ -76,9 +76,11 @@
 
 #define GP_RECORD_condition(F, L) F(TEXT, text, GP_QUERY_MAX) F(U32, excluded, 0) F(U32, unknown, 0)
 
+/* name: of a region; full: it takes nobody in; address, leader_name: of the leader */
 #define GP_RECORD_offer(F, L)                                                                      \
-    F(U64, group, 0) F(PEER, leader, 0) F(TEXT, address, GP_ADDRESS_MAX) F(U32, members, 65536)    \
-    F(BLOB, coordinate, GP_COORDINATE_MAX)
+    F(U64, group, 0) F(TEXT, name, GP_NAME_MAX) F(PEER, leader, 0)                                 \
+    F(TEXT, leader_name, GP_NAME_MAX) F(TEXT, address, GP_ADDRESS_MAX) F(U32, members, 0)          \
+    F(BOOL, full, 0) F(BLOB, coordinate, GP_COORDINATE_MAX)
 
 #define GP_RECORD_word(F, L) F(TEXT, text, GP_ARGS_BYTES_MAX)
 
@@ -147,11 +149,13 @@
     M(ELECTION_EVIDENCE, election_evidence, 0x50, LOCAL, ELECTION, "that process is gone")         \
     M(ELECTION_RELINQUISH, election_relinquish, 0x51, LOCAL, ELECTION, "hand over, then go")       \
     M(ELECTION_FOUND, election_found, 0x52, LOCAL, ELECTION, "found the group: own roster")        \
+    M(ELECTION_STAY, election_stay, 0x53, LOCAL, ELECTION, "this machine does not go after all")   \
     M(LEADER, leader, 0x60, NOTICE, ELECTION, "who leads, and by which right")                     \
     M(CAMPAIGN, campaign, 0x61, NOTICE, ELECTION, "this machine stands for election, and why")     \
     M(STEP_DOWN, step_down, 0x62, NOTICE, ELECTION, "this machine no longer leads, and why")       \
     M(ROSTER, roster, 0x63, NOTICE, ELECTION, "the roster changed")                                \
     M(RELINQUISHED, relinquished, 0x64, NOTICE, ELECTION, "the role is handed over, or nobody's")  \
+    M(HEIRLESS, heirless, 0x65, NOTICE, ELECTION, "it does not go for good: nobody takes over")    \
     /* discovery */                                                                                \
     M(RECORD, record, 0x81, SIGNED, DISCOVERY, "attributes of the sender, whole or changed")       \
     M(RECORD_ASK, record_ask, 0x82, SIGNED, DISCOVERY, "to a member: send your whole record")      \
@@ -232,7 +236,7 @@
     M(MOVE, move, 0x1c3, SIGNED, FORMING, "a super-peer to its machine: go to that sub-Grid")      \
     M(MOVE_NO, move_no, 0x1c4, SIGNED, FORMING, "the machine cannot go now, and why")              \
     M(FORM_STATE, form_state, 0x1c5, STORED, FORMING, "the sub-Grid that this machine moved to")   \
-    M(FORM_PLACE, form_place, 0x1c6, LOCAL, FORMING, "place a newcomer, from the shell")           \
+    M(FORM_PLACE, form_place, 0x1c6, LOCAL, FORMING, "place a newcomer, or list what there is")    \
     M(FORM_KEEP, form_keep, 0x1c7, LOCAL, FORMING, "it has left: write down where it goes")        \
     M(FORM_ANSWER, form_answer, 0x1e0, NOTICE, FORMING, "where the newcomer may go, or goes")      \
     M(FORM_INVITE, form_invite, 0x1e1, NOTICE, FORMING, "a machine may come into that group")      \
@@ -355,10 +359,14 @@
     F(U64, version, 0) L(voter, voters, GP_VOTERS_MAX) F(BLOB, value, GP_REGISTER_MAX)
 #define GP_FIELDS_ELECTION_STANDINGS(F, L) L(standing, members, GP_MEMBERS_MAX)
 #define GP_FIELDS_ELECTION_EVIDENCE(F, L) F(ID, target, 0) F(U64, incarnation, 0)
-#define GP_FIELDS_ELECTION_RELINQUISH(F, L) F(BOOL, forever, 0)
-/* alone: only the sub-Grid, not the groups above it */
-/* alone: no tier above, or with `region` that one only; else all */
-#define GP_FIELDS_ELECTION_FOUND(F, L) F(U16, score, 1000) F(BOOL, alone, 0) F(BOOL, region, 0)
+/*
+ * forever: who is needed and has no heir does not go, and says HEIRLESS
+ * depended: others need that group, though they may not be in it yet
+ */
+#define GP_FIELDS_ELECTION_RELINQUISH(F, L) F(BOOL, forever, 0) F(BOOL, depended, 0)
+/* found: gp_founds_t */
+#define GP_FIELDS_ELECTION_FOUND(F, L) F(U16, score, 1000) F(U8, found, 3)
+#define GP_FIELDS_ELECTION_STAY(F, L) F(U64, group, 0)
 /* renewed: who leads and by which right is as it was, only the lease or the votes are newer */
 #define GP_FIELDS_LEADER(F, L)                                                                     \
     F(U64, group, 0) F(U64, term, 0) F(ID, leader, 0) F(ID, deputy, 0) F(U8, right, 2)             \
@@ -370,12 +378,13 @@
     F(U64, group, 0) F(U64, term, 0) F(U64, version, 0) F(BOOL, committed, 0)                      \
     L(voter, voters, GP_VOTERS_MAX)
 #define GP_FIELDS_RELINQUISHED(F, L) F(U64, group, 0) F(ID, successor, 0)
+#define GP_FIELDS_HEIRLESS(F, L) F(U64, group, 0)
 
 /* ---- discovery ----------------------------------------------------------------------------- */
 
 /*
  * whole: all attributes; else those that changed from version-1 to version
- * coordinate: the sender's; empty: it has none yet
+ * coordinate: the sender's; empty: it has none yet, or has hardly moved since it last told
  */
 #define GP_FIELDS_RECORD(F, L)                                                                     \
     F(U64, group, 0) F(U64, incarnation, 0) F(U32, version, 0) F(BOOL, whole, 0)                   \
@@ -389,9 +398,11 @@
     F(U64, group, 0) F(U64, query_id, 0) F(TEXT, query, GP_QUERY_MAX) F(U16, limit, GP_HITS_MAX)   \
     F(TEXT, rank, GP_QUERY_MAX) F(BOOL, explain, 0) F(BLOB, want, 64)                              \
     F(BLOB, near, GP_COORDINATE_MAX) F(ID, near_node, 0)
+/* alone: there is nothing but this sub-Grid, so there is nobody else to ask */
 #define GP_FIELDS_FOUND(F, L)                                                                      \
     F(U64, group, 0) F(U64, query_id, 0) F(U64, term, 0) F(U8, right, 2) F(BOOL, partial, 0)       \
-    F(U16, error, 0) F(U32, column, 0) F(TEXT, text, GP_REASON_TEXT_MAX) F(U32, considered, 0)     \
+    F(BOOL, alone, 0) F(U16, error, 0) F(U32, column, 0) F(TEXT, text, GP_REASON_TEXT_MAX)         \
+    F(U32, considered, 0)                                                                          \
     F(U32, matched, 0) L(hit, hits, GP_HITS_MAX) L(value, values, GP_VALUES_MAX)                   \
     L(condition, conditions, GP_EXPLAIN_MAX)
 #define GP_FIELDS_OWN_RECORD(F, L) F(BOOL, whole, 0) L(attr, attrs, GP_ATTRS_MAX)
@@ -403,7 +414,8 @@
 #define GP_FIELDS_DISCOVERY_MEMBER(F, L) F(BOOL, forgotten, 0) L(member, entries, 1)
 #define GP_FIELDS_ANSWER(F, L)                                                                     \
     F(U64, query_id, 0) F(ID, by, 0) F(U64, term, 0) F(U8, right, 2) F(BOOL, partial, 0)           \
-    F(U16, error, 0) F(U32, column, 0) F(TEXT, text, GP_REASON_TEXT_MAX) F(U32, considered, 0)     \
+    F(BOOL, alone, 0) F(U16, error, 0) F(U32, column, 0) F(TEXT, text, GP_REASON_TEXT_MAX)         \
+    F(U32, considered, 0)                                                                          \
     F(U32, matched, 0) L(hit, hits, GP_HITS_MAX) L(value, values, GP_VALUES_MAX)                   \
     L(condition, conditions, GP_EXPLAIN_MAX)
 
@@ -500,16 +512,21 @@
 
 /*
  * proof: the invitation's one-time key signs what gp_token_proof_bytes says
- * chosen, found: as in FORM_ASK; neither: it asks where it may go
+ * chosen, found: as in FORM_ASK; neither: it asks where it may go. It founds a region: `region` is
+ * that one's name, and `chosen` is left 0
  */
 #define GP_FIELDS_JOIN_ASK(F, L)                                                                   \
     F(BLOB, invitation, GP_TOKEN_MAX) F(BLOB, proof, 64) F(TEXT, name, GP_NAME_MAX)                \
     F(TEXT, region, GP_NAME_MAX) F(TEXT, address, GP_ADDRESS_MAX) F(U64, chosen, 0)                \
-    F(BOOL, found, 0)
-/* group: 0: it is to choose one of the places, and ask again; found, above: as in FORM_TOLD */
+    F(U8, found, 3)
+/*
+ * region_group, grid_group: above that group; both 0: the grid was founded without them
+ * group: 0: it is to choose one of the places, and ask again; found, above: as in FORM_TOLD
+ */
 #define GP_FIELDS_JOIN_OK(F, L)                                                                    \
     F(BLOB, cert, GP_CERT_MAX) F(ID, root, 0) F(TEXT, region, GP_NAME_MAX) F(U64, group, 0)        \
-    F(ID, leader, 0) F(BOOL, found, 0) L(member, entries, GP_MEMBERS_MAX) L(member, above, 1)      \
+    F(U64, region_group, 0) F(U64, grid_group, 0) F(ID, leader, 0) F(U8, found, 3)                 \
+    L(member, entries, GP_MEMBERS_MAX) L(member, above, 1)                                         \
     L(offer, places, GP_MEMBERS_MAX)
 #define GP_FIELDS_JOIN_NO(F, L) F(U16, error, 0) F(TEXT, text, GP_REASON_TEXT_MAX)
 #define GP_FIELDS_CERT_RENEW(F, L) F(BLOB, cert, GP_CERT_MAX)
@@ -539,41 +556,44 @@
 
 /*
  * region: the group in which it is asked; origin: who asks; via: who asked the region peer for it
- * chosen: the sub-Grid that it is to go to; 0: say which there are; found: to one of its own
+ * chosen: the sub-Grid that it is to go to; 0: say which there are, or, regions: which
+ * regions
+ * found: gp_founds_t: it begins a sub-Grid of its own, or a region, whose id is then `chosen`
  * entries: the machine itself, with its certificate
  */
 #define GP_FIELDS_FORM_ASK(F, L)                                                                   \
     F(U64, region, 0) F(U64, number, 0) F(PEER, origin, 0) F(ID, via, 0) F(U64, chosen, 0)         \
-    F(BOOL, found, 0) L(member, entries, 1)
+    F(U8, found, 3) F(BOOL, regions, 0) L(member, entries, 1)
 /*
- * entries: whom to turn to in the chosen sub-Grid, its leader first; above: in its region, for who
- * founds; places: those of the region, if none was chosen
+ * entries: whom to turn to in the chosen sub-Grid, its leader first; above: in the group above what
+ * it founds; places: those of the region, if none was chosen, or the regions of the grid
  */
 #define GP_FIELDS_FORM_TOLD(F, L)                                                                  \
     F(U64, region, 0) F(U64, number, 0) F(PEER, origin, 0) F(ID, via, 0) F(U16, error, 0)          \
-    F(U64, chosen, 0) F(BOOL, found, 0) L(member, entries, 1) L(member, above, 1)                  \
+    F(U64, chosen, 0) F(U8, found, 3) L(member, entries, 1) L(member, above, 1)                    \
     L(offer, places, GP_MEMBERS_MAX)
 #define GP_FIELDS_MOVE(F, L)                                                                       \
-    F(U64, group, 0) F(U64, term, 0) F(U64, chosen, 0) F(BOOL, found, 0) L(member, entries, 1)     \
+    F(U64, group, 0) F(U64, term, 0) F(U64, chosen, 0) F(U8, found, 3) L(member, entries, 1)       \
     L(member, above, 1)
 #define GP_FIELDS_MOVE_NO(F, L) F(U64, group, 0) F(U16, error, 0)
 /*
- * found: it begins that sub-Grid, unless it has a record of its election already
- * entries: whom to turn to there; above: in the region, for who founds
+ * found: gp_founds_t: it begins so many groups, of which it has no record of an election already
+ * entries: whom to turn to there; above: in the group above those that it founds
  */
 #define GP_FIELDS_FORM_STATE(F, L)                                                                 \
-    F(U64, subgrid, 0) F(BOOL, found, 0) L(member, entries, 1) L(member, above, 1)
+    F(U64, subgrid, 0) F(U8, found, 3) L(member, entries, 1) L(member, above, 1)
 #define GP_FIELDS_FORM_KEEP(F, L) F(U64, subgrid, 0)
-#define GP_FIELDS_FORM_PLACE(F, L) F(U64, chosen, 0) F(BOOL, found, 0) L(member, entries, 1)
+#define GP_FIELDS_FORM_PLACE(F, L)                                                                 \
+    F(U64, chosen, 0) F(U8, found, 3) F(BOOL, regions, 0) L(member, entries, 1)
 #define GP_FIELDS_FORM_ANSWER(F, L)                                                                \
-    F(U16, error, 0) F(U64, chosen, 0) F(BOOL, found, 0) L(member, entries, 1)                     \
+    F(U16, error, 0) F(U64, chosen, 0) F(U8, found, 3) L(member, entries, 1)                       \
     L(member, above, 1) L(offer, places, GP_MEMBERS_MAX)
 /* seat: gp_seat_t */
 #define GP_FIELDS_FORM_INVITE(F, L) F(U8, seat, 2) L(member, entries, 1)
 #define GP_FIELDS_FORM_GO(F, L) F(U64, subgrid, 0)
 #define GP_FIELDS_FORM_MOVED(F, L) F(U64, subgrid, 0)
 
-/* ---- discovery, from group to group: seat: gp_seat_t; coordinate: empty if it is unknown ------ */
+/* ---- discovery, from group to group: seat: gp_seat_t; coordinate: empty if it is unknown ----- */
 
 /*
  * group: the one above; below: the one told of, by its leader in `term`; version rises in a term.
@@ -588,12 +608,13 @@
 /*
  * home: the asker's sub-Grid, which it asked itself; ask: gp_route_ask_t, of its receiver; limit:
  * machines wanted; hint_subgrid, hint_region: where the machine asked for was last (0: not known)
+ * only: the one sub-Grid of the region that is asked; 0: any
  */
 #define GP_FIELDS_ROUTE(F, L)                                                                      \
     F(U64, query_id, 0) F(U64, home, 0) F(U8, ask, 4) F(U8, scope, 2) F(U16, limit, GP_HITS_MAX)   \
     F(TEXT, query, GP_QUERY_MAX) F(TEXT, rank, GP_QUERY_MAX) F(BLOB, want, 64)                     \
     F(BLOB, coordinate, GP_COORDINATE_MAX) F(U64, hint_subgrid, 0) F(U64, hint_region, 0)        \
-    F(U32, timeout_ms, 600000) F(BLOB, cert, GP_CERT_MAX)
+    F(U64, only, 0) F(U32, timeout_ms, 600000) F(BLOB, cert, GP_CERT_MAX)
 /* group: the one that is asked; hops: from super-peer to super-peer; claim: the signed ROUTE */
 #define GP_FIELDS_ROUTE_PASS(F, L)                                                                 \
     F(U8, ask, 4) F(U64, group, 0) F(U8, hops, GP_ROUTE_HOPS_MAX) F(U16, limit, GP_HITS_MAX)       \
@@ -604,37 +625,41 @@
  */
 #define GP_FIELDS_ROUTE_FOUND(F, L)                                                                \
     F(PEER, origin, 0) F(U64, query_id, 0) F(U64, group, 0) F(U64, above, 0) F(U64, term, 0)       \
-    F(U8, right, 2)                                                                                \
+    F(U8, right, 2) F(U32, round, 0)                                                               \
     F(BOOL, partial, 0) F(U16, error, 0) F(U8, hops, GP_ROUTE_HOPS_MAX)                            \
     F(TEXT, subgrid, GP_NAME_MAX) F(TEXT, region, GP_NAME_MAX) F(U32, considered, 0)               \
     F(U32, matched, 0) L(hit, hits, GP_HITS_MAX) L(value, values, GP_VALUES_MAX)       \
     F(BLOB, cert, GP_CERT_MAX)
-/* claim: the signed ROUTE_FOUND */
+/* round: of the search that carries it; claim: the signed ROUTE_FOUND */
 #define GP_FIELDS_ROUTE_BACK(F, L)                                                                 \
-    F(PEER, origin, 0) F(U64, query_id, 0) F(BLOB, claim, GP_ROUTE_CLAIM_MAX)
+    F(PEER, origin, 0) F(U64, query_id, 0) F(U32, round, 0) F(BLOB, claim, GP_ROUTE_CLAIM_MAX)
 /*
  * sub-Grids: asked, answered, matching (of those: with a match); backs: answers carried back to the
- * receiver; absences: parts that are absent, of which `absent` names the first
+ * receiver in that round, its own among them; absences: parts that are absent, of which `absent`
+ * names the first
  */
 #define GP_FIELDS_ROUTE_DONE(F, L)                                                                 \
-    F(PEER, origin, 0) F(U64, query_id, 0) F(U16, error, 0) F(U32, asked, 0) F(U32, answered, 0)   \
+    F(PEER, origin, 0) F(U64, query_id, 0) F(U32, round, 0) F(U16, error, 0) F(U32, asked, 0)      \
+    F(U32, answered, 0)                                                                            \
     F(U32, matching, 0) F(U32, considered, 0) F(U32, matched, 0) F(U32, backs, 0)                  \
     F(U32, hits, 0) F(U32, absences, 0) L(absent, absent, GP_ROUTE_ABSENT_MAX)
 /* group: 0, if this machine has no such seat any more */
 #define GP_FIELDS_ROUTE_LEADER(F, L)                                                               \
     F(U8, seat, 2) F(U64, group, 0) F(U64, term, 0) F(ID, leader, 0) F(ID, deputy, 0)              \
     F(U8, right, 2)
-#define GP_FIELDS_ROUTE_MEMBER(F, L) F(U8, seat, 2) F(PEER, id, 0) F(BOOL, gone, 0)
+/* back: it was not alive before, and is now */
+#define GP_FIELDS_ROUTE_MEMBER(F, L) F(U8, seat, 2) F(PEER, id, 0) F(BOOL, gone, 0) F(BOOL, back, 0)
 #define GP_FIELDS_ROUTE_SELF(F, L)                                                                 \
     F(BLOB, cert, GP_CERT_MAX) F(BLOB, coordinate, GP_COORDINATE_MAX)
 /* partial: a machine's record is missing */
 #define GP_FIELDS_ROUTE_OWN(F, L)                                                                  \
     F(BOOL, partial, 0) F(U32, members, 0) F(BLOB, summary, GP_SUMMARY_MAX)                        \
     F(BLOB, names, GP_PLACE_NAMES_MAX)
-/* scope: gp_route_scope_t */
+/* scope: gp_route_scope_t; only: the one other sub-Grid of the region that is asked; 0: any */
 #define GP_FIELDS_ROUTE_FIND(F, L)                                                                 \
     F(U8, scope, 2) F(TEXT, query, GP_QUERY_MAX) F(U16, limit, GP_HITS_MAX)                        \
-    F(TEXT, rank, GP_QUERY_MAX) F(BOOL, explain, 0) F(BLOB, want, 64) F(U32, timeout_ms, 600000)
+    F(TEXT, rank, GP_QUERY_MAX) F(BOOL, explain, 0) F(BLOB, want, 64) F(U64, only, 0)              \
+    F(U32, timeout_ms, 600000)
 #define GP_FIELDS_ROUTE_LOCAL(F, L)                                                                \
     F(U64, term, 0) F(U8, right, 2) F(BOOL, partial, 0) F(U16, error, 0) F(U32, column, 0)         \
     F(TEXT, text, GP_REASON_TEXT_MAX) F(U32, considered, 0) F(U32, matched, 0)                     \

@@ -85,6 +85,30 @@ gp_error_t gp_id_parse(const char *text, gp_id_t *ret_id)
     return GP_OK;
 }
 
+#define GROUP_BYTES 7
+
+void gp_group_text(uint64_t group, char ret_text[GP_GROUP_TEXT])
+{
+    uint8_t bytes[GROUP_BYTES];
+    for (unsigned i = 0; i < GROUP_BYTES; i++) {
+        bytes[i] = (uint8_t)(group >> 8 * (GROUP_BYTES - 1 - i));
+    }
+    base32_text(bytes, sizeof bytes, ret_text);
+}
+
+gp_error_t gp_group_parse(const char *text, uint64_t *ret_group)
+{
+    uint8_t bytes[GROUP_BYTES];
+    if (!base32_parse(text, bytes, sizeof bytes)) {
+        return GP_E_NODE_UNKNOWN;
+    }
+    *ret_group = 0;
+    for (unsigned i = 0; i < GROUP_BYTES; i++) {
+        *ret_group = *ret_group << 8 | bytes[i];
+    }
+    return GP_OK;
+}
+
 gp_error_t gp_grid_id_parse(const char *text, gp_grid_id_t *ret_id)
 {
     gp_grid_id_t id;

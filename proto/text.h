@@ -11,11 +11,16 @@
 #define GP_ID_TEXT       53 /* base32 (RFC 4648, lower case, no padding) of 32 bytes, terminated */
 #define GP_ID_SHORT_TEXT 9  /* the first 8 characters, as people see it, terminated */
 #define GP_GRID_ID_TEXT  27 /* base32 of 16 bytes, terminated */
+#define GP_GROUP_TEXT    13 /* base32 of a group's id without its tier: 7 bytes, terminated */
 
 void gp_id_text(const gp_id_t *id, char ret_text[GP_ID_TEXT]);
 void gp_id_short(const gp_id_t *id, char ret_text[GP_ID_SHORT_TEXT]);
 /* Exactly what gp_id_text writes. GP_E_NODE_UNKNOWN otherwise. */
 GP_MUST_CHECK gp_error_t gp_id_parse(const char *text, gp_id_t *ret_id);
+/* Of a sub-Grid; people see its first 8 characters, as of a machine's id. */
+void gp_group_text(uint64_t group, char ret_text[GP_GROUP_TEXT]);
+/* Exactly what gp_group_text writes, of tier 0. GP_E_NODE_UNKNOWN otherwise. */
+GP_MUST_CHECK gp_error_t gp_group_parse(const char *text, uint64_t *ret_group);
 void gp_grid_id_text(const gp_grid_id_t *id, char ret_text[GP_GRID_ID_TEXT]);
 GP_MUST_CHECK gp_error_t gp_grid_id_parse(const char *text, gp_grid_id_t *ret_id);
 

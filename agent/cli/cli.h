@@ -43,6 +43,7 @@ typedef struct gp_cli_join {
     const char *token;
     const char *listen; /* or NULL */
     uint64_t timeout_ms;
+    bool adds; /* the region is to be founded, in the grid of the token */
 } gp_cli_join_t;
 
 /* What came of founding or joining. */
@@ -83,6 +84,7 @@ typedef struct gp_cli_sim {
     gp_cli_sim_verb_t verb;
     const char *dir;
     const char *region;         /* UP */
+    uint32_t subgrid_size;      /* UP: so many fill a sub-Grid; 0: as by default */
     uint32_t count;             /* UP: agents; DOWN, STATUS: 0, all */
     const char *const *targets; /* KILL, FREEZE, THAW, START: names */
     uint32_t target_count;
@@ -95,6 +97,7 @@ typedef struct gp_cli_sim_run {
     uint32_t breadth_ms;  /* towns stand in a square so wide, one way; 0: there is one */
     uint64_t duration_ms; /* of grid time */
     bool calm;            /* nothing goes wrong */
+    uint32_t slow;        /* the groups' times are multiplied by this */
     bool storm;           /* partitions, freezes and clock rates alone, one after the other */
     bool ed25519;         /* real signatures instead of the cheap stand-in */
     uint64_t seed;

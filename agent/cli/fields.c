@@ -12,6 +12,12 @@
 
 static const char node_fields[] = "name,pid,port,alive,state,state_dir";
 
+static const char subgrid_fields[] = "subgrid,region,leader,members,full,own,address,leader_id";
+static const char subgrid_show_fields[] =
+    "subgrid,region,leader,members,full,own,address,leader_id,nodes";
+static const char region_fields[] =
+    "region,leader,subgrids,members,own,address,leader_id,subgrid_list";
+
 /* A command that is not here prints no document. */
 static const struct {
     const char *words;
@@ -20,11 +26,17 @@ static const struct {
     {"init", "name,id,grid,region,address,state_dir,started,token,expires"},
     {"invite", "token,region,uses,expires"},
     {"join", "name,id,grid,region,address,state_dir,started"},
+    {"region add", "name,id,grid,region,address,state_dir,started"},
     {"leave", "name,state,region,successor"},
     {"stop", "name,state"},
     {"status", "name,id,state,role,region,subgrid,leader,term,mandate,members,alive,stopped,"
-               "missing,voters,health,why,address,uptime_ms"},
+               "missing,voters,health,why,address,uptime_ms,subgrids,regions"},
     {"node list", "name,id,state,role,region,subgrid,address,age_ms,why,score,rtt_us"},
+    {"subgrid list", subgrid_fields},
+    {"subgrid show", subgrid_show_fields},
+    {"region list", region_fields},
+    {"region show", region_fields},
+    {"topology", region_fields},
     {"find", "name,id,region,subgrid,rtt_us"},
     {"find --attributes", "name,type,example,help"},
     {"run", "job,name,state,reason,code,node,incarnation,text,wall_us,cpu_us,peak_bytes"},

@@ -11,7 +11,7 @@
 
 static const gp_cli_column_t columns[] = {
     {"name", "NAME", GP_CELL_TEXT, false},     {"id", "ID", GP_CELL_SHORT, false},
-    {"region", "REGION", GP_CELL_TEXT, false}, {"subgrid", "SUBGRID", GP_CELL_TEXT, false},
+    {"region", "REGION", GP_CELL_TEXT, false}, {"subgrid", "SUBGRID", GP_CELL_SHORT, false},
     {"rtt_us", "RTT", GP_CELL_SPAN_US, false},
 };
 #define COLUMN_COUNT (sizeof columns / sizeof columns[0])
@@ -71,11 +71,15 @@ static json_t *find_body(gp_cli_t *cli, const char *query)
                              (json_int_t)(cli->timeout_ms - grace));
     const char *rank = gp_cli_text(&cli->args, "rank", NULL);
     const char *near = gp_cli_text(&cli->args, "near", NULL);
+    const char *scope = gp_cli_text(&cli->args, "scope", NULL);
     if (body != NULL && rank != NULL) {
         (void)json_object_set_new(body, "rank", json_string(rank));
     }
     if (body != NULL && near != NULL) {
         (void)json_object_set_new(body, "near", json_string(near));
+    }
+    if (body != NULL && scope != NULL) {
+        (void)json_object_set_new(body, "scope", json_string(scope));
     }
     if (body != NULL && cli->fields != NULL) {
         (void)json_object_set_new(body, "want", want_list(&cli->chosen));
@@ -180,6 +184,34 @@ static size_t columns_build(const json_t *document, gp_cli_column_t built[GP_CLI
     return count;
 }
 
+/* Which parts of the grid the answer may lack, and why. */
+static void absent_note(gp_cli_t *cli, const json_t *document)
+{
+    const json_t *absent = json_object_get(document, "absent");
+    size_t count = json_array_size(absent);
+    json_int_t absences = json_integer_value(json_object_get(document, "absences"));
+    for (size_t i = 0; i < count; i++) {
+        char name[128];
+        const json_t *part = json_array_get(absent, i);
+        const char *scope = json_string_value(json_object_get(part, "scope"));
+        const char *why = json_string_value(json_object_get(part, "why"));
+        bool subgrid = scope != NULL && strcmp(scope, "subgrid") == 0;
+        gp_cli_cell_text(subgrid ? GP_CELL_SHORT : GP_CELL_TEXT, json_object_get(part, "name"),
+                         name, sizeof name);
+        gp_cli_note(cli, "%s %s: %s",
+                    subgrid         ? "sub-Grid"
+                    : scope == NULL ? "part"
+                                    : scope,
+                    name, why == NULL ? "not known" : why);
+    }
+    if (absences > (json_int_t)count && count > 0) {
+        gp_cli_note(cli, "and %lld more", (long long)absences - (long long)count);
+    }
+    if (count == 0) {
+        gp_cli_note(cli, "not every machine answered: see gridpeer node list");
+    }
+}
+
 static int nobody(gp_cli_t *cli, const json_t *document, const char *query)
 {
     if (cli->json) {
@@ -203,6 +235,9 @@ static int nobody(gp_cli_t *cli, const json_t *document, const char *query)
                            "none of the %lld machines that were asked fits '%s'",
                            (long long)considered, query);
     cli->json = json;
+    if (partial) {
+        absent_note(cli, document);
+    }
     return code;
 }
 
@@ -242,6 +277,22 @@ static void near_note(gp_cli_t *cli, const json_t *document)
     }
 }
 
+static int scope_check(gp_cli_t *cli)
+{
+    const char *scope = gp_cli_text(&cli->args, "scope", "grid");
+    bool subgrid = strcmp(scope, "subgrid") == 0;
+    if (!subgrid && strcmp(scope, "region") != 0 && strcmp(scope, "grid") != 0) {
+        return gp_cli_usage(cli, "--scope is subgrid, region or grid, not '%s'", scope);
+    }
+    bool wide = gp_cli_text(&cli->args, "scope", NULL) != NULL && !subgrid;
+    return wide && gp_cli_text(&cli->args, "near", NULL) != NULL
+               ? gp_cli_usage(cli,
+                              "--near orders the machines of the sub-Grid only: leave out "
+                              "--scope %s",
+                              scope)
+               : GP_EXIT_DONE;
+}
+
 static int find_run(gp_cli_t *cli)
 {
     gp_cli_column_t built[GP_CLI_COLUMNS_MAX];
@@ -250,7 +301,8 @@ static int find_run(gp_cli_t *cli)
     if (gp_cli_flag(&cli->args, "attributes")) {
         return attributes_run(cli);
     }
-    int code = gp_cli_query_check(cli, query);
+    int code = scope_check(cli);
+    code = code == GP_EXIT_DONE ? gp_cli_query_check(cli, query) : code;
     if (code != GP_EXIT_DONE) {
         return code;
     }
@@ -277,7 +329,7 @@ static int find_run(gp_cli_t *cli)
         explain_print(cli->out, kept);
     }
     if (code == GP_EXIT_UNKNOWN) {
-        gp_cli_note(cli, "not every machine answered: see gridpeer node list");
+        absent_note(cli, kept);
     }
     near_note(cli, kept);
     json_decref(kept);
@@ -288,6 +340,7 @@ static const gp_cli_option_t options[] = {
     {"limit", GP_CLI_NUMBER, "N", "at most so many machines; default 10", 1, GP_HITS_MAX},
     {"rank", GP_CLI_TEXT, "ORDER", "best first: 'ATTRIBUTE [asc|desc], ...'", 0, 0},
     {"near", GP_CLI_TEXT, "NODE", "nearest to this machine first; me: this one", 0, 0},
+    {"scope", GP_CLI_TEXT, "SCOPE", "how far: subgrid, region or grid; default grid", 0, 0},
     {"explain", GP_CLI_FLAG, NULL, "tell how many machines each condition excludes", 0, 0},
     {"attributes", GP_CLI_FLAG, NULL, "list what can be asked, with units", 0, 0},
 };
@@ -314,6 +367,12 @@ const gp_cli_command_t gp_cli_find = {
         "trip "
         "from NODE, estimated from what machines measure all the time, and a query may ask for it: "
         "'rtt <= 5ms'. Without --near, RTT is what this machine measured itself, and rtt is "
-        "unknown. Exit code 1: no machine fits; 4: not every machine answered. What "
+        "unknown. A question goes to the own sub-Grid, then to the region and the grid, until it "
+        "has "
+        "as many machines as it wants (with --rank to all that may have some); --scope keeps it "
+        "within the sub-Grid or the region, as --near does within the sub-Grid. --explain tells of "
+        "the own sub-Grid. "
+        "Exit code 1: no machine fits; 4: not every machine answered, and which part of the grid "
+        "did not, and why. What "
         "is found is a hint: a machine decides itself what it runs.",
 };

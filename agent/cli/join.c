@@ -10,13 +10,15 @@ static void late_note(gp_cli_t *cli, const char *name)
     gp_cli_note(cli, "%s has joined, and its agent is still starting; look at it: %s", name, look);
 }
 
-static void join_print(gp_cli_t *cli, const json_t *item, bool answers)
+static void join_print(gp_cli_t *cli, const json_t *item, bool answers, bool adds)
 {
     char start[4 * GP_CLI_PATH_MAX];
     const char *name = json_string_value(json_object_get(item, "name"));
     const char *region = json_string_value(json_object_get(item, "region"));
     bool started = json_is_true(json_object_get(item, "started"));
-    (void)fprintf(cli->out, "%s is a machine of the region %s\n", name, region);
+    (void)fprintf(cli->out, adds ? "%s is the first machine of the region %s\n"
+                                 : "%s is a machine of the region %s\n",
+                  name, region);
     gp_cli_member_print(cli, item);
     if (answers) {
         gp_cli_next_node(cli, "status", name, start, sizeof start);
@@ -27,11 +29,14 @@ static void join_print(gp_cli_t *cli, const json_t *item, bool answers)
     }
 }
 
-static int token_check(gp_cli_t *cli, const char *token)
+#define INVITE       "gridpeer invite"
+#define INVITE_ADMIT INVITE " --roles member,lend,submit,admit"
+
+static int token_check(gp_cli_t *cli, const char *token, bool adds)
 {
     if (token == NULL) {
-        return gp_cli_usage(cli, "join needs --token: a machine of the grid prints one with "
-                                 "gridpeer invite");
+        return gp_cli_usage(cli, "%s needs --token: a machine of the grid prints one with %s",
+                            cli->command->words, adds ? INVITE_ADMIT : INVITE);
     }
     if (strncmp(token, "gp1.", 4) != 0 || strlen(token) > GP_TOKEN_TEXT_MAX) {
         return gp_cli_fail(cli, GP_E_TOKEN_FORMAT, NULL, "'%.16s' is not the start of a token",
@@ -40,7 +45,7 @@ static int token_check(gp_cli_t *cli, const char *token)
     return GP_EXIT_DONE;
 }
 
-static int join_run(gp_cli_t *cli)
+int gp_cli_join_run(gp_cli_t *cli, bool adds)
 {
     const char *name = NULL;
     const char *listen = NULL;
@@ -49,7 +54,7 @@ static int join_run(gp_cli_t *cli)
     gp_cli_member_t member = {.id = ""};
     gp_cli_fault_t fault = {""};
     int code = gp_cli_region_check(cli, region);
-    code = code == GP_EXIT_DONE ? token_check(cli, token) : code;
+    code = code == GP_EXIT_DONE ? token_check(cli, token, adds) : code;
     code = code == GP_EXIT_DONE ? gp_cli_name_read(cli, &name) : code;
     code = code == GP_EXIT_DONE ? gp_cli_listen_check(cli, &listen) : code;
     code = code == GP_EXIT_DONE ? gp_cli_setup_try(cli, name, listen) : code;
@@ -58,6 +63,7 @@ static int join_run(gp_cli_t *cli)
     }
     gp_cli_join_t request = {.place = {.dir = cli->dir, .node = name},
                              .region = region,
+                             .adds = adds,
                              .token = token,
                              .listen = listen,
                              .timeout_ms = cli->timeout_ms};
@@ -77,19 +83,24 @@ static int join_run(gp_cli_t *cli)
         late_note(cli, name);
     }
     if (cli->json || cli->fields != NULL) {
-        return gp_cli_print(cli, gp_cli_document("join", item), NULL, 0);
+        return gp_cli_print(cli, gp_cli_document(adds ? "region add" : "join", item), NULL, 0);
     }
-    join_print(cli, item, answers);
+    join_print(cli, item, answers, adds);
     json_decref(item);
     return code;
 }
 
-static const gp_cli_option_t options[] = {
+const gp_cli_option_t gp_cli_join_options[GP_CLI_JOIN_OPTIONS] = {
     {"token", GP_CLI_TEXT, "TOKEN", "the invitation: gp1....", 0, 0},
     {"name", GP_CLI_TEXT, "NAME", "this machine's name; default: the host's", 0, 0},
     {"listen", GP_CLI_TEXT, "ADDRESS", "tcp://ADDR:PORT to listen on", 0, 0},
     {"no-start", GP_CLI_FLAG, NULL, "only join; start it later with gridpeer agent", 0, 0},
 };
+
+static int join_run(gp_cli_t *cli)
+{
+    return gp_cli_join_run(cli, false);
+}
 
 const gp_cli_command_t gp_cli_join = {
     .words = "join",
@@ -98,8 +109,8 @@ const gp_cli_command_t gp_cli_join = {
     .operands = "REGION",
     .words_min = 1,
     .words_max = 1,
-    .options = options,
-    .option_count = sizeof options / sizeof options[0],
+    .options = gp_cli_join_options,
+    .option_count = GP_CLI_JOIN_OPTIONS,
     .timeout_ms = 15000,
     .example = "gridpeer join lab --token gp1.AbC...",
     .details =

@@ -97,6 +97,9 @@ const gp_cli_command_t gp_cli_leave = {
         "gridpeer init was typed) is refused while others are in the grid: without the key no "
         "machine can be given the role admit, and in the end nobody can join and no certificate "
         "is renewed. --destroy-root says that this is meant; the last machine needs no such word. "
+        "A machine without which nobody could lead the others, because the disk of the only other "
+        "one refuses records for example, is refused too: it goes on as before, and its programs "
+        "with it. Exit code 5: refused. "
         "Where no agent runs, because its certificate has expired for example, the machine is "
         "removed all the same, but its sub-Grid is not told.",
 };

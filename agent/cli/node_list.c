@@ -6,7 +6,7 @@
 static const gp_cli_column_t columns[] = {
     {"name", "NAME", GP_CELL_TEXT, false},       {"id", "ID", GP_CELL_SHORT, false},
     {"state", "STATE", GP_CELL_TEXT, false},     {"role", "ROLE", GP_CELL_TEXT, false},
-    {"region", "REGION", GP_CELL_TEXT, false},   {"subgrid", "SUBGRID", GP_CELL_TEXT, false},
+    {"region", "REGION", GP_CELL_TEXT, false},   {"subgrid", "SUBGRID", GP_CELL_SHORT, false},
     {"address", "ADDRESS", GP_CELL_TEXT, false}, {"age_ms", "AGE", GP_CELL_AGE_MS, false},
     {"why", "WHY", GP_CELL_TEXT, false},
 };
@@ -69,8 +69,9 @@ const gp_cli_command_t gp_cli_node_list = {
     .example = "gridpeer node list --fields name,state,why",
     .details =
         "STATE is alive, suspect, unavailable, unknown or left; WHY tells the cause; AGE is "
-        "the time since this fact was last confirmed. ROLE is super-peer, standby (it votes) "
-        "or member; a caretaker is no super-peer, and WHY names it. Exit code 4: not all is "
+        "the time since this fact was last confirmed. ROLE is region-peer (it leads the region, "
+        "too), super-peer, standby (it votes) or member; a caretaker is no super-peer, and WHY "
+        "names it. Exit code 4: not all is "
         "known, since no majority is on this side or some machine is unknown; 0 else, also "
         "with machines that are unavailable: gridpeer status exits with 2 then.",
 };

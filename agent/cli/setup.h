@@ -31,6 +31,13 @@ bool gp_cli_address_update(gp_cli_t *cli, json_t *item);
 json_t *gp_cli_member_item(const gp_cli_member_t *member, const char *name, const char *region,
                            bool started);
 
+/* The command join; adds: the region is founded by it. */
+int gp_cli_join_run(gp_cli_t *cli, bool adds);
+
+/* Its options, which are those of region add, too. */
+#define GP_CLI_JOIN_OPTIONS 4
+extern const gp_cli_option_t gp_cli_join_options[GP_CLI_JOIN_OPTIONS];
+
 /* The item's facts, a line each. */
 void gp_cli_member_print(gp_cli_t *cli, const json_t *item);
 

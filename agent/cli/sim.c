@@ -7,6 +7,8 @@
 #define HOURS_MIN_MS UINT64_C(60000)
 #define HOURS_MAX_MS UINT64_C(3600000000)
 
+#define UP_EACH_MS 500 /* for each agent, beside the time-out of sim up */
+
 /* Both ways across must be answered within the time-outs of a sub-Grid. */
 #define BREADTH_MAX_MS 50
 
@@ -25,7 +27,11 @@ static void agreement_note(gp_cli_t *cli, const json_t *document)
     char quoted[2 * GP_CLI_PATH_MAX];
     const json_t *agreed = json_object_get(document, "agreed_ms");
     const char *leader = json_string_value(json_object_get(document, "leader"));
-    if (json_is_integer(agreed) && leader != NULL) {
+    json_int_t subgrids = json_integer_value(json_object_get(document, "subgrids"));
+    if (json_is_integer(agreed) && subgrids > 1) {
+        gp_cli_note(cli, "all are in one of %lld sub-Grids after %lld ms: gridpeer topology",
+                    (long long)subgrids, (long long)json_integer_value(agreed));
+    } else if (json_is_integer(agreed) && leader != NULL) {
         gp_cli_note(cli, "all agree after %lld ms: %s leads", (long long)json_integer_value(agreed),
                     leader);
     }
@@ -133,13 +139,15 @@ static int sim_up_run(gp_cli_t *cli)
         count = count * 10 + (uint64_t)(*p - '0');
     }
     if (text[strspn(text, "0123456789")] != '\0' || count < 1 || count > GP_SIM_AGENTS_MAX) {
-        return gp_cli_usage(cli,
-                            "sim up takes a number of agents from 1 to %d (today a grid is one "
-                            "sub-Grid), not '%s'",
+        return gp_cli_usage(cli, "sim up takes a number of agents from 1 to %d, not '%s'",
                             GP_SIM_AGENTS_MAX, text);
+    }
+    if (cli->timeout_ms == gp_cli_sim_up.timeout_ms) { /* not chosen by the user */
+        cli->timeout_ms += count * UP_EACH_MS;
     }
     gp_cli_sim_t request = {.verb = GP_CLI_SIM_UP,
                             .count = (uint32_t)count,
+                            .subgrid_size = (uint32_t)gp_cli_number(&cli->args, "subgrid-size", 0),
                             .region = gp_cli_text(&cli->args, "region", "sim")};
     if (gp_name_check(gp_text(request.region)) != GP_OK) {
         return gp_cli_fail(cli, GP_E_NAME, "choose another name: --region NAME", "'%s'",
@@ -245,17 +253,20 @@ static void sim_result_print(gp_cli_t *cli, const json_t *item)
 static void violation_note(gp_cli_t *cli, const gp_cli_sim_run_t *request)
 {
     char breadth[32] = "";
+    char slow[24] = "";
     if (request->breadth_ms > 0) {
         (void)snprintf(breadth, sizeof breadth, " --breadth %u", request->breadth_ms);
     }
+    if (request->slow > 1) {
+        (void)snprintf(slow, sizeof slow, " --slow %u", request->slow);
+    }
     gp_cli_note(cli,
                 "an invariant was violated; the same again: gridpeer sim run --nodes %u "
-                "--group-size %u --hours %s --seed %llu%s%s%s%s --story FILE; with --record FILE "
+                "--group-size %u --hours %s --seed %llu%s%s%s%s%s --story FILE; with --record FILE "
                 "--record-node N for one machine of it: gridpeer replay FILE",
                 request->nodes, request->group_size, gp_cli_text(&cli->args, "hours", "1"),
-                (unsigned long long)request->seed, breadth, request->calm ? " --calm" : "",
-                request->storm ? " --storm" : "",
-                request->ed25519 ? " --ed25519" : "");
+                (unsigned long long)request->seed, breadth, slow, request->calm ? " --calm" : "",
+                request->storm ? " --storm" : "", request->ed25519 ? " --ed25519" : "");
 }
 
 static int sim_simulate_run(gp_cli_t *cli)
@@ -266,6 +277,7 @@ static int sim_simulate_run(gp_cli_t *cli)
         .nodes = (uint32_t)gp_cli_number(&cli->args, "nodes", 100),
         .group_size = (uint32_t)gp_cli_number(&cli->args, "group-size", 50),
         .breadth_ms = (uint32_t)gp_cli_number(&cli->args, "breadth", 0),
+        .slow = (uint32_t)gp_cli_number(&cli->args, "slow", 1),
         .calm = gp_cli_flag(&cli->args, "calm"),
         .storm = gp_cli_flag(&cli->args, "storm"),
         .ed25519 = gp_cli_flag(&cli->args, "ed25519"),
@@ -311,6 +323,8 @@ static int sim_simulate_run(gp_cli_t *cli)
 
 static const gp_cli_option_t up_options[] = {
     {"region", GP_CLI_TEXT, "NAME", "the region's name; default sim", 0, 0},
+    {"subgrid-size", GP_CLI_NUMBER, "N", "so many machines fill a sub-Grid; default 64", 2,
+     GP_MEMBERS_MAX},
 };
 
 static const gp_cli_option_t run_options[] = {
@@ -320,6 +334,8 @@ static const gp_cli_option_t run_options[] = {
     {"group-size", GP_CLI_NUMBER, "N", "machines of a sub-Grid; default 50", 1, GP_MEMBERS_MAX},
     {"breadth", GP_CLI_NUMBER, "MS",
      "six towns in a square so wide, one way; default 0: all in one", 0, BREADTH_MAX_MS},
+    {"slow", GP_CLI_NUMBER, "N", "times of groups, faults and users times N; default 1", 1,
+     GP_SLOW_MAX},
     {"calm", GP_CLI_FLAG, NULL, "nothing goes wrong", 0, 0},
     {"storm", GP_CLI_FLAG, NULL, "only partitions, freezes, clock rates: three a second", 0, 0},
     {"ed25519", GP_CLI_FLAG, NULL, "real signatures instead of a cheap stand-in", 0, 0},
@@ -339,14 +355,18 @@ const gp_cli_command_t gp_cli_sim_up = {
     .words_min = 1,
     .words_max = 1,
     .options = up_options,
-    .option_count = 1,
+    .option_count = sizeof up_options / sizeof up_options[0],
     .timeout_ms = 60000,
     .example = "gridpeer sim up 5 --dir /tmp/five && gridpeer node list --dir /tmp/five --node n1",
     .details =
-        "N is at most 64: today a grid is one sub-Grid. "
-        "Each has its own process, port and state directory in --dir, and they talk over loopback "
+        "N is at most 1024. Each has its own process, port and state directory in --dir, and they "
+        "talk over loopback "
         "only. The command returns when all agree on their members and their super-peer, and three "
-        "of them vote (if there are so many), so that any one may be killed next. It says "
+        "of them vote (if there are so many), so that any one may be killed next. More than fill "
+        "one "
+        "sub-Grid (64, or --subgrid-size) form several, a few seconds for each: the command "
+        "returns when each machine has a super-peer and the region peer knows of all; without "
+        "--timeout it waits a minute and half a second for each machine. It says "
         "how other commands find them: by --dir and --node, or GRIDPEER_DIR and GRIDPEER_NODE. "
         "Without --dir they live beside the machines of init and join, in a directory whose name "
         "ends in -sim. A directory that holds other machines is refused; with another --dir a "

@@ -1,19 +1,20 @@
-#include "agent/cli/command.h"
+#include "agent/cli/groups.h"
 
 #include <string.h>
 
 #define MISSING_SHOWN 8 /* machines; node list has all */
 
 static const gp_cli_column_t columns[] = {
-    {"name", "NAME", GP_CELL_TEXT, false},       {"id", "ID", GP_CELL_SHORT, false},
-    {"state", "STATE", GP_CELL_TEXT, false},     {"role", "ROLE", GP_CELL_TEXT, false},
-    {"region", "REGION", GP_CELL_TEXT, false},   {"subgrid", "SUBGRID", GP_CELL_TEXT, false},
-    {"leader", "LEADER", GP_CELL_TEXT, false},   {"term", "TERM", GP_CELL_TEXT, false},
-    {"mandate", "MANDATE", GP_CELL_TEXT, false}, {"members", "MEMBERS", GP_CELL_TEXT, false},
-    {"alive", "ALIVE", GP_CELL_TEXT, false},     {"stopped", "STOPPED", GP_CELL_TEXT, false},
-    {"missing", "MISSING", GP_CELL_TEXT, false}, {"voters", "VOTERS", GP_CELL_TEXT, true},
-    {"health", "HEALTH", GP_CELL_TEXT, false},   {"why", "WHY", GP_CELL_TEXT, false},
-    {"address", "ADDRESS", GP_CELL_TEXT, true},  {"uptime_ms", "UP", GP_CELL_AGE_MS, true},
+    {"name", "NAME", GP_CELL_TEXT, false},        {"id", "ID", GP_CELL_SHORT, false},
+    {"state", "STATE", GP_CELL_TEXT, false},      {"role", "ROLE", GP_CELL_TEXT, false},
+    {"region", "REGION", GP_CELL_TEXT, false},    {"subgrid", "SUBGRID", GP_CELL_SHORT, false},
+    {"leader", "LEADER", GP_CELL_TEXT, false},    {"term", "TERM", GP_CELL_TEXT, false},
+    {"mandate", "MANDATE", GP_CELL_TEXT, false},  {"members", "MEMBERS", GP_CELL_TEXT, false},
+    {"alive", "ALIVE", GP_CELL_TEXT, false},      {"stopped", "STOPPED", GP_CELL_TEXT, false},
+    {"missing", "MISSING", GP_CELL_TEXT, false},  {"voters", "VOTERS", GP_CELL_TEXT, true},
+    {"health", "HEALTH", GP_CELL_TEXT, false},    {"why", "WHY", GP_CELL_TEXT, false},
+    {"address", "ADDRESS", GP_CELL_TEXT, true},   {"uptime_ms", "UP", GP_CELL_AGE_MS, true},
+    {"subgrids", "SUBGRIDS", GP_CELL_TEXT, true}, {"regions", "REGIONS", GP_CELL_TEXT, true},
 };
 
 static const char *text_of(const json_t *item, const char *field, const char *otherwise)
@@ -107,13 +108,31 @@ static void line_print(gp_cli_t *cli, const char *title, const json_t *value, gp
     (void)fprintf(cli->out, "%s\n", text);
 }
 
+/* Who has a seat in the region or the grid knows what else there is. */
+static void beyond_print(gp_cli_t *cli, const json_t *item)
+{
+    char subgrids[64], regions[64];
+    if (!json_is_integer(json_object_get(item, "subgrids"))) {
+        return;
+    }
+    gp_cli_count_text(item, "subgrids", "sub-Grid", subgrids, sizeof subgrids);
+    title_print(cli, "region");
+    (void)fprintf(cli->out, "%s", subgrids);
+    if (json_is_integer(json_object_get(item, "regions"))) {
+        gp_cli_count_text(item, "regions", "region", regions, sizeof regions);
+        (void)fprintf(cli->out, "; %s in the grid", regions);
+    }
+    (void)fputc('\n', cli->out);
+}
+
 static void status_print(gp_cli_t *cli, const json_t *item)
 {
+    char subgrid[64];
     gp_cli_put(cli->out, text_of(item, "name", "?"));
     (void)fputs(": ", cli->out);
     gp_cli_put(cli->out, text_of(item, "role", "?"));
-    (void)fputs(" in sub-Grid ", cli->out);
-    gp_cli_put(cli->out, text_of(item, "subgrid", "-"));
+    gp_cli_cell_text(GP_CELL_SHORT, json_object_get(item, "subgrid"), subgrid, sizeof subgrid);
+    (void)fprintf(cli->out, " in sub-Grid %s", subgrid);
     (void)fputs(" of region ", cli->out);
     gp_cli_put(cli->out, text_of(item, "region", "-"));
     (void)fputs(", ", cli->out);
@@ -121,6 +140,7 @@ static void status_print(gp_cli_t *cli, const json_t *item)
     (void)fputc('\n', cli->out);
     leader_print(cli, item);
     members_print(cli, item);
+    beyond_print(cli, item);
     line_print(cli, "health", json_object_get(item, "health"), GP_CELL_TEXT);
     line_print(cli, "why", json_object_get(item, "why"), GP_CELL_TEXT);
     line_print(cli, "address", json_object_get(item, "address"), GP_CELL_TEXT);
@@ -158,6 +178,8 @@ const gp_cli_command_t gp_cli_status = {
         "Answered by this machine's own agent, also without a super-peer or a majority. Machines "
         "that left for good are no members; missing are those that are suspect, unavailable or "
         "unknown, not those whose agent was stopped in good order: gridpeer node list says why. "
+        "The role region-peer leads the region beside its own sub-Grid. How many sub-Grids and "
+        "regions there are is shown where it is known: gridpeer topology asks for it. "
         "Exit code 0: healthy; 2: degraded (a caretaker leads, machines are missing, or a disk "
         "refuses records); 3: failed (nothing can be recorded here before a restart); 4: "
         "unknown (nobody leads).",

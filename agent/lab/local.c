@@ -1,11 +1,8 @@
-#include "agent/lab/local.h"
+#include "agent/lab/local_inside.h"
 
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
 #include <signal.h>
-#include <sodium.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,20 +12,11 @@
 
 #include "agent/http/client.h"
 #include "agent/http/document.h"
-#include "agent/lab/exchange.h"
-#include "agent/lab/process.h"
-#include "agent/node/found.h"
-#include "agent/node/join.h"
 #include "agent/store/state_dir.h"
 
-#define JOINERS  8
-#define LISTEN   "tcp://127.0.0.1:0"
-#define STOP_MS  3000
-#define ASK_MS   2000
-#define AGREE_MS 600000 /* without a limit by the user */
-#define VOTERS   3      /* so many at least, if there are so many machines */
+#define STOP_MS 3000
 
-static gp_wall_ms_t wall_ms(void)
+gp_wall_ms_t gp_local_wall_ms(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
@@ -102,10 +90,25 @@ static gp_error_t names_check(const gp_local_t *local, const char *const *names,
     return error;
 }
 
+gp_error_t gp_local_refuse_if_used(const gp_local_t *local, gp_fail_t *fail)
+{
+    machines_t *machines = NULL;
+    gp_error_t error = look(local, &machines, fail);
+    if (error == GP_OK && machines->others.count > 0) {
+        error = gp_fail(fail, GP_E_SIM_OTHER, "%s holds %s, another machine", local->dir,
+                        machines->others.names[0]);
+    } else if (error == GP_OK && machines->sims.count > 0) {
+        error = gp_fail(fail, GP_E_SIM_EXISTS, "%s holds %u simulated machines", local->dir,
+                        machines->sims.count);
+    }
+    free(machines);
+    return error;
+}
+
 /* ---- asking ---------------------------------------------------------------------------------- */
 
-static gp_error_t ask(const gp_local_t *local, const char *name, const gp_http_ask_t *what,
-                      json_t **ret_document)
+gp_error_t gp_local_ask(const gp_local_t *local, const char *name, const gp_http_ask_t *what,
+                        json_t **ret_document)
 {
     char path[GP_STATE_PATH_MAX + 32];
     gp_http_client_t *client = NULL;
@@ -128,52 +131,21 @@ static gp_error_t ask(const gp_local_t *local, const char *name, const gp_http_a
     return error;
 }
 
-static const json_t *first_item(const json_t *document)
+const json_t *gp_local_first_item(const json_t *document)
 {
     return json_array_get(json_object_get(document, "items"), 0);
 }
 
-static gp_error_t invite(const gp_local_t *local, uint32_t uses, char token[GP_TOKEN_TEXT_MAX],
-                         gp_fail_t *fail)
-{
-    json_t *body = json_pack("{s:i,s:I}", "uses", (int)uses, "expires_ms", (json_int_t)3600000);
-    json_t *document = NULL;
-    gp_http_ask_t what = {.method = "POST",
-                          .path = "/v1/invitations",
-                          .body = body,
-                          .timeout_ms = ASK_MS,
-                          .wake = -1};
-    gp_error_t error = ask(local, "n1", &what, &document);
-    json_decref(body);
-    if (error != GP_OK) {
-        return gp_fail(fail, error, "n1 gave no invitation");
-    }
-    const char *text = json_string_value(json_object_get(first_item(document), "token"));
-    snprintf(token, GP_TOKEN_TEXT_MAX, "%s", text == NULL ? "" : text);
-    json_decref(document);
-    return GP_OK;
-}
+/* ---- starting -------------------------------------------------------------------------------- */
 
-/* ---- coming up ------------------------------------------------------------------------------- */
-
-/* A grid that comes up. */
-typedef struct up {
-    const gp_local_t *local;
-    const char *region;
-    uint32_t count;
-    gp_until_t until;
-    gp_process_t *processes;
-    char leader[GP_NAME_MAX + 1];
-} up_t;
-
-static gp_until_t until_of(const gp_local_t *local)
+gp_until_t gp_local_until(const gp_local_t *local)
 {
     return (gp_until_t){.end_ms = local->timeout_ms == 0 ? 0 : gp_until_now() + local->timeout_ms,
                         .wake = local->wake};
 }
 
-static gp_error_t start(const gp_local_t *local, const gp_local_agent_t *agent,
-                        gp_process_t *ret_process, gp_fail_t *fail)
+gp_error_t gp_local_begin(const gp_local_t *local, const gp_local_agent_t *agent,
+                          gp_process_t *ret_process, gp_fail_t *fail)
 {
     gp_process_params_t params = {
         .program = local->program, .dir = local->dir, .name = agent->name, .listen = agent->listen};
@@ -185,7 +157,7 @@ static gp_error_t start_and_wait(const gp_local_t *local, const gp_local_agent_t
                                  const gp_until_t *until, gp_fail_t *fail)
 {
     gp_process_t process;
-    gp_error_t error = start(local, agent, &process, fail);
+    gp_error_t error = gp_local_begin(local, agent, &process, fail);
     if (error == GP_OK) {
         error = gp_process_wait(&process, until, fail);
         gp_process_drop(&process);
@@ -204,7 +176,7 @@ static gp_error_t refuse_if_runs(const gp_local_t *local, const char *name, gp_f
 gp_error_t gp_local_spawn(const gp_local_t *local, const gp_local_agent_t *agent, gp_fail_t *fail)
 {
     char path[GP_STATE_PATH_MAX + GP_NAME_MAX + 2];
-    gp_until_t until = until_of(local);
+    gp_until_t until = gp_local_until(local);
     snprintf(path, sizeof path, "%s/%s", local->dir, agent->name);
     if (access(path, F_OK) != 0 && errno == ENOENT) {
         return gp_fail(fail, GP_E_STATE_MISSING, "%s does not exist", path);
@@ -213,244 +185,18 @@ gp_error_t gp_local_spawn(const gp_local_t *local, const gp_local_agent_t *agent
     return error == GP_OK ? start_and_wait(local, agent, &until, fail) : error;
 }
 
-static gp_error_t found_first(const up_t *up, gp_fail_t *fail)
-{
-    gp_found_params_t params = {.root = up->local->dir,
-                                .name = "n1",
-                                .region = up->region,
-                                .listen = LISTEN,
-                                .now_ms = wall_ms(),
-                                .sim = true};
-    gp_setup_result_t result;
-    return gp_found(&params, &result, fail);
-}
-
-static gp_error_t join_one(const up_t *up, const char *name, const char *token, gp_fail_t *fail)
-{
-    gp_join_params_t params = {.root = up->local->dir,
-                               .name = name,
-                               .region = up->region,
-                               .token = token,
-                               .listen = LISTEN,
-                               .now_ms = wall_ms(),
-                               .sim = true};
-    char what[GP_NAME_MAX + 32];
-    gp_setup_result_t result;
-    snprintf(what, sizeof what, "%s has not joined yet", name);
-    gp_error_t error = gp_until_check(&up->until, what, fail);
-    return error == GP_OK ? gp_join(&params, gp_exchange, NULL, &result, fail) : error;
-}
-
-/* Several machines join at once, as they would: each waits mostly for disks and for answers. */
-typedef struct joining {
-    up_t *up;
-    const char *token;
-    atomic_uint next;
-    pthread_mutex_t mutex; /* of what is below: the first failure */
-    gp_error_t error;
-    gp_fail_t fail;
-} joining_t;
-
-static void note_failure(joining_t *joining, gp_error_t error, const gp_fail_t *fail)
-{
-    pthread_mutex_lock(&joining->mutex);
-    if (joining->error == GP_OK) {
-        joining->error = error;
-        joining->fail = *fail;
-    }
-    pthread_mutex_unlock(&joining->mutex);
-}
-
-static void *join_some(void *context)
-{
-    joining_t *joining = context;
-    up_t *up = joining->up;
-    for (;;) {
-        uint32_t i = atomic_fetch_add(&joining->next, 1);
-        if (i >= up->count) {
-            return NULL;
-        }
-        char name[GP_NAME_MAX + 1];
-        gp_fail_t fail = {0};
-        snprintf(name, sizeof name, "n%u", i + 1);
-        gp_error_t error = join_one(up, name, joining->token, &fail);
-        if (error == GP_OK) {
-            error = start(up->local, &(gp_local_agent_t){.name = name}, &up->processes[i], &fail);
-        }
-        if (error != GP_OK) {
-            (void)gp_process_named(name, error, &fail);
-            note_failure(joining, error, &fail);
-            atomic_store(&joining->next, up->count);
-        }
-    }
-}
-
-static void join_in_parallel(joining_t *joining)
-{
-    pthread_t threads[JOINERS];
-    uint32_t running = 0;
-    while (running < JOINERS && pthread_create(&threads[running], NULL, join_some, joining) == 0) {
-        running++;
-    }
-    if (running == 0) {
-        join_some(joining);
-    }
-    for (uint32_t i = 0; i < running; i++) {
-        pthread_join(threads[i], NULL);
-    }
-}
-
-static gp_error_t wait_for_one(up_t *up, uint32_t index, gp_fail_t *fail)
-{
-    gp_process_t *process = &up->processes[index];
-    gp_error_t error = gp_process_wait(process, &up->until, fail);
-    return error == GP_OK ? GP_OK : gp_process_named(process->name, error, fail);
-}
-
-static gp_error_t join_all(up_t *up, gp_fail_t *fail)
-{
-    char token[GP_TOKEN_TEXT_MAX];
-    joining_t joining = {.up = up, .token = token, .next = 1, .mutex = PTHREAD_MUTEX_INITIALIZER};
-    if (up->count > 1) {
-        gp_error_t error = invite(up->local, up->count - 1, token, fail);
-        if (error != GP_OK) {
-            return error;
-        }
-        join_in_parallel(&joining);
-        sodium_memzero(token, sizeof token);
-    }
-    gp_error_t error = joining.error;
-    if (error != GP_OK) {
-        *fail = joining.fail;
-    }
-    for (uint32_t i = 1; error == GP_OK && i < up->count; i++) {
-        error = wait_for_one(up, i, fail);
-    }
-    return error;
-}
-
-/* Each answers when it sees all, so one after the other takes as long as the slowest. With three
- * voters any one machine may die next, and a majority is left. */
-static gp_error_t wait_for_all(up_t *up, gp_fail_t *fail)
-{
-    for (uint32_t i = 0; i < up->count; i++) {
-        char path[128], name[GP_NAME_MAX + 1], what[GP_NAME_MAX + 64];
-        json_t *document = NULL;
-        uint64_t left = gp_until_left(&up->until, AGREE_MS) + 1;
-        snprintf(name, sizeof name, "n%u", i + 1);
-        snprintf(what, sizeof what, "%s does not see %u machines, a super-peer and its voters",
-                 name, up->count);
-        snprintf(path, sizeof path, "/v1/wait?members=%u&leader=quorum&voters=%u&timeout_ms=%llu",
-                 up->count, up->count < VOTERS ? 1 : VOTERS, (unsigned long long)left);
-        gp_http_ask_t ask_for = {
-            .method = "GET", .path = path, .timeout_ms = left, .wake = up->until.wake};
-        gp_error_t error = ask(up->local, name, &ask_for, &document);
-        if (error != GP_OK) {
-            gp_error_t given_up = gp_until_check(&up->until, what, fail);
-            return given_up != GP_OK ? given_up : gp_fail(fail, error, "%s", what);
-        }
-        const char *named = json_string_value(json_object_get(first_item(document), "leader"));
-        snprintf(up->leader, sizeof up->leader, "%s", named == NULL ? "" : named);
-        json_decref(document);
-    }
-    return GP_OK;
-}
-
-static gp_error_t refuse_if_used(const gp_local_t *local, gp_fail_t *fail)
-{
-    machines_t *machines = NULL;
-    gp_error_t error = look(local, &machines, fail);
-    if (error == GP_OK && machines->others.count > 0) {
-        error = gp_fail(fail, GP_E_SIM_OTHER, "%s holds %s, another machine", local->dir,
-                        machines->others.names[0]);
-    } else if (error == GP_OK && machines->sims.count > 0) {
-        error = gp_fail(fail, GP_E_SIM_EXISTS, "%s holds %u simulated machines", local->dir,
-                        machines->sims.count);
-    }
-    free(machines);
-    return error;
-}
-
-/* Takes down what there is of a grid that did not come up, and says so behind the reason. */
-static void give_up(up_t *up, gp_fail_t *fail)
-{
-    json_t *document = NULL;
-    for (uint32_t i = 0; i < up->count; i++) {
-        gp_process_drop(&up->processes[i]);
-    }
-    gp_error_t error = gp_local_down(up->local, &document, NULL);
-    size_t used = strlen(fail->text);
-    snprintf(fail->text + used, sizeof fail->text - used, "; %s",
-             error == GP_OK ? "what was started is ended and removed"
-                            : "what was started could not all be removed: gridpeer sim down");
-    json_decref(document);
-}
-
-/* All of them come up, or none stays. */
-static gp_error_t up_all(up_t *up, gp_fail_t *fail)
-{
-    /* Until the first is founded there is nothing of ours: somebody else may just be founding. */
-    gp_error_t error = found_first(up, fail);
-    if (error != GP_OK) {
-        return error;
-    }
-    error = start(up->local, &(gp_local_agent_t){.name = "n1"}, &up->processes[0], fail);
-    if (error == GP_OK) {
-        error = wait_for_one(up, 0, fail);
-    }
-    if (error == GP_OK) {
-        error = join_all(up, fail);
-    }
-    if (error == GP_OK) {
-        error = wait_for_all(up, fail);
-    }
-    if (error != GP_OK) {
-        give_up(up, fail);
-    }
-    return error;
-}
-
-gp_error_t gp_local_up(const gp_local_t *local, uint32_t count, const char *region,
-                       json_t **ret_document, gp_fail_t *fail)
-{
-    assert(count > 0 && count <= GP_SIM_AGENTS_MAX);
-    uint64_t began = gp_until_now();
-    up_t up = {.local = local, .region = region, .count = count, .until = until_of(local)};
-    gp_error_t error = refuse_if_used(local, fail);
-    if (error != GP_OK) {
-        return error;
-    }
-    up.processes = calloc(count, sizeof *up.processes);
-    if (up.processes == NULL) {
-        return gp_fail(fail, GP_E_MEMORY, "no memory for %u agents", count);
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        up.processes[i].ready_fd = -1;
-    }
-    error = up_all(&up, fail);
-    uint64_t agreed = gp_until_now() - began;
-    free(up.processes);
-    if (error == GP_OK) {
-        error = gp_local_status(local, ret_document, fail);
-    }
-    if (error != GP_OK) {
-        return error;
-    }
-    json_object_set_new(*ret_document, "agreed_ms", json_integer((json_int_t)agreed));
-    json_object_set_new(*ret_document, "leader", json_string(up.leader));
-    return GP_OK;
-}
-
 /* ---- what is there --------------------------------------------------------------------------- */
 
 static long port_of(const gp_local_t *local, const char *name)
 {
     json_t *document = NULL;
-    gp_http_ask_t what = {.method = "GET", .path = "/v1/status", .timeout_ms = ASK_MS, .wake = -1};
-    if (ask(local, name, &what, &document) != GP_OK) {
+    gp_http_ask_t what = {
+        .method = "GET", .path = "/v1/status", .timeout_ms = GP_LOCAL_ASK_MS, .wake = -1};
+    if (gp_local_ask(local, name, &what, &document) != GP_OK) {
         return 0;
     }
-    const char *address = json_string_value(json_object_get(first_item(document), "address"));
+    const char *address =
+        json_string_value(json_object_get(gp_local_first_item(document), "address"));
     const char *colon = address == NULL ? NULL : strrchr(address, ':');
     long port = colon == NULL ? 0 : strtol(colon + 1, NULL, 10);
     json_decref(document);
@@ -495,7 +241,7 @@ gp_error_t gp_local_status(const gp_local_t *local, json_t **ret_document, gp_fa
     if (error != GP_OK) {
         return error;
     }
-    json_t *document = gp_document_new("sim", wall_ms(), false);
+    json_t *document = gp_document_new("sim", gp_local_wall_ms(), false);
     json_t *others = json_array();
     for (uint32_t i = 0; i < machines->sims.count; i++) {
         gp_document_add(document, item_of(local, machines->sims.names[i]));
@@ -631,8 +377,9 @@ static void ask_address(const gp_local_t *local, const char *other, const char *
                         char address[GP_ADDRESS_MAX + 1])
 {
     json_t *document = NULL;
-    gp_http_ask_t what = {.method = "GET", .path = "/v1/nodes", .timeout_ms = ASK_MS, .wake = -1};
-    if (ask(local, other, &what, &document) != GP_OK) {
+    gp_http_ask_t what = {
+        .method = "GET", .path = "/v1/nodes", .timeout_ms = GP_LOCAL_ASK_MS, .wake = -1};
+    if (gp_local_ask(local, other, &what, &document) != GP_OK) {
         return;
     }
     const json_t *items = json_object_get(document, "items");
@@ -673,7 +420,7 @@ static void last_address(const gp_local_t *local, const char *name,
 gp_error_t gp_local_start(const gp_local_t *local, const char *const *names, uint32_t count,
                           gp_fail_t *fail)
 {
-    gp_until_t until = until_of(local);
+    gp_until_t until = gp_local_until(local);
     gp_error_t error = names_check(local, names, count, fail);
     for (uint32_t i = 0; error == GP_OK && i < count; i++) {
         error = refuse_if_runs(local, names[i], fail);

@@ -20,16 +20,26 @@ typedef struct gp_local {
     const char *program; /* what to start as an agent */
     uint64_t timeout_ms; /* for coming up, or starting again; 0: no limit */
     int wake;            /* readable when the user gave up; -1: none */
+    /* How far it has come, from any thread: "joined", 12 of 100. NULL: nobody wants to know. */
+    void (*progress)(const char *what, uint32_t done, uint32_t of);
 } gp_local_t;
 
+/* A grid to bring up. */
+typedef struct gp_local_up {
+    uint32_t count; /* agents, 1 to GP_SIM_AGENTS_MAX */
+    const char *region;
+    uint32_t subgrid_size; /* so many fill a sub-Grid, 2 to GP_MEMBERS_MAX; 0: as configured */
+} gp_local_up_t;
+
 /*
- * Starts `count` agents, 1 to GP_SIM_AGENTS_MAX, and waits until all agree on their members and
- * their super-peer, and three of them vote (if there are so many). The document (kind "sim") has
- * agreed_ms and leader beside its items. On failure all are stopped and removed, also with
- * GP_E_TIMED_OUT and GP_E_INTERRUPTED. GP_E_SIM_EXISTS: a simulated grid is in DIR already;
- * GP_E_SIM_OTHER: a machine that was not made here.
+ * Starts the agents, a few at a time. Those that fit into one sub-Grid: waits until all agree on
+ * their members and their super-peer, and three of them vote (if there are so many). More: until
+ * each is in a sub-Grid that has a super-peer, and the region peer knows of them all. The document
+ * (kind "sim") has agreed_ms, leader (of n1's sub-Grid) and subgrids beside its items. On failure
+ * all are stopped and removed, also with GP_E_TIMED_OUT and GP_E_INTERRUPTED. GP_E_SIM_EXISTS: a
+ * simulated grid is in DIR already; GP_E_SIM_OTHER: a machine that was not made here.
  */
-GP_MUST_CHECK gp_error_t gp_local_up(const gp_local_t *local, uint32_t count, const char *region,
+GP_MUST_CHECK gp_error_t gp_local_up(const gp_local_t *local, const gp_local_up_t *wanted,
                                      json_t **ret_document, gp_fail_t *fail);
 
 /*

@@ -24,25 +24,31 @@ void gp_nemesis_draw(uint64_t seed, gp_world_config_t *config)
 
 bool gp_nemesis_init(gp_nemesis_t *nemesis, gp_world_t *world, const gp_world_config_t *config)
 {
-    *nemesis =
-        (gp_nemesis_t){.world = world, .group_size = config->group_size, .nodes = config->nodes};
+    *nemesis = (gp_nemesis_t){.world = world,
+                              .group_size = config->group_size,
+                              .nodes = config->nodes,
+                              .slow = config->slow};
+    const gp_usec_t slow = config->slow;
     gp_random_init(&nemesis->random, config->seed ^ UINT64_C(0x626c6f77));
     for (int fault = 0; fault < GP_FAULT_COUNT; fault++) {
         nemesis->uses[fault] = gp_random_below(&nemesis->random, 4) != 0;
     }
-    nemesis->pace = 5 * GP_SECOND + gp_random_below(&nemesis->random, 55 * GP_SECOND);
-    nemesis->flurry = 2 * GP_SECOND;
-    nemesis->longest = 20 * GP_SECOND;
+    nemesis->pace = slow * (5 * GP_SECOND + gp_random_below(&nemesis->random, 55 * GP_SECOND));
+    nemesis->flurry = slow * 2 * GP_SECOND;
+    nemesis->longest = slow * 20 * GP_SECOND;
     uint32_t groups = gp_world_groups(world);
     nemesis->next_blow = calloc(groups, sizeof(gp_usec_t));
     nemesis->next_relief = calloc(groups, sizeof(gp_usec_t));
     nemesis->last_wipe = calloc(groups, sizeof(gp_usec_t));
-    if (nemesis->next_blow == NULL || nemesis->next_relief == NULL || nemesis->last_wipe == NULL) {
+    nemesis->quiet_until = calloc(groups, sizeof(gp_usec_t));
+    if (nemesis->next_blow == NULL || nemesis->next_relief == NULL || nemesis->last_wipe == NULL ||
+        nemesis->quiet_until == NULL) {
         gp_nemesis_done(nemesis);
         return false;
     }
     for (uint32_t i = 0; i < groups; i++) {
-        nemesis->next_blow[i] = 5 * GP_SECOND + gp_random_below(&nemesis->random, nemesis->pace);
+        nemesis->next_blow[i] =
+            slow * 5 * GP_SECOND + gp_random_below(&nemesis->random, nemesis->pace);
         nemesis->next_relief[i] = GP_NEVER;
     }
     return true;
@@ -57,9 +63,15 @@ void gp_nemesis_storm(gp_nemesis_t *nemesis)
     nemesis->uses[GP_FAULT_CUT_ONE_WAY] = true;
     nemesis->uses[GP_FAULT_PAUSE] = true;
     nemesis->uses[GP_FAULT_CLOCK] = true;
-    nemesis->pace = 100 * GP_MSEC + gp_random_below(&nemesis->random, 300 * GP_MSEC);
-    nemesis->flurry = 50 * GP_MSEC;
-    nemesis->longest = 4 * GP_SECOND;
+    const gp_usec_t slow = nemesis->slow;
+    nemesis->pace = slow * (100 * GP_MSEC + gp_random_below(&nemesis->random, 300 * GP_MSEC));
+    nemesis->flurry = slow * 50 * GP_MSEC;
+    nemesis->longest = slow * 4 * GP_SECOND;
+}
+
+bool gp_nemesis_waits(const gp_nemesis_t *nemesis, uint32_t group)
+{
+    return gp_world_now(nemesis->world) < nemesis->quiet_until[group];
 }
 
 void gp_nemesis_done(gp_nemesis_t *nemesis)
@@ -67,6 +79,7 @@ void gp_nemesis_done(gp_nemesis_t *nemesis)
     free(nemesis->next_blow);
     free(nemesis->next_relief);
     free(nemesis->last_wipe);
+    free(nemesis->quiet_until);
 }
 
 static uint32_t size_of(const gp_nemesis_t *nemesis, uint32_t group)
@@ -168,7 +181,8 @@ static bool may_lose_one(const gp_nemesis_t *nemesis, uint32_t group)
 {
     char why[128];
     return size_of(nemesis, group) >= 5 &&
-           gp_world_now(nemesis->world) >= nemesis->last_wipe[group] + 120 * GP_SECOND &&
+           gp_world_now(nemesis->world) >=
+               nemesis->last_wipe[group] + nemesis->slow * 120 * GP_SECOND &&
            gp_world_agrees(nemesis->world, group, why, sizeof why) &&
            can_spare_a_voter(nemesis, group);
 }
@@ -234,8 +248,40 @@ static void kill_a_third(gp_nemesis_t *nemesis, uint32_t group)
     }
 }
 
+/*
+ * The only voter goes for good, and perhaps nobody can take over. Calm before, and for a while: who
+ * is dead or cut off does not count for who goes, and comes back to find nobody.
+ */
+static void retire_only_voter(gp_nemesis_t *nemesis, uint32_t group)
+{
+    const gp_usec_t now = gp_world_now(nemesis->world);
+    const uint32_t first = group * nemesis->group_size;
+    char why[128];
+    if (size_of(nemesis, group) != 2 || nemesis->next_relief[group] != GP_NEVER ||
+        now < nemesis->last_wipe[group] + nemesis->slow * 120 * GP_SECOND ||
+        !gp_world_alive(nemesis->world, first) || !gp_world_alive(nemesis->world, first + 1) ||
+        !gp_world_agrees(nemesis->world, group, why, sizeof why)) {
+        return;
+    }
+    const void *peer = gp_world_peer(nemesis->world, first);
+    const gp_id_t leader = gp_election_leader(gp_peer_election(peer));
+    const uint32_t goes = gp_world_node(nemesis->world, &leader);
+    if (gp_random_below(&nemesis->random, 2) == 0) {
+        gp_world_disk(nemesis->world, goes == first ? first + 1 : first, true, 0);
+        gp_world_count(nemesis->world, GP_FAULT_DISK_FULL);
+    }
+    gp_world_leave(nemesis->world, goes, true);
+    gp_world_count(nemesis->world, GP_FAULT_CHURN);
+    nemesis->last_wipe[group] = now;
+    nemesis->quiet_until[group] = now + nemesis->slow * 5 * GP_SECOND;
+}
+
 static void send_away(gp_nemesis_t *nemesis, uint32_t group, bool for_ever)
 {
+    if (for_ever && size_of(nemesis, group) < 5) {
+        retire_only_voter(nemesis, group);
+        return;
+    }
     uint32_t node = victim(nemesis, group);
     if (!gp_world_alive(nemesis->world, node) || (for_ever && !may_lose_one(nemesis, group))) {
         return;
@@ -253,7 +299,7 @@ static void clog_links(gp_nemesis_t *nemesis, uint32_t group)
     uint32_t node = victim(nemesis, group);
     uint64_t ways = 1 + gp_random_below(&nemesis->random, 3); /* from it, to it, both */
     uint64_t most = gp_random_below(&nemesis->random, 2) == 0 ? 1500 : 5000;
-    gp_usec_t us = (100 + gp_random_below(&nemesis->random, most)) * GP_MSEC;
+    gp_usec_t us = nemesis->slow * (100 + gp_random_below(&nemesis->random, most)) * GP_MSEC;
     for (uint32_t i = first; i < first + size_of(nemesis, group); i++) {
         if (i == node || gp_random_below(&nemesis->random, 8) == 0) {
             continue;
@@ -280,7 +326,8 @@ static void jump(gp_nemesis_t *nemesis, uint32_t group)
 static void hurt_disk(gp_nemesis_t *nemesis, uint32_t group, gp_fault_t fault)
 {
     bool full = fault == GP_FAULT_DISK_FULL;
-    gp_usec_t busy = full ? 0 : 100 * GP_MSEC + gp_random_below(&nemesis->random, 5 * GP_SECOND);
+    gp_usec_t busy = 100 * GP_MSEC;
+    busy = full ? 0 : nemesis->slow * (busy + gp_random_below(&nemesis->random, 5 * GP_SECOND));
     uint32_t node = victim(nemesis, group);
     if (gp_world_alive(nemesis->world, node)) {
         gp_world_disk(nemesis->world, node, full, busy);
@@ -352,9 +399,12 @@ gp_usec_t gp_nemesis_act(gp_nemesis_t *nemesis)
             bool soon = gp_random_below(&nemesis->random, 3) == 0;
             uint64_t pause = soon ? nemesis->flurry : 2 * nemesis->pace;
             nemesis->next_blow[group] = now + 1 + gp_random_below(&nemesis->random, pause);
+            if (nemesis->next_blow[group] < nemesis->quiet_until[group]) {
+                nemesis->next_blow[group] = nemesis->quiet_until[group];
+            }
             if (nemesis->next_relief[group] == GP_NEVER) {
-                nemesis->next_relief[group] =
-                    now + 50 * GP_MSEC + gp_random_below(&nemesis->random, nemesis->longest);
+                nemesis->next_relief[group] = now + nemesis->slow * 50 * GP_MSEC +
+                                              gp_random_below(&nemesis->random, nemesis->longest);
             }
         }
         gp_usec_t due = nemesis->next_blow[group] < nemesis->next_relief[group]

@@ -19,10 +19,15 @@ typedef struct gp_nemesis {
     gp_usec_t longest; /* until a group is relieved of what it suffers */
     uint32_t group_size;
     uint32_t nodes;
+    gp_usec_t slow; /* as the world's: all of its own times as well */
     gp_usec_t *next_blow; /* by group */
     gp_usec_t *next_relief;
     gp_usec_t *last_wipe;
+    gp_usec_t *quiet_until; /* no blow before this */
 } gp_nemesis_t;
+
+/* Does it want this group left alone for now? */
+bool gp_nemesis_waits(const gp_nemesis_t *nemesis, uint32_t group);
 
 /* Draws what the network and the disks of the world do by themselves. */
 void gp_nemesis_draw(uint64_t seed, gp_world_config_t *config);

@@ -2,18 +2,19 @@
 
 #include <stdio.h>
 
-#include "agent/lab/nemesis.h"
+#include "agent/lab/users.h"
 
 /* After healing: longer than a lease of work, at whose end a program without a home is stopped. */
 #define QUIET_US (20 * GP_SECOND)
+#define END_US   (60 * GP_SECOND) /* of a run: nothing goes wrong any more */
 
 typedef struct run {
     const gp_sim_params_t *params;
     gp_sim_result_t *result;
     gp_world_t *world;
     gp_nemesis_t nemesis;
-    gp_random_t random;
-    gp_usec_t next_ask;
+    gp_users_t users;
+    gp_usec_t slow;
     gp_usec_t next_report;
 } run_t;
 
@@ -47,36 +48,14 @@ static void report(run_t *run)
     }
 }
 
-/* Users ask and run things all the time: each second one question, each ten seconds one job. */
-static void ask(run_t *run)
-{
-    static const char *const queries[] = {"cpu >= 2", "cpu >= 8 and mem.free >= 1GiB",
-                                          "arch == x86_64", "mem.free >= 32GiB or cpu >= 30"};
-    gp_usec_t now = gp_world_now(run->world);
-    if (now < run->next_ask) {
-        return;
-    }
-    run->next_ask = now + GP_SECOND;
-    uint32_t node = (uint32_t)gp_random_below(&run->random, run->params->nodes);
-    if (!gp_world_alive(run->world, node)) {
-        return;
-    }
-    const char *query = queries[gp_random_below(&run->random, 4)];
-    gp_world_find(run->world, node, query);
-    if (gp_random_below(&run->random, 10) == 0) {
-        gp_world_job(run->world, node, query);
-    }
-}
-
-/* Goes on in slices so that users ask and progress shows; false as advance. */
+/* Goes on while users do their part and progress shows; false as advance. */
 static bool go_on(run_t *run, gp_usec_t until)
 {
     while (gp_world_now(run->world) < until) {
-        gp_usec_t next = gp_world_now(run->world) + GP_SECOND;
+        gp_usec_t next = gp_users_act(&run->users);
         if (!advance(run, next < until ? next : until)) {
             return false;
         }
-        ask(run);
         report(run);
     }
     return true;
@@ -90,7 +69,7 @@ static bool come_up(run_t *run)
             return false;
         }
     }
-    gp_usec_t limit = gp_world_now(run->world) + 30 * GP_SECOND;
+    gp_usec_t limit = gp_world_now(run->world) + run->slow * 30 * GP_SECOND;
     while (gp_world_now(run->world) < limit) {
         if (all_agree(run)) {
             run->result->agreed_us = gp_world_now(run->world);
@@ -117,8 +96,9 @@ static bool suffer(run_t *run, gp_usec_t until)
 static bool heal(run_t *run)
 {
     gp_world_calm(run->world);
+    gp_users_calm(&run->users);
     gp_usec_t start = gp_world_now(run->world);
-    while (gp_world_now(run->world) < start + GP_SIM_HEAL_US) {
+    while (gp_world_now(run->world) < start + run->slow * GP_SIM_HEAL_US) {
         gp_world_heal(run->world);
         if (!advance(run, gp_world_now(run->world) + 100 * GP_MSEC)) {
             return false;
@@ -131,7 +111,7 @@ static bool heal(run_t *run)
     }
     /* What agrees must go on agreeing, and what was asked for must get an answer. */
     gp_usec_t end = run->params->length_us;
-    gp_usec_t quiet = gp_world_now(run->world) + QUIET_US;
+    gp_usec_t quiet = gp_world_now(run->world) + run->slow * QUIET_US;
     if (!go_on(run, end > quiet ? end : quiet)) {
         return false;
     }
@@ -185,17 +165,21 @@ gp_error_t gp_sim_run(const gp_sim_params_t *params, gp_sim_result_t *ret_result
     config.breadth_us = params->breadth_us;
     config.ed25519 = params->ed25519;
     config.tiers = has_tiers(params->seed);
+    config.slow = params->slow;
+    if (config.tiers && params->group_size >= 12) {
+        config.subgrid_size = params->group_size / 3 + 2;
+    }
     /* Invariants cost a third of a run: some seeds have them at each step, the others at each 16th.
      */
     bool each = params->seed % 4 == 0;
     config.check_every = params->nodes > 100 ? 64 : each ? 1 : 16;
     if (params->length_us < GP_SIM_LENGTH_MIN_US || params->nodes == 0 ||
         params->nodes > GP_SIM_NODES_MAX || params->group_size == 0 ||
-        params->group_size > GP_MEMBERS_MAX) {
+        params->group_size > GP_MEMBERS_MAX || params->slow == 0 || params->slow > GP_SLOW_MAX) {
         return GP_E_USAGE;
     }
     *ret_result = (gp_sim_result_t){0};
-    run_t run = {.params = params, .result = ret_result};
+    run_t run = {.params = params, .result = ret_result, .slow = config.slow};
     run.world = gp_world_new(&config);
     if (run.world == NULL) {
         return GP_E_MEMORY;
@@ -207,12 +191,14 @@ gp_error_t gp_sim_run(const gp_sim_params_t *params, gp_sim_result_t *ret_result
     if (params->storm) {
         gp_nemesis_storm(&run.nemesis);
     }
-    gp_random_init(&run.random, params->seed ^ UINT64_C(0x75736572));
+    bool rough = params->faults && !params->storm;
+    gp_users_init(&run.users, run.world, &config, rough ? &run.nemesis : NULL);
     gp_world_watch(run.world, params->watch, params->context);
     gp_world_tap(run.world, params->tap_node, params->tap, params->tap_context);
     ret_result->groups = gp_world_groups(run.world);
-    gp_usec_t calm = params->length_us / 10 < 60 * GP_SECOND ? params->length_us / 2
-                                                             : params->length_us - 60 * GP_SECOND;
+    gp_usec_t rest = run.slow * END_US;
+    gp_usec_t calm =
+        params->length_us / 10 < rest ? params->length_us / 2 : params->length_us - rest;
     if (come_up(&run) && suffer(&run, calm)) {
         heal(&run);
     }

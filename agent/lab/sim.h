@@ -18,6 +18,7 @@ typedef struct gp_sim_params {
     gp_usec_t breadth_us; /* of the world: see gp_world_config_t */
     gp_usec_t length_us;  /* of grid time, the healing included */
     uint64_t seed;
+    uint32_t slow; /* all times of groups, faults and users, and the limits below, times this */
     bool faults;
     bool storm; /* of these, partitions, freezes and clock rates alone, but one after the other */
     bool ed25519;

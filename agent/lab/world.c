@@ -6,7 +6,7 @@
 #include "agent/lab/world_state.h"
 
 #define TOWNS         6
-#define TOWN_SHARE    64      /* of the world's breadth: that of a town */
+#define TOWN_SHARE    64      /* a town is as wide as the world, divided by this */
 #define SAME_TIME_MAX 1000000 /* so much cannot happen in one microsecond */
 
 static const char *const fault_names[GP_FAULT_COUNT] = {
@@ -46,10 +46,12 @@ void gp_world_defaults(gp_world_config_t *config)
     *config = (gp_world_config_t){
         .nodes = 9,
         .group_size = 50,
+        .regions = 1,
         .seed = 1,
         .latency_us = 150,
         .jitter_us = 250,
         .store_us = 500,
+        .slow = 1,
         .check_every = 1,
     };
 }
@@ -89,7 +91,7 @@ uint32_t gp_sim_place(const gp_world_t *world, uint32_t node)
     return node % world->config.group_size;
 }
 
-/* Drawn apart from all else: a world has the same history wherever its machines stand. */
+/* Drawn apart from all else: a world of one place has the history that it has without. */
 static void settle(gp_sim_node_t *node)
 {
     const gp_world_config_t *config = &node->world->config;
@@ -121,9 +123,31 @@ bool gp_sim_lends(const gp_sim_node_t *node)
     return gp_sim_place(node->world, node->index) % 8 != 5;
 }
 
+uint32_t gp_sim_region_size(const gp_world_t *world)
+{
+    return (world->config.group_size + world->config.regions - 1) / world->config.regions;
+}
+
+uint32_t gp_world_region(const gp_world_t *world, uint32_t node)
+{
+    return gp_sim_group_of(world, node) * world->config.regions +
+           gp_sim_place(world, node) / gp_sim_region_size(world);
+}
+
 uint64_t gp_sim_group_id(gp_seat_t seat, uint32_t group)
 {
     return (uint64_t)seat << 56 | UINT64_C(0x5347) << 32 | group;
+}
+
+uint64_t gp_sim_own_group(const gp_sim_node_t *node, gp_seat_t seat)
+{
+    const gp_world_t *world = node->world;
+    if (seat != GP_SEAT_GRID) {
+        return gp_sim_group_id(seat, gp_world_region(world, node->index));
+    }
+    /* All that is laid out is one grid. */
+    return gp_sim_group_id(seat,
+                           gp_sim_is_laid_out(world) ? 0 : gp_sim_group_of(world, node->index));
 }
 
 /* The index is in the last bytes; the first ones are spread, so that ids are not in node order. */
@@ -186,9 +210,11 @@ gp_world_t *gp_world_new(const gp_world_config_t *config)
 {
     if (config->nodes == 0 || config->nodes > GP_WORLD_NODES_MAX || config->group_size == 0 ||
         config->group_size > (config->subgrid_size > 0 ? GP_WORLD_REGION_MAX : GP_MEMBERS_MAX) ||
-        config->subgrid_size > GP_MEMBERS_MAX ||
-        (config->subgrids > 0 && config->subgrids * config->subgrid_size != config->group_size) ||
-        (config->subgrid_size > 0 && !config->tiers)) {
+        config->subgrid_size > GP_MEMBERS_MAX || (config->subgrid_size > 0 && !config->tiers) ||
+        config->regions == 0 || (config->regions > 1 && config->subgrid_size == 0) ||
+        config->regions > config->group_size || config->regions > GP_MEMBERS_MAX ||
+        (config->subgrids > 0 && config->regions > 1) ||
+        (config->subgrids > 0 && config->subgrids * config->subgrid_size != config->group_size)) {
         return NULL;
     }
     gp_world_t *world = calloc(1, sizeof *world);
@@ -199,11 +225,12 @@ gp_world_t *gp_world_new(const gp_world_config_t *config)
     world->group_count = (config->nodes + config->group_size - 1) / config->group_size;
     world->bench = gp_bench_new();
     world->nodes = calloc(config->nodes, sizeof world->nodes[0]);
+    world->region_count = world->group_count * config->regions;
     if (config->subgrids > 0) {
         world->part_count = (config->nodes + config->subgrid_size - 1) / config->subgrid_size;
         world->parts = calloc(world->part_count, sizeof world->parts[0]);
     }
-    world->known_count = world->part_count + GP_SEAT_COUNT * world->group_count;
+    world->known_count = world->part_count + GP_SEAT_COUNT * world->region_count;
     world->groups = calloc(world->known_count, sizeof world->groups[0]);
     gp_random_init(&world->random, config->seed);
     bool ok = world->bench != NULL && world->nodes != NULL && world->groups != NULL &&
@@ -328,6 +355,10 @@ static void happen(gp_sim_node_t *node, const gp_happening_t *h)
     case GP_HAPPEN_COMMAND:
         do_command(node, h);
         break;
+    case GP_HAPPEN_LIMIT:
+        node->left = true;
+        node->idle = true;
+        break;
     case GP_HAPPEN_CRASH:
     case GP_HAPPEN_JOIN:
         assert(false && "no event of its peer");
@@ -386,7 +417,7 @@ static void take_one(gp_world_t *world)
     gp_sim_before(node, h);
     happen(node, h);
     free(h);
-    if (node->goes) {
+    if (node->left && node->idle) {
         gp_sim_left(node);
     } else if (node->moves) {
         gp_sim_end(node);

@@ -57,12 +57,15 @@ typedef struct gp_world_config {
     uint64_t seed;
     gp_usec_t latency_us; /* least time of a message */
     gp_usec_t jitter_us;  /* and at most this much more */
-    /* Machines stand in towns, up to so far from each other: 0, all in one place. Jitter grows by a
-     * tenth of the way. */
+    /*
+     * Machines stand in six towns, which the seed puts into a square so wide: to cross it takes so
+     * long beyond latency_us, and a tenth of it more in jitter. 0: all stand in one place.
+     */
     gp_usec_t breadth_us;
     gp_usec_t store_us; /* least time of a store; at most four times as much */
     uint32_t message_permyriad[GP_FAULT_MESSAGES]; /* of messages, in 1/10,000 */
     uint32_t store_permyriad;                      /* stores that fail */
+    uint32_t slow;        /* the groups' times are multiplied by this, 1 .. GP_SLOW_MAX */
     uint32_t check_every; /* steps between two checks of all invariants of a core; 0: never */
     bool ed25519;         /* real signatures instead of the stand-in */
     bool tiers;           /* each group is a region and a grid of its own, with their seats */
@@ -71,6 +74,8 @@ typedef struct gp_world_config {
      * as newcomers are placed; 0: of one. Then group_size may be up to GP_WORLD_REGION_MAX.
      */
     uint32_t subgrid_size;
+    /* With a subgrid_size: a group is a grid of so many regions, with equal shares of machines. */
+    uint32_t regions;
     /*
      * With tiers and subgrid_size: the grid is laid out from the beginning (world_standing.c). Each
      * group is a region of so many sub-Grids of subgrid_size machines (group_size is their
@@ -173,6 +178,9 @@ void gp_world_count(gp_world_t *world, gp_fault_t fault);
 uint32_t gp_world_subgrids(const gp_world_t *world, uint32_t group, uint64_t *ret_ids,
                            uint32_t size);
 
+/* The region of that machine, counted through all groups. */
+uint32_t gp_world_region(const gp_world_t *world, uint32_t node);
+
 /* The sub-Grid of that machine, as its disk names it. */
 uint64_t gp_world_subgrid(const gp_world_t *world, uint32_t node);
 
@@ -182,6 +190,10 @@ void gp_world_find_near(gp_world_t *world, uint32_t node, const char *query, uin
 /* The same beyond the sub-Grid, which needs groups above; the notice ROUTE_ANSWER tells. */
 void gp_world_route(gp_world_t *world, uint32_t node, const char *query, gp_route_scope_t scope);
 void gp_world_job(gp_world_t *world, uint32_t node, const char *where);
+void gp_world_job_on(gp_world_t *world, uint32_t node, uint32_t place, const char *where);
+
+/* The machine offers what its seed says, or for now no memory and no more than one processor. */
+void gp_world_offer(gp_world_t *world, uint32_t node, bool all);
 
 /* ---- what can be seen ------------------------------------------------------------------------ */
 

@@ -188,82 +188,103 @@ static bool agrees_above(const part_t *part, const gp_sim_node_t *node, gp_seat_
     if (election == NULL || gp_election_right(election) != GP_RIGHT_QUORUM ||
         !gp_id_equal(&whom, top)) {
         snprintf(part->why, part->size, "%s %s at tier %d", node->name,
-                 election == NULL ? "has no seat" : "does not follow its super-peer", (int)seat);
+                 election == NULL ? "has no seat" : "does not follow who leads", (int)seat);
         return false;
     }
     return true;
 }
 
-/*
- * One of the super-peers leads the region, and the grid; all who belong there follow it. Where
- * regions share a grid, it may be a machine of another one that leads the grid.
- */
-static bool agree_above(const part_t *part, const gp_sim_node_t *const *leaders, uint32_t count,
-                        gp_seat_t seat)
+/* Regions that are laid out share a grid: it may be a machine of another one that leads it. */
+static const gp_sim_node_t *top_of_grid(const gp_world_t *world, const gp_id_t *top)
 {
-    const void *first = gp_peer_seat_election(gp_runner_core(leaders[0]->runner), GP_SEAT_REGION);
+    uint32_t index = gp_world_node(world, top);
+    const void *peer = index != UINT32_MAX ? gp_world_peer(world, index) : NULL;
+    bool sits = peer != NULL && gp_id_equal(&world->nodes[index].id, top) &&
+                gp_peer_seat_group(peer, GP_SEAT_GRID) != NULL;
+    return sits ? &world->nodes[index] : NULL;
+}
+
+/*
+ * One of those who lead below leads there; all who belong there follow it. Returns it; NULL: not
+ * so.
+ */
+static const gp_sim_node_t *agree_above(const part_t *part, const gp_sim_node_t *const *leaders,
+                                        uint32_t count, gp_seat_t seat)
+{
+    const void *first = gp_peer_seat_election(gp_runner_core(leaders[0]->runner), seat);
     gp_id_t top = first != NULL ? gp_election_leader(first) : (gp_id_t){0};
     const gp_sim_node_t *leader = NULL;
     for (uint32_t i = 0; i < count; i++) {
         leader = gp_id_equal(&leaders[i]->id, &top) ? leaders[i] : leader;
     }
-    if (leader != NULL && seat == GP_SEAT_GRID && gp_sim_is_laid_out(part->world)) {
-        const void *grid = gp_peer_seat_election(gp_runner_core(leader->runner), seat);
-        top = grid != NULL ? gp_election_leader(grid) : (gp_id_t){0};
-        uint32_t index = gp_world_node(part->world, &top);
-        leader = index != UINT32_MAX && part->world->nodes[index].running
-                     ? &part->world->nodes[index]
-                     : NULL;
+    if (seat == GP_SEAT_GRID && gp_sim_is_laid_out(part->world)) {
+        leader = top_of_grid(part->world, &top);
     }
     if (leader == NULL) {
-        snprintf(part->why, part->size, "no super-peer leads above %s", leaders[0]->name);
-        return false;
+        snprintf(part->why, part->size, "none of those below leads above %s, at tier %d",
+                 leaders[0]->name, (int)seat);
+        return NULL;
     }
     for (uint32_t i = part->first; i < part->end; i++) {
         const gp_sim_node_t *node = &part->world->nodes[i];
         if (node->running && !node->packed && !agrees_above(part, node, seat, &top)) {
-            return false;
+            return NULL;
         }
     }
-    return seats_all(part, gp_peer_seat_group(gp_runner_core(leader->runner), seat), seat);
+    const gp_group_t *view = gp_peer_seat_group(gp_runner_core(leader->runner), seat);
+    return seats_all(part, view, seat) ? leader : NULL;
 }
 
-bool gp_world_agrees(const gp_world_t *world, uint32_t group, char *why, size_t size)
+/* Each sub-Grid of it, and above them. Returns the region peer, without tiers the super-peer. */
+static const gp_sim_node_t *agree_in_region(const part_t *region)
 {
     uint64_t subgrids[GP_MEMBERS_MAX];
     const gp_sim_node_t *leaders[GP_MEMBERS_MAX];
-    uint32_t count = gp_world_subgrids(world, group, subgrids, GP_MEMBERS_MAX);
-    uint32_t first = group * world->config.group_size;
-    uint32_t end = first + world->config.group_size;
-    part_t part = {.world = world,
-                   .first = first,
-                   .end = end < world->config.nodes ? end : world->config.nodes,
-                   .why = why,
-                   .size = size};
+    uint32_t count =
+        gp_sim_subgrids(region->world, region->first, region->end, subgrids, GP_MEMBERS_MAX);
+    part_t part = *region;
     if (count == 0) {
-        snprintf(why, size, "nobody runs in the group of %s", world->nodes[first].name);
-        return false;
+        snprintf(part.why, part.size, "nobody runs in the group of %s",
+                 part.world->nodes[part.first].name);
+        return NULL;
     }
     for (uint32_t i = 0; i < count; i++) {
         part.subgrid = subgrids[i];
         leaders[i] = resting_leader(&part);
         leaders[i] = leaders[i] != NULL ? leaders[i] : agree_within(&part);
         if (leaders[i] == NULL) {
-            return false;
+            return NULL;
         }
     }
     for (uint32_t i = part.first; i < part.end; i++) {
-        if (world->nodes[i].joins) {
-            snprintf(why, size, "%s has no place yet", world->nodes[i].name);
+        if (part.world->nodes[i].joins) {
+            snprintf(part.why, part.size, "%s has no place yet", part.world->nodes[i].name);
+            return NULL;
+        }
+    }
+    return part.world->config.tiers ? agree_above(&part, leaders, count, GP_SEAT_REGION)
+                                    : leaders[0];
+}
+
+bool gp_world_agrees(const gp_world_t *world, uint32_t group, char *why, size_t size)
+{
+    const gp_sim_node_t *peers[GP_MEMBERS_MAX];
+    uint32_t first = group * world->config.group_size;
+    uint32_t end = first + world->config.group_size;
+    end = end < world->config.nodes ? end : world->config.nodes;
+    uint32_t count = 0;
+    part_t part = {.world = world, .why = why, .size = size};
+    for (part.first = first; part.first < end; part.first = part.end) {
+        part.end = part.first + gp_sim_region_size(world);
+        part.end = part.end < end ? part.end : end;
+        assert(count < GP_MEMBERS_MAX);
+        peers[count] = agree_in_region(&part);
+        if (peers[count++] == NULL) {
             return false;
         }
     }
-    for (int seat = GP_SEAT_REGION; world->config.tiers && seat < GP_SEAT_COUNT; seat++) {
-        if (!agree_above(&part, leaders, count, (gp_seat_t)seat)) {
-            return false;
-        }
-    }
-    return true;
+    part.first = first;
+    return !world->config.tiers || agree_above(&part, peers, count, GP_SEAT_GRID) != NULL;
 }
 
 /* ---- why not? -------------------------------------------------------------------------------- */

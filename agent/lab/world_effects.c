@@ -101,8 +101,9 @@ static void effect_store(void *context, const gp_msg_t *msg, gp_slice_t bytes, u
 /*
  * ---- launcher: programs write from their first second on, end well, and run until they could ----
  *
- * Most write one line. Which ones write more than is ever on its way, so that they have to wait for
- * their user, comes from the seed and the job: no draw of the world's is taken for it.
+ * Most write one line, some of them late. Which ones do, and which write more than is ever on its
+ * way, so that they have to wait for their user, comes from the seed and the job: no draw of the
+ * world's is taken for it.
  */
 
 static const char line[] = "done\n";
@@ -110,6 +111,8 @@ static const char line[] = "done\n";
 #define MUCH_BYTES     (10000 * LINE_BYTES) /* three windows */
 #define FIRST_BYTES    12001 /* at first, so that the rest does not begin where a ring does */
 #define MUCH_OF        4     /* one program of so many */
+#define LATE_OF        6     /* one program of so many, by itself */
+#define LATE_US        (40 * GP_SECOND) /* it writes its first then, and ends */
 #define SLOW_USER_US   (700 * GP_MSEC)
 #define TAKEN_AT_LEAST (GP_OUTPUT_CHUNK_MAX / 4) /* bytes that a user waits for */
 
@@ -144,14 +147,16 @@ static void launch(gp_sim_node_t *node, const gp_msg_job_start_t *start)
         node->programs = calloc(GP_SIM_PROGRAMS, sizeof node->programs[0]);
         assert(node->programs != NULL && "out of memory");
     }
-    bool much = luck_of(node->world, &start->home, start->job) % MUCH_OF == 0;
+    uint64_t luck = luck_of(node->world, &start->home, start->job);
+    bool much = luck % MUCH_OF == 0;
+    bool late = luck / (2 * MUCH_OF) % LATE_OF == 0;
     node->programs[node->program_count++ % GP_SIM_PROGRAMS] =
         (gp_sim_program_t){.home = start->home,
                            .job = start->job,
                            .incarnation = start->incarnation,
                            .life = node->life,
                            .total = much ? MUCH_BYTES : LINE_BYTES,
-                           .writes_at = node->world->now + GP_SECOND};
+                           .writes_at = node->world->now + (late ? LATE_US : GP_SECOND)};
     gp_msg_t *msg = draft(node->world, GP_MSG_WORK_STARTED);
     gp_msg_work_started_t *started = &msg->u.work_started;
     started->home = start->home;
@@ -270,6 +275,20 @@ void gp_world_check_output(gp_world_t *world, gp_usec_t us)
     }
 }
 
+/* On its way out, or not after all. */
+static void go(gp_sim_node_t *node, const gp_msg_t *msg)
+{
+    if (msg->kind == GP_MSG_WORK_STOPPED) {
+        node->idle = true;
+    } else if (msg->kind == GP_MSG_RELINQUISHED && node->for_ever &&
+               gp_group_tier(msg->u.relinquished.group) == GP_SEAT_SUBGRID) {
+        gp_sim_end_work(node);
+    } else if (msg->kind == GP_MSG_HEIRLESS) {
+        node->leaving = false;
+        node->for_ever = false;
+    }
+}
+
 static void effect_notice(void *context, gp_room_t room, uint64_t token, const gp_msg_t *msg)
 {
     gp_sim_node_t *node = context;
@@ -287,6 +306,8 @@ static void effect_notice(void *context, gp_room_t room, uint64_t token, const g
         gp_sim_placed(node, token, &msg->u.form_answer);
     } else if (msg->kind == GP_MSG_FORM_MOVED) {
         node->moves = true;
+    } else {
+        go(node, msg);
     }
 }
 

@@ -17,7 +17,7 @@ static void join_later(gp_sim_node_t *node)
 }
 
 /* chosen 0: asks which sub-Grids there are. */
-static void ask(gp_sim_node_t *node, gp_sim_node_t *sponsor, uint64_t chosen, bool found)
+static void ask(gp_sim_node_t *node, gp_sim_node_t *sponsor, uint64_t chosen, gp_founds_t found)
 {
     gp_world_t *world = node->world;
     char address[GP_ADDRESS_MAX];
@@ -25,7 +25,7 @@ static void ask(gp_sim_node_t *node, gp_sim_node_t *sponsor, uint64_t chosen, bo
     world->msg.kind = GP_MSG_FORM_PLACE;
     gp_msg_form_place_t *place = &world->msg.u.form_place;
     place->chosen = chosen;
-    place->found = found;
+    place->found = (uint8_t)found;
     place->entries_count = 1;
     place->entries[0] = gp_sim_entry(node, address);
     gp_sim_command(sponsor, 0, node->index + 1, &world->msg);
@@ -45,7 +45,9 @@ void gp_sim_join(gp_sim_node_t *node)
     }
     node->joins = true;
     if (sponsor != NULL) {
-        ask(node, sponsor, 0, false);
+        gp_sim_group_t *region = &node->world->groups[gp_world_region(node->world, node->index)];
+        ask(node, sponsor, region->founded ? 0 : gp_sim_own_group(node, GP_SEAT_REGION),
+            region->founded ? GP_FOUNDS_NOTHING : GP_FOUNDS_REGION);
     }
     join_later(node); /* in case that no answer comes */
 }
@@ -54,18 +56,18 @@ static void choose(gp_sim_node_t *node, gp_sim_node_t *sponsor, const gp_msg_for
 {
     gp_world_t *world = node->world;
     gp_forming_offer_t offers[GP_MEMBERS_MAX];
-    gp_forming_config_t config = gp_forming_defaults();
-    config.members_max = world->config.subgrid_size;
     for (uint32_t i = 0; i < answer->places_count; i++) {
         uint32_t to = gp_world_node(world, &answer->places[i].leader);
         bool up = to != UINT32_MAX && gp_world_alive(world, to);
         offers[i] =
             (gp_forming_offer_t){.members = answer->places[i].members,
-                                 .rtt_us = up ? (uint32_t)(2 * world->config.latency_us + 1) : 0};
+                                 .rtt_us = up ? (uint32_t)(2 * world->config.latency_us + 1) : 0,
+                                 .full = answer->places[i].full};
     }
-    uint32_t best = gp_forming_choose(&config, offers, answer->places_count);
+    uint32_t best = gp_forming_choose(offers, answer->places_count);
     bool found = best == answer->places_count;
-    ask(node, sponsor, found ? 0 : answer->places[best].group, found);
+    ask(node, sponsor, found ? 0 : answer->places[best].group,
+        found ? GP_FOUNDS_SUBGRID : GP_FOUNDS_NOTHING);
 }
 
 static void write_place(gp_sim_node_t *node, const gp_msg_form_answer_t *answer)
@@ -104,6 +106,7 @@ void gp_sim_placed(gp_sim_node_t *sponsor, uint64_t token, const gp_msg_form_ans
     }
     write_place(node, answer);
     node->introduced = true;
+    world->groups[gp_world_region(world, node->index)].founded = true;
     gp_happening_t *begin = gp_happening_new(GP_HAPPEN_JOIN, node, (gp_slice_t){0});
     gp_sim_add(world, world->now, begin);
 }
@@ -117,8 +120,7 @@ void gp_sim_settle(gp_sim_node_t *node)
                                            &node->world->msg);
             assert(error == GP_OK);
             node->subgrid = node->world->msg.u.form_state.subgrid;
-            node->founds_alone = node->world->msg.u.form_state.found;
-            node->founder = false;
+            node->founds = node->world->msg.u.form_state.found;
         }
     }
 }
@@ -129,14 +131,15 @@ gp_sim_group_t *gp_sim_group(const gp_sim_node_t *node, uint64_t id)
     if (gp_sim_is_laid_out(world)) {
         uint32_t at = (uint32_t)id; /* sub-Grids first, then regions, then the grid */
         at += gp_group_tier(id) == GP_SEAT_REGION ? world->part_count : 0;
-        at += gp_group_tier(id) == GP_SEAT_GRID ? world->part_count + world->group_count : 0;
+        at += gp_group_tier(id) == GP_SEAT_GRID ? world->part_count + world->region_count : 0;
         assert(at < world->known_count);
         return &world->groups[at];
     }
-    uint32_t region = gp_sim_group_of(world, node->index);
     for (int seat = 0; seat < GP_SEAT_COUNT; seat++) {
-        if (gp_sim_group_id((gp_seat_t)seat, region) == id) {
-            return &world->groups[(uint32_t)seat * world->group_count + region];
+        uint32_t at = seat == GP_SEAT_GRID ? gp_sim_group_of(world, node->index)
+                                           : gp_world_region(world, node->index);
+        if (gp_sim_own_group(node, (gp_seat_t)seat) == id) {
+            return &world->groups[(uint32_t)seat * world->region_count + at];
         }
     }
     for (uint32_t i = 0; i < world->formed_count; i++) {
@@ -159,9 +162,14 @@ uint64_t gp_world_subgrid(const gp_world_t *world, uint32_t node)
 uint32_t gp_world_subgrids(const gp_world_t *world, uint32_t group, uint64_t *ret_ids,
                            uint32_t size)
 {
-    uint32_t count = 0;
     uint32_t first = group * world->config.group_size;
-    uint32_t end = first + world->config.group_size;
+    return gp_sim_subgrids(world, first, first + world->config.group_size, ret_ids, size);
+}
+
+uint32_t gp_sim_subgrids(const gp_world_t *world, uint32_t first, uint32_t end, uint64_t *ret_ids,
+                         uint32_t size)
+{
+    uint32_t count = 0;
     for (uint32_t i = first; i < end && i < world->config.nodes && count < size; i++) {
         uint64_t id = world->nodes[i].running ? world->nodes[i].subgrid : 0;
         bool known = id == 0;

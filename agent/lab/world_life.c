@@ -51,9 +51,18 @@ void gp_sim_write_sponsor(gp_sim_node_t *node, const gp_sim_node_t *sponsor)
 gp_sim_node_t *gp_sim_sponsor(gp_sim_node_t *node)
 {
     gp_world_t *world = node->world;
-    for (uint32_t i = first_of(world, node->index); i < end_of(world, node->index); i++) {
+    uint32_t own = gp_world_region(world, node->index);
+    gp_sim_group_t *region = &world->groups[own];
+    if (!region->founded && region->adding != 0 && region->adding != node->index + 1) {
+        return NULL; /* another one is about to found it */
+    }
+    for (uint32_t k = first_of(world, node->index); k < end_of(world, node->index); k++) {
+        /* Who founds asks the last one, as a rule in a region that does not lead the grid. */
+        uint32_t i = region->founded ? k : end_of(world, k) - 1 - gp_sim_place(world, k);
         gp_sim_node_t *other = &world->nodes[i];
-        if (other != node && other->introduced && other->running && !other->paused) {
+        bool near = !region->founded || gp_world_region(world, i) == own;
+        if (near && other != node && other->introduced && other->running && !other->paused) {
+            region->adding = region->founded ? 0 : node->index + 1;
             return other;
         }
     }
@@ -94,16 +103,19 @@ static void describe(gp_sim_node_t *node, gp_peer_config_t *config)
         config->forming.merge_after = 30 * GP_SECOND;
     }
     for (int seat = GP_SEAT_REGION; world->config.tiers && seat < GP_SEAT_COUNT; seat++) {
-        bool one = seat == GP_SEAT_GRID && gp_sim_is_laid_out(world);
-        config->tiers.groups[seat] =
-            gp_sim_group_id((gp_seat_t)seat, one ? 0 : gp_sim_group_of(world, node->index));
+        config->tiers.groups[seat] = gp_sim_own_group(node, (gp_seat_t)seat);
     }
     config->election = gp_election_defaults();
+    gp_group_slow_down(&config->group, world->config.slow);
+    gp_election_slow_down(&config->election, world->config.slow);
+    gp_tiers_slow_down(&config->tiers, world->config.slow);
+    gp_forming_slow_down(&config->forming, world->config.slow);
     config->group.group = group;
     config->group.cert_max = 0;
     /* Wiped machines come back as others while the table still remembers the former ones. */
     uint32_t room = (size > 0 ? size : world->config.group_size) + 14;
     config->group.members_max = room < GP_MEMBERS_MAX ? room : GP_MEMBERS_MAX;
+    config->members_above = size > 0 ? GP_MEMBERS_MAX : 0;
     config->group.boot = node->disk.boot;
     config->group.name = gp_text(node->name);
     config->election.group = group;
@@ -121,9 +133,19 @@ static void describe(gp_sim_node_t *node, gp_peer_config_t *config)
     config->work.output_window = GP_OUTPUT_CHUNK_MAX;
 }
 
+/* The simulator's machines have no certificates: what is in them the gate hears here. */
+static bool is_foreign(void *context, const gp_id_t *id)
+{
+    const gp_sim_node_t *node = context;
+    uint32_t other = gp_world_node(node->world, id);
+    return other != UINT32_MAX &&
+           gp_world_region(node->world, other) != gp_world_region(node->world, node->index);
+}
+
 static void make_runner(gp_sim_node_t *node)
 {
     gp_world_t *world = node->world;
+    bool many = world->config.regions > 1 || gp_sim_is_laid_out(world); /* regions in a grid */
     char address[GP_ADDRESS_MAX];
     gp_peer_config_t peer;
     describe(node, &peer);
@@ -138,7 +160,9 @@ static void make_runner(gp_sim_node_t *node)
                             peer.tiers.groups[GP_SEAT_GRID]},
                  .boot = node->disk.boot,
                  .sealer = {world->config.ed25519 ? &gp_signer_ed25519 : &gp_signer_standin,
-                            node->secret}},
+                            node->secret},
+                 .foreign = many ? is_foreign : NULL,
+                 .context = node},
         .effects = &gp_sim_effects,
         .context = node,
         .bench = world->bench,
@@ -166,7 +190,7 @@ static void load_disk(gp_sim_node_t *node)
 }
 
 /* What the collectors of a real machine would tell; the figures come from the seed. */
-static void tell_record(gp_sim_node_t *node)
+static void tell_record(gp_sim_node_t *node, bool all)
 {
     gp_world_t *world = node->world;
     memset(&world->msg, 0, gp_msg_size(GP_MSG_OWN_RECORD));
@@ -175,9 +199,9 @@ static void tell_record(gp_sim_node_t *node)
     uint64_t luck = gp_hash(&node->index, sizeof node->index, world->config.seed);
     own->whole = true;
     own->attrs[own->attrs_count++] =
-        (gp_record_attr_t){.attr = GP_ATTR_CPU, .number = 1 + luck % 32};
-    own->attrs[own->attrs_count++] =
-        (gp_record_attr_t){.attr = GP_ATTR_MEM_FREE, .number = (luck >> 8) % (64ULL << 30)};
+        (gp_record_attr_t){.attr = GP_ATTR_CPU, .number = all ? 1 + luck % 32 : 1};
+    own->attrs[own->attrs_count++] = (gp_record_attr_t){
+        .attr = GP_ATTR_MEM_FREE, .number = all ? (luck >> 8) % (64ULL << 30) : 0};
     own->attrs[own->attrs_count++] =
         (gp_record_attr_t){.attr = GP_ATTR_ARCH, .text = gp_text("x86_64")};
     gp_sim_command(node, GP_MSEC, 0, &world->msg);
@@ -189,9 +213,7 @@ static void become_another(gp_sim_node_t *node)
     gp_sim_wipe(&node->disk);
     node->wipes++;
     node->introduced = false;
-    node->founder = false;
-    node->founds_alone = false;
-    node->founds_region = false;
+    node->founds = GP_FOUNDS_NOTHING;
     node->subgrid = 0;
     for (int seat = 0; seat < GP_SEAT_COUNT; seat++) {
         free(node->votes[seat]);
@@ -216,14 +238,13 @@ void gp_sim_begin(gp_sim_node_t *node)
     make_runner(node);
     load_disk(node);
     gp_runner_start(node->runner);
-    if (node->founder || node->founds_alone) {
+    if (node->founds != GP_FOUNDS_NOTHING) {
         gp_msg_t *msg = gp_runner_draft(node->runner, GP_MSG_ELECTION_FOUND);
         msg->u.election_found.score = 500;
-        msg->u.election_found.alone = !node->founder;
-        msg->u.election_found.region = node->founds_region;
+        msg->u.election_found.found = node->founds;
         gp_runner_command(node->runner, 0, msg);
     }
-    tell_record(node);
+    tell_record(node, true);
     gp_sim_links_restore(node);
     gp_happening_t *wake = gp_happening_new(GP_HAPPEN_WAKE, node, (gp_slice_t){0});
     node->wake_at = world->now;
@@ -233,7 +254,7 @@ void gp_sim_begin(gp_sim_node_t *node)
 void gp_world_start(gp_world_t *world, uint32_t index)
 {
     gp_sim_node_t *node = &world->nodes[index];
-    gp_sim_group_t *group = &world->groups[gp_sim_group_of(world, index)];
+    uint32_t grid = GP_SEAT_GRID * world->region_count + gp_sim_group_of(world, index);
     assert(!node->running);
     if (node->gone) {
         node->gone = false;
@@ -246,17 +267,20 @@ void gp_world_start(gp_world_t *world, uint32_t index)
         }
         return;
     }
-    node->founder = node->founder || !group->founded;
-    if (!node->introduced && !node->founder && world->config.subgrid_size > 0) {
+    if (!world->groups[grid].founded) {
+        node->founds = GP_FOUNDS_GRID;
+    }
+    bool founder = node->founds == GP_FOUNDS_GRID;
+    if (!node->introduced && !founder && world->config.subgrid_size > 0) {
         if (!node->joins) {
             gp_sim_join(node);
         }
         return;
     }
     if (node->subgrid == 0) {
-        node->subgrid = gp_sim_group_id(GP_SEAT_SUBGRID, gp_sim_group_of(world, index));
+        node->subgrid = gp_sim_own_group(node, GP_SEAT_SUBGRID);
     }
-    if (!node->introduced && !node->founder) {
+    if (!node->introduced && !founder) {
         gp_sim_node_t *sponsor = gp_sim_sponsor(node);
         if (sponsor == NULL) {
             return; /* nobody is there to admit it: it tries again when it is next started */
@@ -266,7 +290,8 @@ void gp_world_start(gp_world_t *world, uint32_t index)
     }
     node->introduced = true;
     node->joins = false;
-    group->founded = true;
+    world->groups[grid].founded = true;
+    world->groups[gp_world_region(world, index)].founded = true;
     gp_sim_settle(node);
     gp_sim_begin(node);
 }
@@ -279,8 +304,9 @@ void gp_sim_end(gp_sim_node_t *node)
     node->world->running--;
     node->paused = false;
     node->life++;
-    node->goes = false;
     node->moves = false;
+    node->left = false;
+    node->idle = false;
     node->leaving = false;
     node->doomed = false;
     node->for_ever = false;
@@ -346,15 +372,32 @@ void gp_world_doom(gp_world_t *world, uint32_t index)
     world->nodes[index].doomed = true;
 }
 
+#define STOP_US (2 * GP_SECOND) /* as the daemon: a stop in good order takes no longer */
+
+void gp_sim_end_work(gp_sim_node_t *node)
+{
+    gp_world_t *world = node->world;
+    memset(&world->msg, 0, gp_msg_size(GP_MSG_WORK_STOP));
+    world->msg.kind = GP_MSG_WORK_STOP;
+    world->msg.u.work_stop.wait_ms = STOP_US / 2 / GP_MSEC;
+    gp_sim_command(node, 0, 0, &world->msg);
+    gp_sim_add(world, world->now + world->config.slow * STOP_US,
+               gp_happening_new(GP_HAPPEN_LIMIT, node, (gp_slice_t){0}));
+}
+
+/* As the daemon does it: programs end first, but if it leaves for good not before it may. */
 void gp_world_leave(gp_world_t *world, uint32_t index, bool forever)
 {
     gp_sim_node_t *node = &world->nodes[index];
     assert(node->running && !node->paused);
+    node->for_ever = forever;
+    node->leaving = true;
+    if (!forever) {
+        gp_sim_end_work(node);
+    }
     memset(&world->msg, 0, gp_msg_size(GP_MSG_ELECTION_RELINQUISH));
     world->msg.kind = GP_MSG_ELECTION_RELINQUISH;
     world->msg.u.election_relinquish.forever = forever;
-    node->for_ever = forever;
-    node->leaving = true;
     gp_sim_command(node, 0, 0, &world->msg);
 }
 
@@ -509,15 +552,32 @@ void gp_world_route(gp_world_t *world, uint32_t index, const char *query, gp_rou
     gp_sim_command(&world->nodes[index], 0, ++world->requests, &world->msg);
 }
 
-void gp_world_job(gp_world_t *world, uint32_t index, const char *where)
+static void run_job(gp_world_t *world, uint32_t index, const gp_id_t *on, const char *where)
 {
     memset(&world->msg, 0, gp_msg_size(GP_MSG_WORK_RUN));
     world->msg.kind = GP_MSG_WORK_RUN;
     gp_msg_work_run_t *run = &world->msg.u.work_run;
     run->name = gp_text("job");
     run->where = gp_text(where);
+    run->on = *on;
     run->args_count = 1;
     run->args[0].text = gp_text("true");
     world->stats.jobs++;
     gp_sim_command(&world->nodes[index], 0, ++world->requests, &world->msg);
+}
+
+void gp_world_job(gp_world_t *world, uint32_t index, const char *where)
+{
+    static const gp_id_t anywhere;
+    run_job(world, index, &anywhere, where);
+}
+
+void gp_world_job_on(gp_world_t *world, uint32_t index, uint32_t place, const char *where)
+{
+    run_job(world, index, &world->nodes[place].id, where);
+}
+
+void gp_world_offer(gp_world_t *world, uint32_t index, bool all)
+{
+    tell_record(&world->nodes[index], all);
 }

@@ -168,23 +168,49 @@ static gp_census_place_t place_of(const gp_sim_node_t *node, const gp_msg_leader
     }
 }
 
+/* A suspect that is forgotten: what became of it is not known here, the word on it was missed. */
+static void count_member(gp_sim_node_t *node, const gp_msg_member_t *member)
+{
+    uint32_t before = member->before;
+    if (!member->forgotten) {
+        count(node, GP_CENSUS_MEMBER, before, member->entries[0].state);
+        count(node, GP_CENSUS_VERDICT, member->entries[0].state, member->entries[0].cause);
+        return;
+    }
+    if (before == GP_MEMBER_SUSPECT) {
+        count(node, GP_CENSUS_MEMBER, before, GP_MEMBER_UNKNOWN);
+        before = GP_MEMBER_UNKNOWN;
+    }
+    count(node, GP_CENSUS_MEMBER, before, GP_MEMBER_NONE);
+}
+
+/*
+ * Who gives the lead up is alone before it follows or cares, and so is who loses its leader before
+ * it leads. A step in which it does both tells of the last only.
+ */
+static void count_place(gp_sim_node_t *node, gp_seat_t seat, gp_census_place_t place)
+{
+    gp_census_place_t before = node->places[seat];
+    bool cares = place == GP_CENSUS_CARES || place == GP_CENSUS_FOLLOWS_CARETAKER;
+    bool two =
+        before == GP_CENSUS_LEADS ? cares : before == GP_CENSUS_FOLLOWS && place == GP_CENSUS_LEADS;
+    if (two) {
+        count(node, GP_CENSUS_PLACE, before, GP_CENSUS_ALONE);
+        before = GP_CENSUS_ALONE;
+    }
+    count(node, GP_CENSUS_PLACE, before, place);
+    node->places[seat] = place;
+}
+
 static void take_census(gp_sim_node_t *node, const gp_msg_t *msg)
 {
-    const gp_record_member_t *entry = &msg->u.member.entries[0];
     switch (msg->kind) {
     case GP_MSG_MEMBER:
-        count(node, GP_CENSUS_MEMBER, msg->u.member.before,
-              msg->u.member.forgotten ? GP_MEMBER_NONE : entry->state);
-        if (!msg->u.member.forgotten) {
-            count(node, GP_CENSUS_VERDICT, entry->state, entry->cause);
-        }
+        count_member(node, &msg->u.member);
         break;
-    case GP_MSG_LEADER: {
-        gp_census_place_t place = place_of(node, &msg->u.leader);
-        count(node, GP_CENSUS_PLACE, node->places[seat_of(msg)], place);
-        node->places[seat_of(msg)] = place;
+    case GP_MSG_LEADER:
+        count_place(node, seat_of(msg), place_of(node, &msg->u.leader));
         break;
-    }
     case GP_MSG_CAMPAIGN:
         count(node, msg->u.campaign.pre ? GP_CENSUS_PREVOTE : GP_CENSUS_CAMPAIGN,
               msg->u.campaign.why, 0);
@@ -236,7 +262,7 @@ void gp_oracle_notice(gp_sim_node_t *node, uint64_t token, const gp_msg_t *msg)
         stats->jobs_ended += msg->u.job.state >= GP_JOB_DONE ? 1 : 0;
         break;
     case GP_MSG_LEFT:
-        node->goes = node->goes || (node->leaving && seat_of(msg) == GP_SEAT_SUBGRID);
+        node->left = node->left || (node->leaving && seat_of(msg) == GP_SEAT_SUBGRID);
         break;
     default:
         break;
@@ -356,7 +382,9 @@ void gp_oracle_sent(gp_sim_node_t *node, gp_msg_kind_t kind, gp_slice_t frame)
         count_error(node, world->msg.u.claimed.error);
     } else {
         gp_msg_vote_t vote = world->msg.u.vote;
-        count(node, GP_CENSUS_VOTE, vote.reason, 0);
+        /* Who is no voter hears that before it asks for votes; both are judged by the same code. */
+        bool early = vote.reason == GP_VOTE_NOT_VOTER;
+        count(node, early ? GP_CENSUS_WOULD_VOTE : GP_CENSUS_VOTE, vote.reason, 0);
         if (vote.granted) {
             check_voted(node, &vote);
             check_vote(node, &vote);

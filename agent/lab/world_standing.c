@@ -33,7 +33,7 @@ uint32_t gp_sim_part_end(const gp_world_t *world, uint32_t part)
     return end < world->config.nodes ? end : world->config.nodes;
 }
 
-/* Whom it turns to in the group above, and that it founds its sub-Grid. */
+/* What it founds, and whom it turns to in the group above that. */
 static void write_above(gp_sim_node_t *node, const gp_sim_node_t *contact)
 {
     gp_world_t *world = node->world;
@@ -42,7 +42,7 @@ static void write_above(gp_sim_node_t *node, const gp_sim_node_t *contact)
     world->msg.kind = GP_MSG_FORM_STATE;
     gp_msg_form_state_t *state = &world->msg.u.form_state;
     state->subgrid = node->subgrid;
-    state->found = true;
+    state->found = node->founds;
     state->above_count = 1;
     state->above[0] = gp_sim_entry(contact, address);
     size_t n = 0;
@@ -78,15 +78,16 @@ bool gp_sim_lay_out(gp_sim_node_t *node)
     }
     node->subgrid = gp_sim_group_id(GP_SEAT_SUBGRID, part);
     if (node->index == 0 && first) {
-        node->founder = true;
+        node->founds = GP_FOUNDS_GRID;
     } else if (first) {
-        node->founds_region = node->index == region;
-        gp_sim_node_t *contact = &world->nodes[node->founds_region ? 0 : region];
+        bool founds_region = node->index == region;
+        gp_sim_node_t *contact = &world->nodes[founds_region ? 0 : region];
         if (!contact->running) {
             return false;
         }
+        node->founds = founds_region ? GP_FOUNDS_REGION : GP_FOUNDS_SUBGRID;
         write_above(node, contact);
-        gp_sim_introduce(node, contact, node->founds_region ? GP_SEAT_GRID : GP_SEAT_REGION);
+        gp_sim_introduce(node, contact, founds_region ? GP_SEAT_GRID : GP_SEAT_REGION);
     } else {
         gp_sim_node_t *sponsor = sponsor_of(node);
         if (sponsor == NULL) {

@@ -12,6 +12,7 @@ typedef enum gp_happening_type {
     GP_HAPPEN_DIALED,
     GP_HAPPEN_STORED,
     GP_HAPPEN_COMMAND,
+    GP_HAPPEN_LIMIT, /* it was told to stop, and takes no longer */
     GP_HAPPEN_CRASH,
     GP_HAPPEN_JOIN /* to no life: it asks once more to be placed */
 } gp_happening_type_t;
@@ -146,15 +147,14 @@ typedef struct gp_sim_node {
     bool running;
     bool paused;
     bool introduced;
-    bool founder;       /* of its group: it is told so at each start */
-    bool founds_alone;  /* only of its sub-Grid: likewise */
-    bool founds_region; /* and of its region */
-    bool leaving;       /* it was told to go in good order, and has not gone yet */
-    bool goes;          /* the group knows that it leaves: its process ends with this step */
-    bool packed;        /* its runner's memory is */
-    bool joins;         /* it has asked where to go, or will ask again */
-    bool moves;         /* its process begins anew with this step: it is in another sub-Grid */
-    uint64_t subgrid;   /* its sub-Grid's id, once it has one */
+    uint8_t founds;   /* gp_founds_t: it is told so at each start */
+    bool joins;       /* it has asked where to go, or will ask again */
+    bool moves;       /* its process begins anew with this step: it is in another sub-Grid */
+    uint64_t subgrid; /* its sub-Grid's id, once it has one */
+    bool leaving;     /* it was told to go in good order, and has not gone yet */
+    bool left;        /* the group knows that it leaves ... */
+    bool idle;        /* ... and its programs have ended: its process ends with this step */
+    bool packed;      /* its runner's memory is */
     gp_id_t id;
     char name[GP_NAME_MAX + 1];
     int64_t at[2]; /* its place: microseconds from a corner of the world */
@@ -190,6 +190,7 @@ typedef struct gp_sim_node {
 typedef struct gp_sim_group {
     uint64_t id;
     bool founded;
+    uint32_t adding; /* a region: the node that is to found it, counted from 1; 0: none yet */
     uint64_t terms[GP_SIM_TERMS]; /* by term modulo GP_SIM_TERMS: the latest with a mandate */
     gp_id_t leaders[GP_SIM_TERMS];
     uint32_t holder; /* the node whose lease runs, and in which life */
@@ -231,8 +232,9 @@ struct gp_world {
     uint32_t resting; /* of them */
     gp_sim_berths_t berths;
     gp_sim_node_t *nodes;
-    gp_sim_group_t *groups; /* of each seat's tier, group_count */
+    gp_sim_group_t *groups; /* of each seat's tier, region_count */
     uint32_t group_count;
+    uint32_t region_count;
     uint32_t known_count;   /* of groups */
     gp_sim_group_t *formed; /* sub-Grids that were founded in the course of things */
     uint32_t formed_count;
@@ -304,9 +306,12 @@ gp_usec_t gp_sim_local(const gp_sim_node_t *node, gp_usec_t at);
 gp_usec_t gp_sim_true(const gp_sim_node_t *node, gp_usec_t local);
 uint32_t gp_sim_group_of(const gp_world_t *world, uint32_t node);
 uint32_t gp_sim_place(const gp_world_t *world, uint32_t node); /* within its group */
+/* group: for the seat of the grid, else a region. */
 uint64_t gp_sim_group_id(gp_seat_t seat, uint32_t group);
-bool gp_sim_lends(const gp_sim_node_t *node); /* some owners do not */
-void gp_sim_name(gp_sim_node_t *node);        /* its id and name, after a wipe others than before */
+uint64_t gp_sim_own_group(const gp_sim_node_t *node, gp_seat_t seat);
+uint32_t gp_sim_region_size(const gp_world_t *world); /* machines, but for the last region */
+bool gp_sim_lends(const gp_sim_node_t *node);         /* some owners do not */
+void gp_sim_name(gp_sim_node_t *node); /* its id and name, after a wipe others than before */
 void gp_sim_forget_waiting(gp_sim_node_t *node);
 void gp_sim_command(gp_sim_node_t *node, gp_usec_t in_us, uint64_t token, const gp_msg_t *msg);
 void gp_sim_command_in(gp_sim_node_t *node, gp_seat_t seat, gp_usec_t in_us, uint64_t token,
@@ -315,19 +320,24 @@ void gp_sim_command_in(gp_sim_node_t *node, gp_seat_t seat, gp_usec_t in_us, uin
 void gp_sim_write(gp_sim_node_t *node, const gp_happening_t *stored);
 
 /* world_life.c */
-void gp_sim_end(gp_sim_node_t *node);  /* of its process */
-void gp_sim_left(gp_sim_node_t *node); /* the same, in good order */
+void gp_sim_end(gp_sim_node_t *node);      /* of its process */
+void gp_sim_left(gp_sim_node_t *node);     /* the same, in good order */
+void gp_sim_end_work(gp_sim_node_t *node); /* programs end, as the agent is to stop */
 
 void gp_sim_introduce(gp_sim_node_t *node, gp_sim_node_t *sponsor, gp_seat_t seat);
 void gp_sim_write_sponsor(gp_sim_node_t *node, const gp_sim_node_t *sponsor);
 
 /* world_join.c: newcomers are placed, and machines that moved begin anew */
+/* As gp_world_subgrids, of the nodes from `first` to before `end`. */
+uint32_t gp_sim_subgrids(const gp_world_t *world, uint32_t first, uint32_t end, uint64_t *ret_ids,
+                         uint32_t size);
 void gp_sim_join(gp_sim_node_t *node);
 void gp_sim_placed(gp_sim_node_t *sponsor, uint64_t token, const gp_msg_form_answer_t *answer);
 void gp_sim_begin(gp_sim_node_t *node);  /* its process, with what is on its disk */
 void gp_sim_settle(gp_sim_node_t *node); /* it is where its disk says that it is */
 gp_record_member_t gp_sim_entry(const gp_sim_node_t *node, char address[GP_ADDRESS_MAX]);
-gp_sim_node_t *gp_sim_sponsor(gp_sim_node_t *node); /* a running machine of its group, or NULL */
+/* A running machine of its region, or, if it is to found that, of any; NULL: there is none. */
+gp_sim_node_t *gp_sim_sponsor(gp_sim_node_t *node);
 /* What the oracle remembers of the group with that id, of the node's region. */
 gp_sim_group_t *gp_sim_group(const gp_sim_node_t *node, uint64_t id);
 

@@ -8,7 +8,6 @@
 
 #include "agent/main/agent_state.h"
 #include "agent/node/leave.h"
-#include "agent/node/setup.h"
 
 struct deferred {
     deferred_t *next;
@@ -197,8 +196,7 @@ static void on_stored(void *context, gp_room_t room, uint64_t token, bool ok)
 
 static uint8_t own_flags(const agent_t *agent)
 {
-    return (uint8_t)((agent->stopping ? GP_FLAG_LEAVING : 0) |
-                     (agent->config.agent_relayed ? GP_FLAG_RELAYED : 0));
+    return agent->config.agent_relayed ? GP_FLAG_RELAYED : 0;
 }
 
 static void collect(agent_t *agent)
@@ -263,28 +261,46 @@ void agent_left(agent_t *agent)
     finish_if_done(agent);
 }
 
-void agent_stop(agent_t *agent, bool forever)
+static void relinquish(agent_t *agent)
 {
-    if (agent->stopping) {
-        return;
-    }
-    agent->stopping = true;
-    agent->leaves = forever;
+    gp_msg_t *msg = gp_runner_draft(agent->runner, GP_MSG_ELECTION_RELINQUISH);
+    msg->u.election_relinquish.forever = agent->leaves;
+    agent_command(agent, 0, msg);
+}
+
+void agent_end_work(agent_t *agent)
+{
+    const gp_msg_t msg = {.kind = GP_MSG_WORK_STOP,
+                          .u.work_stop = {.wait_ms = AGENT_STOP_MS / 2}};
     struct timeval limit = {.tv_sec = AGENT_STOP_MS / 1000};
     evtimer_add(agent->limit, &limit);
-    gp_msg_t *msg = gp_runner_draft(agent->runner, GP_MSG_WORK_STOP);
-    msg->u.work_stop.wait_ms = AGENT_STOP_MS / 2;
-    agent_command(agent, 0, msg);
-    msg = gp_runner_draft(agent->runner, GP_MSG_ELECTION_RELINQUISH);
-    msg->u.election_relinquish.forever = forever;
-    agent_command(agent, 0, msg);
+    agent_defer(agent, 0, &msg);
+}
+
+void agent_stop(agent_t *agent)
+{
+    agent->told_to_stop = true;
+    if (!agent->stopping) {
+        agent->stopping = true;
+        agent_end_work(agent);
+        relinquish(agent);
+    }
+}
+
+/* Programs go on until it is known that it may go: see agent_relinquished. */
+void agent_go(agent_t *agent)
+{
+    assert(!agent->stopping);
+    agent->stopping = true;
+    agent->leaves = true;
+    relinquish(agent);
 }
 
 static void on_signal(evutil_socket_t number, short what, void *context)
 {
     (void)number;
     (void)what;
-    agent_stop(context, false);
+    agent_stop(context);
 }
 
 /* ---- opening and closing --------------------------------------------------------------------- */
@@ -312,8 +328,6 @@ static gp_error_t open_state(agent_t *agent, const gp_agent_options_t *options, 
         error = gp_store_boot(agent->store, &agent->boot, fail);
     }
     if (error == GP_OK) {
-        agent->region = gp_group_id(&agent->identity.grid, gp_text(agent->identity.region), 1, 0);
-        agent->grid = gp_group_id(&agent->identity.grid, gp_text(""), 2, 0);
         error = agent_find_place(agent, fail);
     }
     return error;
@@ -374,6 +388,16 @@ static gp_error_t open_net(agent_t *agent, gp_fail_t *fail)
     return agent_find_address(agent, fail);
 }
 
+/* It aims at half of what fills a sub-Grid, and is small with an eighth. */
+static void describe_forming(const agent_t *agent, gp_forming_config_t *config)
+{
+    const uint32_t members_max = agent->config.forming_members_max;
+    *config = gp_forming_defaults();
+    config->members_max = members_max;
+    config->members_aim = members_max / 2;
+    config->members_min = (members_max + 7) / 8;
+}
+
 static void describe_peer(agent_t *agent, gp_peer_config_t *config)
 {
     memset(config, 0, sizeof *config);
@@ -381,9 +405,9 @@ static void describe_peer(agent_t *agent, gp_peer_config_t *config)
     config->election = gp_election_defaults();
     gp_work_config_default(&config->work);
     config->tiers = gp_tiers_defaults();
-    config->forming = gp_forming_defaults();
-    config->tiers.groups[GP_SEAT_REGION] = agent->region;
-    config->tiers.groups[GP_SEAT_GRID] = agent->grid;
+    describe_forming(agent, &config->forming);
+    config->tiers.groups[GP_SEAT_REGION] = agent->identity.region_group;
+    config->tiers.groups[GP_SEAT_GRID] = agent->identity.grid_group;
     config->group.group = agent->identity.group;
     config->group.boot = agent->boot;
     config->group.name = gp_text(agent->dir.name);
@@ -420,10 +444,12 @@ static gp_error_t open_peer(agent_t *agent, gp_fail_t *fail)
         .seed = seed,
         .gate = {.grid = agent->identity.grid,
                  .self = agent->identity.id,
-                 .groups = {agent->identity.group, agent->region, agent->grid},
+                 .groups = {agent->identity.group, agent->identity.region_group,
+                            agent->identity.grid_group},
                  .boot = agent->boot,
                  .sealer = {&gp_signer_ed25519, agent->identity.node},
                  .certified = agent_certified,
+                 .foreign = agent_foreign,
                  .vouched = agent_vouched,
                  .context = agent},
         .effects = &agent_effects,
@@ -493,11 +519,11 @@ static void start_peer(agent_t *agent)
     admit_known(agent);
     agent_guests_admit(agent);
     gp_runner_start(agent->runner);
-    bool founds = agent->identity.root != NULL && !agent->moved_before;
-    if (founds || agent->founds_alone) { /* at each start: what its disk knows stays as it is */
+    bool first = agent->identity.root != NULL && !agent->moved_before;
+    if (first || agent->founds > 0) { /* at each start: what its disk knows stays as it is */
         gp_msg_t *msg = gp_runner_draft(agent->runner, GP_MSG_ELECTION_FOUND);
         msg->u.election_found.score = 500;
-        msg->u.election_found.alone = !founds;
+        msg->u.election_found.found = first ? GP_FOUNDS_GRID : agent->founds;
         gp_runner_command(agent->runner, 0, msg);
     }
     collect(agent);

@@ -5,16 +5,7 @@
 
 #include "agent/main/agent_state.h"
 
-/* A question on its way through the grid. */
-struct question {
-    question_t *next;
-    agent_t *agent;
-    gp_http_call_t *call;
-    uint64_t token;
-    gp_id_t near; /* round trips count from there; none: from here */
-};
-
-static json_t *id_text(const gp_id_t *id)
+json_t *agent_id_text(const gp_id_t *id)
 {
     char text[GP_ID_TEXT];
     if (gp_id_is_none(id)) {
@@ -33,7 +24,9 @@ static const char *role_of(const agent_t *agent, const gp_id_t *id)
     gp_id_t leader = gp_election_leader(election);
     gp_record_voter_t voters[GP_VOTERS_MAX];
     if (gp_id_equal(&leader, id) && gp_election_right(election) == GP_RIGHT_QUORUM) {
-        return "super-peer";
+        const gp_group_member_t *member = gp_group_member(agent_group(agent), id);
+        bool region = member != NULL && (member->flags & GP_FLAG_REGION_PEER) != 0;
+        return region ? "region-peer" : "super-peer";
     }
     uint32_t count = gp_election_voters(election, voters);
     for (uint32_t i = 0; i < count; i++) {
@@ -164,9 +157,12 @@ static void judge_health(const agent_t *agent, const census_t *census, health_t 
                    group[0] == '\0' ? "" : "; ", group);
 }
 
-static void subgrid_text(const agent_t *agent, char text[20])
+/* How many groups that seat's has, as far as this machine knows: who has no seat there does not. */
+static json_t *below_count(const agent_t *agent, gp_seat_t seat)
 {
-    snprintf(text, 20, "%016llx", (unsigned long long)agent->identity.group);
+    const void *core = gp_runner_core(agent->runner);
+    uint32_t count = gp_route_count(gp_peer_route(core), seat);
+    return gp_peer_seat_group(core, seat) == NULL || count == 0 ? json_null() : json_integer(count);
 }
 
 static void get_status(gp_http_call_t *call, void *context)
@@ -175,23 +171,24 @@ static void get_status(gp_http_call_t *call, void *context)
     const void *election = agent_election(agent);
     const gp_id_t *self = gp_net_self(agent->net);
     gp_id_t leader = gp_election_leader(election);
-    char subgrid[20];
-    subgrid_text(agent, subgrid);
+    char subgrid[GP_GROUP_TEXT];
+    gp_group_text(agent->identity.group, subgrid);
     census_t census = take_census(agent);
     health_t health;
     judge_health(agent, &census, &health);
     bool partial = gp_election_right(election) != GP_RIGHT_QUORUM;
     json_t *document = gp_document_new("status", agent_wall(), partial);
     json_t *item = json_pack(
-        "{s:s,s:o,s:s,s:s,s:s,s:s,s:s,s:I,s:s,s:i,s:i,s:i,s:o,s:o,s:s,s:o,s:s,s:I}", "name",
-        agent->dir.name, "id", id_text(self), "state", agent->stopping ? "leaving" : "alive",
+        "{s:s,s:o,s:s,s:s,s:s,s:s,s:s,s:I,s:s,s:i,s:i,s:i,s:o,s:o,s:s,s:o,s:s,s:I,s:o,s:o}", "name",
+        agent->dir.name, "id", agent_id_text(self), "state", agent->stopping ? "leaving" : "alive",
         "role", role_of(agent, self), "region", agent->identity.region, "subgrid", subgrid,
         "leader", gp_id_is_none(&leader) ? "" : agent_name_of(agent, &leader), "term",
         (json_int_t)gp_election_term(election), "mandate", mandate_of(agent), "members",
         census.members, "alive", census.alive, "stopped", census.stopped, "missing",
         census.missing_names, "voters", voter_names(agent), "health", health.word, "why",
         gp_document_text(gp_text(health.why)), "address", agent->address, "uptime_ms",
-        (json_int_t)((agent_now() - agent->started) / 1000));
+        (json_int_t)((agent_now() - agent->started) / 1000), "subgrids",
+        below_count(agent, GP_SEAT_REGION), "regions", below_count(agent, GP_SEAT_GRID));
     gp_document_add(document, item);
     gp_http_call_answer(call, document);
 }
@@ -256,13 +253,13 @@ static gp_usec_t age_of(const agent_t *agent, const gp_group_member_t *member)
 
 static json_t *node_item(agent_t *agent, const gp_group_member_t *member)
 {
-    char subgrid[20];
-    subgrid_text(agent, subgrid);
+    char subgrid[GP_GROUP_TEXT];
+    gp_group_text(agent->identity.group, subgrid);
     return json_pack("{s:o,s:o,s:s,s:s,s:s,s:s,s:o,s:I,s:o,s:i,s:I}", "name",
-                     gp_document_text(gp_text(member->name)), "id", id_text(&member->id), "state",
-                     gp_member_state_name(member->state), "role", role_of(agent, &member->id),
-                     "region", agent->identity.region, "subgrid", subgrid, "address",
-                     gp_document_text(gp_text(member->address)), "age_ms",
+                     gp_document_text(gp_text(member->name)), "id", agent_id_text(&member->id),
+                     "state", gp_member_state_name(member->state), "role",
+                     role_of(agent, &member->id), "region", agent->identity.region, "subgrid",
+                     subgrid, "address", gp_document_text(gp_text(member->address)), "age_ms",
                      (json_int_t)(age_of(agent, member) / 1000), "why", why_of(agent, member),
                      "score", (int)member->score, "rtt_us", (json_int_t)member->rtt_us);
 }
@@ -283,210 +280,6 @@ static void get_nodes(gp_http_call_t *call, void *context)
     gp_http_call_answer(call, document);
 }
 
-/* ---- find ------------------------------------------------------------------------------------ */
-
-static void forget_question(void *context)
-{
-    question_t *question = context;
-    question_t **at = &question->agent->questions;
-    while (*at != question) {
-        at = &(*at)->next;
-    }
-    *at = question->next;
-    free(question);
-}
-
-/* Attribute names of the request as numbers, for the wire; false: one is unknown. */
-static bool want_attributes(gp_http_call_t *call, const json_t *names, uint8_t want[64],
-                            uint32_t *ret_n)
-{
-    size_t count = json_array_size(names);
-    for (size_t i = 0; i < count && i < 32; i++) {
-        const char *name = json_string_value(json_array_get(names, i));
-        uint32_t number = name == NULL ? 0 : gp_attribute_find(gp_text(name));
-        if (number == 0) {
-            gp_http_call_error(call, GP_E_QUERY_ATTRIBUTE, name);
-            return false;
-        }
-        want[2 * i] = (uint8_t)(number >> 8);
-        want[2 * i + 1] = (uint8_t)number;
-        *ret_n = (uint32_t)(2 * i + 2);
-    }
-    return true;
-}
-
-/* "me", a member's name or its id; NULL: nobody. False: there is no such machine. */
-static bool take_near(const agent_t *agent, gp_http_call_t *call, const char *near, gp_id_t *ret_id)
-{
-    gp_id_t id;
-    if (near == NULL) {
-        return true;
-    }
-    const gp_group_member_t *member = gp_group_member_named(agent_group(agent), gp_text(near));
-    if (strcmp(near, "me") == 0) {
-        member = gp_group_member(agent_group(agent), &agent->identity.id);
-    } else if (member == NULL && gp_id_parse(near, &id) == GP_OK) {
-        member = gp_group_member(agent_group(agent), &id);
-    }
-    if (member == NULL) {
-        gp_http_call_error(call, GP_E_NODE_UNKNOWN, near);
-        return false;
-    }
-    *ret_id = member->id;
-    return true;
-}
-
-static void post_find(gp_http_call_t *call, void *context)
-{
-    agent_t *agent = context;
-    gp_id_t from = {{0}};
-    const char *query = "", *rank = "", *near = NULL;
-    int limit = 10, timeout_ms = 5000, explain = 0;
-    json_t *names = NULL;
-    uint8_t want[64];
-    uint32_t want_n = 0;
-    if (!gp_http_call_unpack(call, "{s?s,s?i,s?s,s?b,s?o,s?i,s?s !}", "query", &query, "limit",
-                             &limit, "rank", &rank, "explain", &explain, "want", &names,
-                             "timeout_ms", &timeout_ms, "near", &near) ||
-        !want_attributes(call, names, want, &want_n) || !take_near(agent, call, near, &from)) {
-        return;
-    }
-    if (limit < 0 || timeout_ms < 1 || timeout_ms > 600000) {
-        gp_http_call_error(call, GP_E_QUERY_LIMIT, "limit is 0 or more, timeout_ms 1 to 600000");
-        return;
-    }
-    if (!agent_check_query(call, "query", query, rank)) {
-        return;
-    }
-    question_t *question = calloc(1, sizeof *question);
-    if (question == NULL) {
-        gp_http_call_error(call, GP_E_MEMORY, NULL);
-        return;
-    }
-    *question = (question_t){.next = agent->questions,
-                             .agent = agent,
-                             .call = call,
-                             .token = ++agent->requests,
-                             .near = from};
-    agent->questions = question;
-    gp_http_call_wait(call, forget_question, question);
-    gp_msg_t *msg = gp_runner_draft(agent->runner, GP_MSG_DISCOVERY_FIND);
-    gp_msg_discovery_find_t *find = &msg->u.discovery_find;
-    find->query = gp_text(query);
-    find->rank = gp_text(rank);
-    find->limit = limit > GP_HITS_MAX ? GP_HITS_MAX : (uint16_t)limit;
-    find->explain = explain != 0;
-    find->want = gp_slice(want, want_n);
-    find->timeout_ms = (uint32_t)timeout_ms;
-    find->near_node = from;
-    agent_command(agent, question->token, msg);
-}
-
-static json_t *value_json(const gp_record_value_t *value)
-{
-    const gp_attribute_t *attribute = gp_attribute(value->attr);
-    if (!value->known || attribute == NULL) {
-        return json_null();
-    }
-    switch ((gp_type_t)attribute->type) {
-    case GP_TYPE_BOOL:
-        return json_boolean(value->number != 0);
-    case GP_TYPE_VERSION:
-    case GP_TYPE_WORD:
-    case GP_TYPE_WORDS:
-        return gp_document_text(value->text);
-    case GP_TYPE_DECIMAL:
-    case GP_TYPE_SHARE:
-        return json_real((double)value->number / 1000.0);
-    default:
-        return gp_document_number(value->number);
-    }
-}
-
-/* As estimated from the machine that was named; without one, as this machine measured it. */
-static json_t *round_trip(agent_t *agent, const gp_id_t *near, const gp_record_hit_t *hit)
-{
-    const gp_group_member_t *member = gp_group_member(agent_group(agent), &hit->id);
-    const gp_id_t *from = gp_id_is_none(near) ? &agent->identity.id : near;
-    if (gp_id_equal(&hit->id, from)) {
-        return json_integer(0);
-    }
-    uint32_t measured = member != NULL ? member->rtt_us : 0;
-    uint32_t rtt_us = gp_id_is_none(near) ? measured : hit->rtt_us;
-    return rtt_us > 0 ? json_integer((json_int_t)rtt_us) : json_null();
-}
-
-static json_t *hit_item(agent_t *agent, const gp_id_t *near, const gp_msg_answer_t *answer,
-                        uint32_t index)
-{
-    const gp_record_hit_t *hit = &answer->hits[index];
-    char subgrid[20];
-    subgrid_text(agent, subgrid);
-    json_t *item = json_pack("{s:o,s:o,s:s,s:s,s:o}", "name", gp_document_text(hit->name), "id",
-                             id_text(&hit->id), "region", agent->identity.region, "subgrid",
-                             subgrid, "rtt_us", round_trip(agent, near, hit));
-    for (uint32_t i = 0; i < answer->values_count; i++) {
-        const gp_record_value_t *value = &answer->values[i];
-        const gp_attribute_t *attribute = gp_attribute(value->attr);
-        if (value->hit == index && attribute != NULL) {
-            json_object_set_new_nocheck(item, attribute->name, value_json(value));
-        }
-    }
-    return item;
-}
-
-static json_t *explanation(const gp_msg_answer_t *answer)
-{
-    json_t *conditions = json_array();
-    for (uint32_t i = 0; i < answer->conditions_count; i++) {
-        const gp_record_condition_t *condition = &answer->conditions[i];
-        json_array_append_new(conditions, json_pack("{s:o,s:i,s:i}", "condition",
-                                                    gp_document_text(condition->text), "excluded",
-                                                    (int)condition->excluded, "unknown",
-                                                    (int)condition->unknown));
-    }
-    return conditions;
-}
-
-static void answer_call(agent_t *agent, gp_http_call_t *call, const gp_id_t *near,
-                        const gp_msg_answer_t *answer)
-{
-    if (answer->error != GP_OK) {
-        char detail[GP_REASON_TEXT_MAX + 1];
-        gp_text_copy(detail, sizeof detail, answer->text);
-        gp_document_fault_t fault = {
-            .error = (gp_error_t)answer->error, .detail = detail, .column = answer->column};
-        gp_http_call_fail(call, &fault);
-        return;
-    }
-    json_t *document = gp_document_new("find", agent_wall(), answer->partial);
-    for (uint32_t i = 0; i < answer->hits_count; i++) {
-        gp_document_add(document, hit_item(agent, near, answer, i));
-    }
-    json_object_set_new(document, "considered", json_integer(answer->considered));
-    json_object_set_new(document, "matched", json_integer(answer->matched));
-    json_object_set_new(document, "by", json_string(agent_name_of(agent, &answer->by)));
-    json_object_set_new(document, "term", json_integer((json_int_t)answer->term));
-    json_object_set_new(document, "mandate", json_string(gp_right_name((gp_right_t)answer->right)));
-    if (answer->conditions_count > 0) {
-        json_object_set_new(document, "explain", explanation(answer));
-    }
-    gp_http_call_answer(call, document);
-}
-
-void agent_answer(agent_t *agent, uint64_t token, const gp_msg_answer_t *answer)
-{
-    for (question_t *question = agent->questions; question != NULL; question = question->next) {
-        if (question->token == token) {
-            gp_http_call_t *call = question->call;
-            const gp_id_t near = question->near;
-            forget_question(question);
-            answer_call(agent, call, &near, answer);
-            return;
-        }
-    }
-}
-
 /* ---- leaving, the log, the metrics ----------------------------------------------------------- */
 
 static void post_stop(gp_http_call_t *call, void *context)
@@ -495,16 +288,7 @@ static void post_stop(gp_http_call_t *call, void *context)
     json_t *document = gp_document_new("stop", agent_wall(), false);
     gp_document_add(document, json_pack("{s:s,s:s}", "name", agent->dir.name, "state", "leaving"));
     gp_http_call_answer(call, document);
-    agent_stop(agent, false);
-}
-
-static void post_leave(gp_http_call_t *call, void *context)
-{
-    agent_t *agent = context;
-    json_t *document = gp_document_new("leave", agent_wall(), false);
-    gp_document_add(document, json_pack("{s:s,s:s}", "name", agent->dir.name, "state", "left"));
-    gp_http_call_answer(call, document);
-    agent_stop(agent, true);
+    agent_stop(agent);
 }
 
 typedef struct reading {
@@ -585,10 +369,11 @@ static void get_activity(gp_http_call_t *call, void *context)
 
 const gp_http_route_t agent_routes[] = {
     {"GET", "/v1/status", get_status},         {"GET", "/v1/nodes", get_nodes},
-    {"GET", "/v1/wait", agent_wait_for},       {"POST", "/v1/find", post_find},
+    {"GET", "/v1/wait", agent_wait_for},       {"POST", "/v1/find", agent_find},
     {"POST", "/v1/invitations", agent_invite}, {"POST", "/v1/run", agent_run},
     {"GET", "/v1/jobs", agent_jobs_list},      {"POST", "/v1/jobs/{id}/cancel", agent_job_cancel},
-    {"POST", "/v1/leave", post_leave},         {"POST", "/v1/stop", post_stop},
+    {"POST", "/v1/leave", agent_leave},        {"POST", "/v1/stop", post_stop},
     {"GET", "/v1/activity", get_activity},     {"GET", "/v1/metrics", agent_metrics},
+    {"GET", "/v1/subgrids", agent_subgrids},   {"GET", "/v1/regions", agent_regions},
 };
 const size_t agent_route_count = sizeof agent_routes / sizeof agent_routes[0];

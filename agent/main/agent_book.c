@@ -31,7 +31,7 @@ bool agent_vouched(void *context, const gp_id_t *id)
     agent_t *agent = context;
     const gp_group_member_t *member = gp_group_member(agent_group(agent), id);
     return member == NULL || member->cert.n == 0 ||
-           agent_certified(agent, member->cert, id, (gp_slice_t){0});
+           agent_certified(agent, GP_SEAT_SUBGRID, member->cert, id, (gp_slice_t){0});
 }
 
 void agent_admit_if_member(agent_t *agent, const gp_id_t *id)

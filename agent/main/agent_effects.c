@@ -168,16 +168,27 @@ static void effect_notice(void *context, gp_room_t room, uint64_t token, const g
         agent_contact(agent, &msg->u.contact);
         break;
     case GP_MSG_FORM_ANSWER:
-        agent_placed(agent, token, &msg->u.form_answer);
+        if (!agent_listed(agent, token, &msg->u.form_answer)) {
+            agent_placed(agent, token, &msg->u.form_answer);
+        }
         break;
     case GP_MSG_FORM_MOVED:
         agent_moved(agent);
+        break;
+    case GP_MSG_RELINQUISHED:
+        agent_relinquished(agent, &msg->u.relinquished);
+        break;
+    case GP_MSG_HEIRLESS:
+        agent_heirless(agent);
         break;
     case GP_MSG_LEFT:
         agent_left(agent);
         break;
     case GP_MSG_ANSWER:
         agent_answer(agent, token, &msg->u.answer);
+        break;
+    case GP_MSG_ROUTE_ANSWER:
+        agent_routed(agent, token, &msg->u.route_answer);
         break;
     case GP_MSG_JOB:
     case GP_MSG_JOB_OUTPUT:

@@ -265,7 +265,7 @@ static bool take_machine(agent_t *agent, gp_http_call_t *call, const char *name,
     }
     const gp_group_member_t *member = gp_group_member_named(agent_group(agent), gp_text(name));
     if (member == NULL) {
-        gp_http_call_error(call, GP_E_NODE_UNKNOWN, name);
+        agent_where(agent, call, name);
         return false;
     }
     char text[AGENT_MISSING_MAX];

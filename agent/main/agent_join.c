@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "agent/main/agent_state.h"
+#include "agent/node/setup.h"
 
 #define RENEW_CHECK_S  60
 #define NEWEST_SERIALS (2 * GP_MEMBERS_MAX)
@@ -33,13 +34,26 @@ bool agent_cert_valid(agent_t *agent, gp_slice_t bytes, const gp_id_t *id)
     return true;
 }
 
-bool agent_certified(void *context, gp_slice_t bytes, const gp_id_t *id, gp_slice_t name)
+bool agent_certified(void *context, gp_seat_t seat, gp_slice_t bytes, const gp_id_t *id,
+                     gp_slice_t name)
 {
     agent_t *agent = context;
     gp_cert_t cert;
     return gp_cert_read(bytes, &cert) == GP_OK &&
            (name.n == 0 || gp_slice_equal(gp_text(cert.name), name)) &&
-           strcmp(cert.region, agent->identity.region) == 0 && agent_cert_valid(agent, bytes, id);
+           (seat >= GP_SEAT_GRID || strcmp(cert.region, agent->identity.region) == 0) &&
+           agent_cert_valid(agent, bytes, id);
+}
+
+/* Whoever is of another region is met in the grid's group alone, so it is known from there. */
+bool agent_foreign(void *context, const gp_id_t *id)
+{
+    const agent_t *agent = context;
+    const void *grid = gp_peer_seat_group(gp_runner_core(agent->runner), GP_SEAT_GRID);
+    const gp_group_member_t *member = grid != NULL ? gp_group_member(grid, id) : NULL;
+    gp_cert_t cert;
+    return member != NULL && gp_cert_read(member->cert, &cert) == GP_OK &&
+           strcmp(cert.region, agent->identity.region) != 0;
 }
 
 /* ---- invitations ----------------------------------------------------------------------------- */
@@ -309,7 +323,8 @@ void agent_guest_frame(agent_t *agent, const gp_id_t *key, gp_slice_t frame)
         memcmp(envelope.grid.b, agent->identity.grid.b, sizeof envelope.grid.b) != 0 ||
         !gp_id_equal(&envelope.destination, &agent->identity.id) ||
         !gp_envelope_verify(&envelope, &gp_signer_ed25519) ||
-        gp_msg_read(envelope.kind, envelope.body, true, &msg) != GP_OK) {
+        gp_msg_read(envelope.kind, envelope.body, true, &msg) != GP_OK ||
+        msg.u.join_ask.found > GP_FOUNDS_REGION) {
         agent->refused[0]++;
         return;
     }
@@ -321,8 +336,10 @@ void agent_guest_frame(agent_t *agent, const gp_id_t *key, gp_slice_t frame)
     asking->way = gp_net_way(agent->net);
     gp_text_copy(asking->name, sizeof asking->name, ask->name);
     gp_text_copy(asking->address, sizeof asking->address, ask->address);
-    asking->chosen = ask->chosen;
     asking->found = ask->found;
+    asking->chosen = ask->found == GP_FOUNDS_REGION
+                         ? gp_group_id(&agent->identity.grid, ask->region, GP_SEAT_REGION, 0)
+                         : ask->chosen;
     gp_admit_ask_t facts = {.peer = {.signer = envelope.source, .guest = *key},
                             .msg = ask,
                             .name_taken = name_is_taken(agent, ask->name, &envelope.source)};
@@ -376,6 +393,24 @@ void agent_letter(agent_t *agent, const gp_id_t *peer, const gp_msg_t *msg)
     }
 }
 
+/*
+ * Only the root's holder renews a certificate with the role admit. That of who founded a region is
+ * elsewhere: whoever admitted this machine knows it, or is it. False: nobody is to be asked so.
+ */
+static bool ask_afar(const agent_t *agent, gp_id_t *ret_id, const char **ret_address)
+{
+    const gp_identity_t *identity = &agent->identity;
+    bool wanted = identity->root == NULL && (identity->cert.roles & GP_ROLE_ADMIT) != 0 &&
+                  agent->renew_failures % 2 == 0 && identity->seed_count > 0;
+    if (wanted) {
+        const gp_seed_t *seed =
+            &identity->seeds[agent->renew_failures / 2 % identity->seed_count];
+        *ret_id = seed->id;
+        *ret_address = seed->address;
+    }
+    return wanted;
+}
+
 /* Asks the living machines that may admit, one after the other from try to try. */
 static void ask_for_renewal(agent_t *agent)
 {
@@ -389,6 +424,11 @@ static void ask_for_renewal(agent_t *agent)
             (cert.roles & GP_ROLE_ADMIT) != 0 && issuers++ <= agent->renew_failures) {
             chosen = member->id;
         }
+    }
+    const char *address = NULL;
+    if (ask_afar(agent, &chosen, &address)) {
+        agent_visit(agent, &chosen, address);
+        issuers++;
     }
     agent->renew_failures++;
     if (issuers == 0) {

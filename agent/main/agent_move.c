@@ -18,7 +18,7 @@ static void take_place(void *context, uint64_t key, const gp_msg_t *msg)
     (void)key;
     if (msg->kind == GP_MSG_FORM_STATE) {
         agent->identity.group = msg->u.form_state.subgrid;
-        agent->founds_alone = msg->u.form_state.found;
+        agent->founds = msg->u.form_state.found;
         agent->moved_before = true;
     }
 }

@@ -8,7 +8,7 @@
 #include "agent/main/agent_state.h"
 
 /* A command may not be given inside a step: it is put off to its end. */
-static void ask(asking_t *asking, uint64_t chosen, bool found)
+static void ask(asking_t *asking, uint64_t chosen, uint8_t found)
 {
     static gp_msg_t msg; /* large */
     agent_t *agent = asking->agent;
@@ -36,14 +36,19 @@ void agent_place(asking_t *asking)
     agent_t *agent = asking->agent;
     gp_slice_t cert = gp_slice(asking->admission.cert, asking->admission.cert_n);
     agent_admit_member(agent, &asking->node, asking->address, cert);
-    ask(asking, asking->chosen, asking->found);
+    if (agent->identity.region_group == 0 && asking->found == GP_FOUNDS_REGION) {
+        agent_join_refuse(asking, GP_E_GRID_FLAT);
+    } else if (agent->identity.region_group == 0) {
+        agent_join_answer(asking, NULL); /* a grid that was founded without regions */
+    } else {
+        ask(asking, asking->chosen, asking->found);
+    }
 }
 
 /* With one sub-Grid there is nothing to choose. */
 static bool is_alone(const gp_msg_form_answer_t *answer)
 {
-    return answer->places_count == 0 ||
-           (answer->places_count == 1 && answer->places[0].members < GP_MEMBERS_MAX);
+    return answer->places_count == 0 || (answer->places_count == 1 && !answer->places[0].full);
 }
 
 void agent_placed(agent_t *agent, uint64_t token, const gp_msg_form_answer_t *answer)
@@ -57,17 +62,20 @@ void agent_placed(agent_t *agent, uint64_t token, const gp_msg_form_answer_t *an
         return;
     }
     *place = asking->next;
-    bool chose = asking->chosen != 0 || asking->found;
+    bool chose = asking->chosen != 0 || asking->found > 0;
     if (answer->error != GP_OK && !chose) {
         agent_join_answer(asking, NULL);
     } else if (answer->error != GP_OK) {
+        if (answer->error == GP_E_REGION_EXISTS) {
+            gp_admit_forget(&agent->issuer, &asking->node); /* it will not come: its name is free */
+        }
         agent_join_refuse(asking, (gp_error_t)answer->error);
-    } else if (answer->chosen == 0 && !answer->found && is_alone(answer)) {
+    } else if (answer->chosen == 0 && answer->found == 0 && is_alone(answer)) {
         if (answer->places_count == 0) {
             agent_join_answer(asking, NULL);
         } else {
             asking->chosen = answer->places[0].group;
-            ask(asking, asking->chosen, false);
+            ask(asking, asking->chosen, GP_FOUNDS_NOTHING);
         }
     } else {
         agent_join_answer(asking, answer);

@@ -45,6 +45,7 @@ typedef struct waiter waiter_t;
 typedef struct stream stream_t;
 typedef struct deferred deferred_t;
 typedef struct question question_t;
+typedef struct listing listing_t;
 
 /* Somebody who asks for admission, or a member for a fresh certificate; until it is answered. */
 typedef struct asking {
@@ -56,7 +57,7 @@ typedef struct asking {
     char name[GP_NAME_MAX + 1];
     char address[GP_ADDRESS_MAX + 1];
     uint64_t chosen; /* the sub-Grid that it wants to go to; 0: it asks where it may */
-    bool found;      /* it wants to begin one of its own */
+    uint8_t found;   /* gp_founds_t: it wants to begin one of its own, or a region: `chosen` */
     uint64_t token;  /* of the question where it may go */
     gp_admit_result_t admission;
 } asking_t;
@@ -96,10 +97,11 @@ typedef struct agent {
     bool left;                          /* stopping: the group knows */
     bool leaves;                        /* for good: the state directory is removed at the end */
     bool moved;                         /* it begins anew, in another sub-Grid */
-    bool founds_alone;                  /* it began its sub-Grid, within a region that was there */
+    uint8_t founds;                     /* gp_founds_t, within a grid that was there */
     bool moved_before;                  /* its sub-Grid is not the one that it joined at first */
-    uint64_t region;                    /* the groups of its region and of the grid */
-    uint64_t grid;
+    bool told_to_stop;                  /* also if it then may not leave for good */
+    bool led;                           /* when it was asked to leave */
+    gp_http_call_t *leaver;             /* asked it to leave; waits to hear whether it does */
     bool changed;                       /* something that clients may wait for */
     gp_usec_t clock_told_at;            /* last hint that clocks differ; 0: never */
     uint64_t refused[AGENT_ERRORS_MAX]; /* frames, by the error that they met */
@@ -116,6 +118,7 @@ typedef struct agent {
     uint32_t lapsed_count;
     asking_t *placing; /* newcomers whose sub-Grid is being asked for */
     question_t *questions;
+    listing_t *listings;
     waiter_t *waiters;
     stream_t *streams;
     deferred_t *deferred; /* commands that wait for the end of the present step */
@@ -129,7 +132,9 @@ void agent_settle(agent_t *agent); /* after anything that stepped the peer */
 void agent_command(agent_t *agent, uint64_t token, const gp_msg_t *msg);
 void agent_defer(agent_t *agent, uint64_t token, const gp_msg_t *msg);
 void agent_defer_silence(agent_t *agent, const gp_id_t *peer, gp_room_t room);
-void agent_stop(agent_t *agent, bool forever);
+void agent_stop(agent_t *agent);         /* in good order, to come back */
+void agent_go(agent_t *agent);           /* for good; it does not stop yet */
+void agent_end_work(agent_t *agent);     /* now it ends, within AGENT_STOP_MS */
 void agent_left(agent_t *agent);         /* the group knows that this machine goes */
 void agent_work_stopped(agent_t *agent); /* no program of the grid runs here any more */
 const char *agent_name_of(void *context, const gp_id_t *id);
@@ -161,7 +166,9 @@ void agent_on_knock(void *context);
 /* agent_join.c */
 void agent_guest_frame(agent_t *agent, const gp_id_t *key, gp_slice_t frame);
 void agent_letter(agent_t *agent, const gp_id_t *peer, const gp_msg_t *msg);
-bool agent_certified(void *context, gp_slice_t cert, const gp_id_t *id, gp_slice_t name);
+bool agent_certified(void *context, gp_seat_t seat, gp_slice_t cert, const gp_id_t *id,
+                     gp_slice_t name);
+bool agent_foreign(void *context, const gp_id_t *id);
 bool agent_cert_valid(agent_t *agent, gp_slice_t cert, const gp_id_t *id); /* of any region */
 gp_error_t agent_join_open(agent_t *agent, gp_fail_t *fail);
 void agent_invite(gp_http_call_t *call, void *context);
@@ -187,14 +194,29 @@ void agent_guests_admit(agent_t *agent);
 gp_error_t agent_guest_add(agent_t *agent, const gp_id_t *key, gp_wall_ms_t until_ms);
 void agent_guests_sweep(agent_t *agent);
 
-/* agent_leave.c: may this be asked now? */
+/* agent_leave.c: may this be asked now? It is asked; the role is handed over; it cannot be */
 bool agent_guard(gp_http_call_t *call, const gp_http_route_t *route, void *context);
+void agent_leave(gp_http_call_t *call, void *context);
+void agent_relinquished(agent_t *agent, const gp_msg_relinquished_t *relinquished);
+void agent_heirless(agent_t *agent);
 
 /* agent_api.c */
 extern const gp_http_route_t agent_routes[];
 extern const size_t agent_route_count;
-void agent_answer(agent_t *agent, uint64_t token, const gp_msg_answer_t *answer);
+json_t *agent_id_text(const gp_id_t *id); /* "": nobody's */
 void agent_why(agent_t *agent, const gp_group_member_t *member, char text[AGENT_WHY_MAX]);
+
+/* agent_find.c: a question; the own sub-Grid's answer; that of what lies beyond */
+void agent_find(gp_http_call_t *call, void *context);
+/* Answers the call with an error: no member has that name; and where the machine is, if it is. */
+void agent_where(agent_t *agent, gp_http_call_t *call, const char *name);
+void agent_answer(agent_t *agent, uint64_t token, const gp_msg_answer_t *answer);
+void agent_routed(agent_t *agent, uint64_t token, const gp_msg_route_answer_t *answer);
+
+/* agent_groups.c: what there is beside the own sub-Grid; false: the answer is for others */
+void agent_subgrids(gp_http_call_t *call, void *context);
+void agent_regions(gp_http_call_t *call, void *context);
+bool agent_listed(agent_t *agent, uint64_t token, const gp_msg_form_answer_t *answer);
 
 /* agent_recorder.c: what the run before left is kept; then this one is recorded, if it is to be */
 gp_error_t agent_recorder_open(agent_t *agent, gp_fail_t *fail);

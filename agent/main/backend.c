@@ -99,6 +99,7 @@ static gp_error_t backend_join(const gp_cli_join_t *request, gp_cli_member_t *re
     gp_join_params_t params = {.root = request->place.dir,
                                .name = request->place.node,
                                .region = request->region,
+                               .adds = request->adds,
                                .token = request->token,
                                .listen = request->listen,
                                .now_ms = wall_ms(),
@@ -163,12 +164,20 @@ static gp_error_t backend_agent_main(const gp_cli_agent_t *request, gp_cli_fault
     return told(run_error(gp_agent_run(&options, &fail)), &fail, fault);
 }
 
+#define SIM_PROGRESS_FROM 20 /* fewer agents come up before it can be read */
+
 /* ---- grids on localhost ---------------------------------------------------------------------- */
 
 static gp_error_t sim_signal(const gp_local_t *local, const gp_cli_sim_t *request, int number,
                              gp_fail_t *fail)
 {
     return gp_local_signal(local, request->targets, request->target_count, number, fail);
+}
+
+/* On a terminal, in place of what was there. */
+static void show_progress(const char *what, uint32_t done, uint32_t of)
+{
+    fprintf(stderr, "\r\033[K%u of %u %s", done, of, what);
 }
 
 /*
@@ -186,7 +195,14 @@ static gp_error_t sim_up(gp_local_t *local, const gp_cli_sim_t *request, json_t 
     sigaddset(&set, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &set, &before);
     local->wake = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    gp_error_t error = gp_local_up(local, request->count, request->region, ret_document, fail);
+    const bool shown = isatty(STDERR_FILENO) == 1 && request->count > SIM_PROGRESS_FROM;
+    local->progress = shown ? show_progress : NULL;
+    const gp_local_up_t wanted = {
+        .count = request->count, .region = request->region, .subgrid_size = request->subgrid_size};
+    gp_error_t error = gp_local_up(local, &wanted, ret_document, fail);
+    if (shown) {
+        fputs("\r\033[K", stderr);
+    }
     while (local->wake >= 0 && read(local->wake, &taken, sizeof taken) > 0) {
     }
     if (local->wake >= 0) {
@@ -467,6 +483,7 @@ static gp_error_t backend_sim_run(const gp_cli_sim_run_t *request, json_t **ret_
                               .length_us = request->duration_ms * GP_MSEC,
                               .seed = request->seed,
                               .faults = !request->calm,
+                              .slow = request->slow,
                               .storm = request->storm,
                               .ed25519 = request->ed25519,
                               .progress = tell_progress,

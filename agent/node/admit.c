@@ -4,6 +4,8 @@
 #include <stdlib.h>
 
 #include "agent/node/issuer_inside.h"
+#include "agent/node/setup.h"
+#include "proto/core.h"
 #include "proto/text.h"
 
 /* Signed by the root where it is here: only such a certificate lets its holder admit others. */
@@ -46,6 +48,7 @@ typedef struct admit_job {
     bool proof_whole;
     char name[GP_NAME_MAX + 1];
     char region[GP_NAME_MAX + 1];
+    bool adds; /* it founds that region */
     char address[GP_ADDRESS_MAX + 1];
     uint8_t cert[GP_CERT_MAX]; /* CERT_RENEW: the one that was shown */
     gp_admit_result_t result;
@@ -59,6 +62,7 @@ static gp_error_t ledger_facts(gp_store_t *store, const admit_job_t *job, const 
                                gp_admit_facts_t *facts)
 {
     gp_admission_t other;
+    gp_cert_t cert;
     gp_error_t error = gp_ledger_invitation(store, token->serial, invitation);
     if (error == GP_E_TOKEN_UNKNOWN) {
         return GP_OK;
@@ -74,7 +78,10 @@ static gp_error_t ledger_facts(gp_store_t *store, const admit_job_t *job, const 
     if (error == GP_OK && before->invitation == token->serial &&
         before->expires_ms > job->self.now_ms) {
         facts->admitted = true;
-        facts->admitted_name = strcmp(before->name, job->name) == 0;
+        const gp_slice_t bytes = gp_slice(before->cert, before->cert_n);
+        facts->admitted_name = strcmp(before->name, job->name) == 0 &&
+                               gp_cert_read(bytes, &cert) == GP_OK &&
+                               strcmp(cert.region, job->region) == 0;
     }
     if (error != GP_OK && error != GP_E_NODE_UNKNOWN) {
         return error;
@@ -122,7 +129,7 @@ static gp_error_t admit_new(gp_store_t *store, admit_job_t *job, gp_invitation_t
                       .serial = admission.serial};
     memcpy(admission.name, job->name, sizeof admission.name);
     memcpy(cert.name, job->name, sizeof cert.name);
-    memcpy(cert.region, invitation->region, sizeof cert.region);
+    memcpy(cert.region, job->region, sizeof cert.region);
     cert_times(&cert, job->self.now_ms);
     gp_error_t error = cert_issue(&job->self, &cert, &admission, &job->result.facts);
     if (error != GP_OK) {
@@ -164,15 +171,19 @@ static gp_error_t admit_run(gp_store_t *store, void *context)
     gp_admit_facts_t facts = {
         .invitation = gp_invitation_read(gp_slice(job->invitation, job->invitation_n),
                                          &job->self.root_id, job->self.now_ms, &token),
-        .name_valid = gp_name_check(gp_text(job->name)) == GP_OK,
+        .name_valid = gp_name_check(gp_text(job->name)) == GP_OK &&
+                      gp_name_check(gp_text(job->region)) == GP_OK,
         .address_valid = job->address[0] == '\0' || gp_issuer_dialable(gp_text(job->address)),
         .may_admit = gp_issuer_may_admit(&job->self)};
     if (facts.invitation == GP_OK) {
         facts.guest = gp_id_equal(&job->peer.guest, &token.key);
         facts.proven = job->proof_whole && gp_token_proven(&token.key, &job->peer.signer,
                                                            gp_text(job->name), job->proof);
-        facts.region_same = strcmp(job->region, token.region) == 0 &&
-                            strcmp(job->region, job->self.cert.region) == 0;
+        facts.region_same = (job->adds || strcmp(job->region, token.region) == 0) &&
+                            strcmp(token.region, job->self.cert.region) == 0;
+        facts.adds = job->adds;
+        facts.region_new = strcmp(job->region, job->self.cert.region) != 0;
+        facts.may_add = (token.roles & GP_ROLE_ADMIT) != 0;
         error = ledger_facts(store, job, &token, &invitation, &before, &facts);
     }
     if (error != GP_OK) {
@@ -240,7 +251,7 @@ static gp_error_t renew_run(gp_store_t *store, void *context)
         .own_roles = job->self.cert.roles,
         .now_ms = job->self.now_ms};
     facts.own = gp_id_equal(&shown.node, &job->peer.signer);
-    facts.region_same = strcmp(shown.region, job->self.cert.region) == 0;
+    facts.region_same = facts.has_root || strcmp(shown.region, job->self.cert.region) == 0;
     facts.roles = shown.roles;
     facts.not_before_ms = shown.not_before_ms;
     facts.not_after_ms = shown.not_after_ms;
@@ -290,6 +301,7 @@ static admit_job_t *admit_job_new(gp_issuer_t *issuer, const gp_admit_ask_t *fro
     job->proof_whole = ask->proof.n == sizeof job->proof;
     (void)gp_text_copy(job->name, sizeof job->name, ask->name);
     (void)gp_text_copy(job->region, sizeof job->region, ask->region);
+    job->adds = ask->found == GP_FOUNDS_REGION;
     (void)gp_text_copy(job->address, sizeof job->address, ask->address);
     job->name_taken = from->name_taken;
     return job;
@@ -384,8 +396,13 @@ void gp_admit_answer(const gp_admit_result_t *result, const gp_identity_t *ident
     gp_msg_join_ok_t *ok = &ret_msg->u.join_ok;
     ok->cert = gp_slice(result->cert, result->cert_n);
     ok->root = identity->root_id;
-    ok->region = gp_text(identity->region);
+    ok->region = gp_text(result->facts.region);
     ok->group = identity->group;
+    ok->region_group = strcmp(result->facts.region, identity->region) == 0
+                           ? identity->region_group
+                           : gp_group_id(&identity->grid, gp_text(result->facts.region),
+                                         GP_SEAT_REGION, 0);
+    ok->grid_group = identity->grid_group;
     ok->leader = (gp_id_t){{0}};
     ok->entries_count = 0;
 }

@@ -15,6 +15,8 @@ gp_admit_verdict_t gp_admit_decide(const gp_admit_facts_t *facts, gp_error_t *re
         /* From here on it is known to hold the token: it may be told more. */
         {facts->may_admit, GP_E_JOIN_NOT_ISSUER},
         {facts->region_same, GP_E_TOKEN_REGION},
+        {!facts->adds || facts->region_new, GP_E_REGION_EXISTS},
+        {!facts->adds || facts->may_add, GP_E_TOKEN_ADMIT},
         {facts->name_valid, GP_E_NAME},
         {facts->address_valid, GP_E_ADDRESS},
         {!facts->admitted || facts->admitted_name, GP_E_JOIN_NAME},

@@ -19,13 +19,16 @@ typedef struct gp_admit_facts {
     bool guest;            /* the session's key is the invitation's one-time key */
     bool proven;           /* the one-time key signed for this machine and name */
     bool name_valid;
-    bool region_same; /* it asks for the region of the invitation, which is ours */
+    bool region_same; /* it asks for the region of the invitation, which is ours; or founds one */
+    bool adds;        /* it founds a region, ... */
+    bool region_new;  /* ... of another name than ours, ... */
+    bool may_add;     /* ... and by its invitation it will have the role admit */
     bool address_valid;
     bool may_admit; /* this machine's own certificate has the role admit */
     uint32_t uses;
     uint32_t used;
     bool admitted;      /* this machine, by this invitation, and that certificate is still valid */
-    bool admitted_name; /* ... under the same name */
+    bool admitted_name; /* ... under the same name, in the same region */
     bool name_taken;    /* another machine has the name */
 } gp_admit_facts_t;
 
@@ -35,7 +38,7 @@ gp_admit_verdict_t gp_admit_decide(const gp_admit_facts_t *facts, gp_error_t *re
 typedef struct gp_renew_facts {
     gp_error_t cert; /* what verifying the certificate that was shown said */
     bool own;        /* it is the certificate of the machine that signed the request */
-    bool region_same;
+    bool region_same; /* it is of our region; the root's holder renews those of all */
     bool may_admit;     /* this machine's own certificate has the role admit */
     bool has_root;      /* this machine holds the root key */
     uint16_t own_roles; /* of this machine */

@@ -1,5 +1,6 @@
 #include "agent/node/found.h"
 
+#include "proto/core.h"
 #include "proto/text.h"
 
 #define DAY_MS UINT64_C(86400000)
@@ -43,7 +44,9 @@ static gp_error_t identity_make(const gp_found_params_t *params, gp_identity_t *
     (void)gp_text_copy(cert.name, sizeof cert.name, gp_text(params->name));
     (void)gp_text_copy(cert.region, sizeof cert.region, gp_text(params->region));
     (void)gp_text_copy(identity->region, sizeof identity->region, gp_text(params->region));
-    identity->group = gp_group_id(&cert.grid, gp_text(params->region), 0, 0);
+    identity->group = gp_group_id(&cert.grid, gp_text(params->region), GP_SEAT_SUBGRID, 0);
+    identity->region_group = gp_group_id(&cert.grid, gp_text(params->region), GP_SEAT_REGION, 0);
+    identity->grid_group = gp_group_id(&cert.grid, gp_text(""), GP_SEAT_GRID, 0);
     error = gp_cert_issue(&cert, identity->root, gp_slice(NULL, 0), identity->cert_bytes, &n);
     if (error != GP_OK) {
         return gp_fail(fail, error, "cannot issue the founder's certificate");

@@ -54,7 +54,13 @@ static gp_error_t keys_make(gp_join_t *join, const gp_join_params_t *params, gp_
     if (error != GP_OK) {
         return token_fail(error, params, fail);
     }
-    if (strcmp(join->token.region, params->region) != 0) {
+    if (params->adds && strcmp(join->token.region, params->region) == 0) {
+        return gp_fail(fail, GP_E_REGION_EXISTS, "the token is from %s", params->region);
+    }
+    if (params->adds && (join->token.roles & GP_ROLE_ADMIT) == 0) {
+        return gp_fail(fail, GP_E_TOKEN_ADMIT, "%s", "");
+    }
+    if (!params->adds && strcmp(join->token.region, params->region) != 0) {
         return gp_fail(fail, GP_E_TOKEN_REGION,
                        "it is for %s, not for %s: gridpeer join %s "
                        "--token T",
@@ -84,6 +90,9 @@ gp_error_t gp_join_prepare(const gp_join_params_t *params, gp_join_t *ret_join, 
         copy_optional(join->name, sizeof join->name, params->name);
         copy_optional(join->address, sizeof join->address, params->address);
         copy_optional(join->listen, sizeof join->listen, params->listen);
+        copy_optional(join->region, sizeof join->region, params->region);
+        join->adds = params->adds;
+        join->found = params->adds ? GP_FOUNDS_REGION : GP_FOUNDS_NOTHING;
         error = keys_make(join, params, fail);
     }
     if (error == GP_OK) {
@@ -104,7 +113,7 @@ void gp_join_ask(const gp_join_t *join, gp_msg_t *ret_msg)
     ret_msg->u.join_ask = (gp_msg_join_ask_t){.invitation = join->token.invitation,
                                               .proof = gp_slice(join->proof, sizeof join->proof),
                                               .name = gp_text(join->name),
-                                              .region = gp_text(join->token.region),
+                                              .region = gp_text(join->region),
                                               .address = gp_text(join->address),
                                               .chosen = join->chosen,
                                               .found = join->found};
@@ -124,6 +133,14 @@ static gp_error_t refused(const gp_msg_join_no_t *no, gp_fail_t *fail)
                    shown[0] != '\0' ? shown : gp_error_text(known ? error : GP_E_JOIN_REFUSED));
 }
 
+/* A grid has either none above its sub-Grids or one of each tier. */
+static bool are_groups(const gp_msg_join_ok_t *ok)
+{
+    bool lone = ok->region_group == 0 && ok->grid_group == 0;
+    return ok->group != 0 && gp_group_tier(ok->group) == 0 &&
+           (lone || (gp_group_tier(ok->region_group) == 1 && gp_group_tier(ok->grid_group) == 2));
+}
+
 static gp_error_t cert_check(const gp_join_t *join, const gp_msg_join_ok_t *ok, gp_wall_ms_t now_ms,
                              gp_fail_t *fail)
 {
@@ -133,14 +150,14 @@ static gp_error_t cert_check(const gp_join_t *join, const gp_msg_join_ok_t *ok, 
         return gp_fail(fail, error, "the certificate that was sent was not accepted");
     }
     if (!gp_id_equal(&cert.node, &join->id) || strcmp(cert.name, join->name) != 0 ||
-        strcmp(cert.region, join->token.region) != 0 ||
+        strcmp(cert.region, join->region) != 0 ||
         !gp_id_equal(&ok->root, &join->token.root) ||
-        !gp_slice_equal(ok->region, gp_text(join->token.region))) {
+        !gp_slice_equal(ok->region, gp_text(join->region))) {
         return gp_fail(fail, GP_E_CERT_SIGNATURE,
                        "the certificate that was sent is not for this machine");
     }
-    if ((cert.roles & ~join->token.roles) != 0 || ok->group == 0 || gp_group_tier(ok->group) != 0 ||
-        (ok->found && ok->above_count == 0)) {
+    if ((cert.roles & ~join->token.roles) != 0 || !are_groups(ok) ||
+        (ok->found > 0 && ok->above_count == 0) || (join->adds && ok->found != join->found)) {
         return gp_fail(fail, GP_E_CERT_ROLE,
                        "the certificate that was sent says more than the token");
     }
@@ -155,9 +172,9 @@ static void seeds_fill(const gp_join_t *join, const gp_msg_join_ok_t *ok, gp_ide
         memcpy(seed->address, join->token.seeds[i].address, sizeof seed->address);
         seed->id = join->token.seeds[i].id;
     }
-    uint32_t count = ok->found ? ok->above_count : ok->entries_count;
+    uint32_t count = ok->found > 0 ? ok->above_count : ok->entries_count;
     for (uint32_t i = 0; i < count; i++) {
-        const gp_record_member_t *member = ok->found ? &ok->above[i] : &ok->entries[i];
+        const gp_record_member_t *member = ok->found > 0 ? &ok->above[i] : &ok->entries[i];
         bool known = identity->seed_count == GP_TOKEN_SEEDS_MAX ||
                      gp_address_check(member->address, false) != GP_OK;
         for (uint32_t k = 0; k < identity->seed_count; k++) {
@@ -178,24 +195,26 @@ static void identity_fill(const gp_join_t *join, const gp_msg_join_ok_t *ok,
     identity->node = join->node;
     identity->root_id = join->token.root;
     identity->group = ok->group;
+    identity->region_group = ok->region_group;
+    identity->grid_group = ok->grid_group;
     identity->cert_n = ok->cert.n;
     memcpy(identity->cert_bytes, ok->cert.p, ok->cert.n);
-    memcpy(identity->region, join->token.region, sizeof identity->region);
+    memcpy(identity->region, join->region, sizeof identity->region);
     seeds_fill(join, ok, identity);
 }
 
 /* Whom it turns to. NULL: out of memory. */
 static gp_msg_t *first_record(const gp_msg_join_ok_t *ok)
 {
-    gp_msg_kind_t kind = ok->found ? GP_MSG_FORM_STATE : GP_MSG_GROUP_STATE;
+    gp_msg_kind_t kind = ok->found > 0 ? GP_MSG_FORM_STATE : GP_MSG_GROUP_STATE;
     gp_msg_t *record = calloc(1, gp_msg_size(kind));
     if (record == NULL) {
         return NULL;
     }
     record->kind = kind;
-    if (ok->found) {
+    if (ok->found > 0) {
         record->u.form_state.subgrid = ok->group;
-        record->u.form_state.found = true;
+        record->u.form_state.found = ok->found;
         record->u.form_state.above_count = ok->above_count;
         memcpy(record->u.form_state.above, ok->above, ok->above_count * sizeof ok->above[0]);
     } else {
@@ -219,6 +238,11 @@ gp_error_t gp_join_finish(gp_join_t *join, const gp_msg_t *answer, gp_wall_ms_t 
                        "the machine that was asked answered something else");
     }
     const gp_msg_join_ok_t *ok = &answer->u.join_ok;
+    if (ok->group == 0 && ok->places_count > 0) {
+        return gp_fail(fail, GP_E_GROUP_FULL,
+                       "others took each place that was free in %u sub-Grids: try again",
+                       ok->places_count);
+    }
     gp_error_t error = cert_check(join, ok, now_ms, fail);
     if (error != GP_OK) {
         return error;
@@ -300,15 +324,15 @@ static gp_error_t ask_all(gp_join_t *join, gp_join_exchange_fn *exchange, void *
 /* ---- which sub-Grid ----------------------------------------------------------------------------
  */
 
-#define CHOICES_MAX 24 /* the region changes while a newcomer chooses: how often it tries again */
-#define AGAIN_MS    500
+#define CHOICES_MAX 120 /* the region changes while a newcomer chooses: how often it tries again   \
+                         */
+#define AGAIN_MS 250
 
 static void choose(gp_join_t *join, const gp_join_params_t *params, const gp_msg_join_ok_t *ok)
 {
     gp_seed_t seeds[GP_MEMBERS_MAX] = {{.address = ""}};
     uint32_t rtt_us[GP_MEMBERS_MAX] = {0};
     gp_forming_offer_t offers[GP_MEMBERS_MAX];
-    const gp_forming_config_t config = gp_forming_defaults();
     for (uint32_t i = 0; i < ok->places_count; i++) {
         (void)gp_text_copy(seeds[i].address, sizeof seeds[i].address, ok->places[i].address);
         seeds[i].id = ok->places[i].leader;
@@ -318,11 +342,13 @@ static void choose(gp_join_t *join, const gp_join_params_t *params, const gp_msg
     }
     for (uint32_t i = 0; i < ok->places_count; i++) {
         offers[i] = (gp_forming_offer_t){.members = ok->places[i].members,
-                                         .rtt_us = params->measure != NULL ? rtt_us[i] : 1};
+                                         .rtt_us = params->measure != NULL ? rtt_us[i] : 1,
+                                         .full = ok->places[i].full};
     }
-    uint32_t best = gp_forming_choose(&config, offers, ok->places_count);
-    join->found = best == ok->places_count;
-    join->chosen = join->found ? 0 : ok->places[best].group;
+    uint32_t best = gp_forming_choose(offers, ok->places_count);
+    bool found = best == ok->places_count;
+    join->found = found ? GP_FOUNDS_SUBGRID : GP_FOUNDS_NOTHING;
+    join->chosen = found ? 0 : ok->places[best].group;
 }
 
 /* Another one took the last place, another sub-Grid is just being founded, a leader changed. */
@@ -340,14 +366,13 @@ static gp_error_t ask_until(gp_join_t *join, const gp_join_params_t *params,
     const gp_msg_t *msg = &reply->msg;
     gp_error_t error = ask_all(join, exchange, context, reply, fail);
     for (int i = 0; error == GP_OK && i < CHOICES_MAX; i++) {
-        bool chose = join->chosen != 0 || join->found;
+        bool chose = join->chosen != 0 || join->found > 0;
         if (msg->kind == GP_MSG_JOIN_OK && msg->u.join_ok.group == 0 &&
             msg->u.join_ok.places_count > 0 && !chose) {
             choose(join, params, &msg->u.join_ok);
-        } else if (msg->kind == GP_MSG_JOIN_NO && chose &&
-                   may_pass((gp_error_t)msg->u.join_no.error)) {
+        } else if (msg->kind == GP_MSG_JOIN_NO && may_pass((gp_error_t)msg->u.join_no.error)) {
             join->chosen = 0;
-            join->found = false;
+            join->found = join->adds ? GP_FOUNDS_REGION : GP_FOUNDS_NOTHING;
             (void)poll(NULL, 0, AGAIN_MS);
         } else {
             break;

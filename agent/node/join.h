@@ -14,7 +14,8 @@ typedef void gp_join_measure_fn(const gp_seed_t *seeds, uint32_t count, uint32_t
 typedef struct gp_join_params {
     const char *root;   /* DIR, from gp_state_root */
     const char *name;   /* of this machine */
-    const char *region; /* that it wants to join */
+    const char *region; /* that it wants to join, or to found */
+    bool adds;          /* it founds that region, in the grid of the token */
     const char *token;  /* as it was typed: a secret */
     const char *listen; /* NULL or empty: the default */
     const char
@@ -37,8 +38,10 @@ typedef struct gp_join {
     char name[GP_NAME_MAX + 1];
     char address[GP_ADDRESS_MAX + 1];
     char listen[GP_ADDRESS_MAX + 1];
+    char region[GP_NAME_MAX + 1];
     uint64_t chosen; /* the sub-Grid that is asked for; 0: none yet */
-    bool found;      /* or one of its own */
+    uint8_t found;   /* gp_founds_t: or one of its own */
+    bool adds;       /* a region of its own, whatever is answered at first */
 } gp_join_t;
 
 /*

@@ -57,10 +57,23 @@ static bool for_us(const gp_gate_t *gate, const gp_id_t *destination)
     return false;
 }
 
-static bool are_certified(const gp_gate_t *gate, const gp_record_member_t *entries, uint32_t count)
+static gp_seat_t seat_of(const gp_msg_t *msg)
+{
+    return (gp_seat_t)gp_group_tier(gp_msg_group(msg));
+}
+
+/* Questions and answers come from anywhere in the grid. */
+static bool is_of_grid(void *context, gp_slice_t cert, const gp_id_t *id, gp_slice_t name)
+{
+    const gp_gate_t *gate = context;
+    return gate->config.certified(gate->config.context, GP_SEAT_GRID, cert, id, name);
+}
+
+static bool are_certified(const gp_gate_t *gate, gp_seat_t seat, const gp_record_member_t *entries,
+                          uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
-        if (!gate->config.certified(gate->config.context, entries[i].cert, &entries[i].id,
+        if (!gate->config.certified(gate->config.context, seat, entries[i].cert, &entries[i].id,
                                     entries[i].name)) {
             return false;
         }
@@ -76,26 +89,33 @@ static bool carries_valid_certs(const gp_gate_t *gate, const gp_id_t *source, co
     }
     switch (msg->kind) {
     case GP_MSG_SEEK:
-        return gate->config.certified(gate->config.context, msg->u.seek.cert, source,
+        return gate->config.certified(gate->config.context, seat_of(msg), msg->u.seek.cert, source,
                                       msg->u.seek.name);
     case GP_MSG_INTRODUCE:
-        return are_certified(gate, msg->u.introduce.entries, msg->u.introduce.entries_count);
+        return are_certified(gate, seat_of(msg), msg->u.introduce.entries,
+                             msg->u.introduce.entries_count);
     case GP_MSG_SEEK_REPLY:
-        return are_certified(gate, msg->u.seek_reply.entries, msg->u.seek_reply.entries_count);
+        return are_certified(gate, seat_of(msg), msg->u.seek_reply.entries,
+                             msg->u.seek_reply.entries_count);
     default:
         return true;
     }
 }
 
-static gp_error_t check_evidence(const gp_gate_t *gate, const gp_id_t *source, const gp_msg_t *msg,
+static gp_error_t check_evidence(gp_gate_t *gate, const gp_id_t *source, const gp_msg_t *msg,
                                  gp_wall_ms_t wall)
 {
+    if (gp_msg_group(msg) != 0 && seat_of(msg) < GP_SEAT_GRID && gate->config.foreign != NULL &&
+        gate->config.foreign(gate->config.context, source)) {
+        return GP_E_MESSAGE_REGION;
+    }
     if (gp_msg_room(msg->kind) == GP_ROOM_ROUTE) {
         const gp_route_checker_t checker = {.grid = gate->config.grid,
                                             .signer = gate->config.sealer.signer,
                                             .wall = wall,
-                                            .certified = gate->config.certified,
-                                            .context = gate->config.context};
+                                            .certified =
+                                                gate->config.certified != NULL ? is_of_grid : NULL,
+                                            .context = gate};
         return gp_route_check(msg, source, &checker);
     }
     if (msg->kind == GP_MSG_MANDATE) {

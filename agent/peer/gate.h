@@ -27,9 +27,16 @@ typedef struct gp_gate_config {
     gp_sealer_t sealer;
     /*
      * Is this certificate valid, for this machine, and under this name (empty: whatever it is)?
-     * NULL: certificates are not looked at.
+     * seat: of the group that it is shown to; only in the grid's may it be of another region. NULL:
+     * certificates are not looked at.
      */
-    bool (*certified)(void *context, gp_slice_t cert, const gp_id_t *id, gp_slice_t name);
+    bool (*certified)(void *context, gp_seat_t seat, gp_slice_t cert, const gp_id_t *id,
+                      gp_slice_t name);
+    /*
+     * Is that machine known to be of another region? What it says to the groups of this one is
+     * dropped. NULL: not asked.
+     */
+    bool (*foreign)(void *context, const gp_id_t *id);
     /*
      * Is the certificate valid that the group keeps of this machine? What it may do is read from
      * it, and a view is only as good as its leader: asked before work is taken. NULL: not asked.

@@ -36,6 +36,7 @@ void gp_peer_move_load(gp_peer_t *peer, const gp_event_t *event, gp_out_t *out)
     }
     if (state->above_count > 0) {
         peer->above = state->above[0].id;
+        peer->above_seat = (gp_seat_t)state->found; /* next to the last that it founds */
         (void)gp_text_copy(peer->above_address, sizeof peer->above_address,
                            state->above[0].address);
     }

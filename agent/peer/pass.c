@@ -100,6 +100,22 @@ static void pass_to_tiers(const pass_t *pass, const gp_action_t *notice)
     gp_peer_tell_leader(pass->peer, pass->now, msg, pass->out);
 }
 
+/* The sub-Grid is to know that its super-peer leads the region. */
+static void pass_to_subgrid(const pass_t *pass, const gp_action_t *notice)
+{
+    const gp_msg_leader_t *from = &notice->msg->u.leader;
+    uint8_t *flags = &pass->peer->seats[GP_SEAT_SUBGRID].flags;
+    const uint8_t before = *flags;
+    if (pass->seat != GP_SEAT_REGION) {
+        return;
+    }
+    bool leads = from->right == GP_RIGHT_QUORUM && gp_id_equal(&from->leader, &pass->peer->self);
+    *flags = (uint8_t)((before & ~GP_FLAG_REGION_PEER) | (leads ? GP_FLAG_REGION_PEER : 0));
+    if (*flags != before) {
+        gp_peer_tell_self(pass->peer, pass->now, pass->out);
+    }
+}
+
 static void say_goodbye(const pass_t *pass, gp_seat_t seat)
 {
     gp_msg_t *msg = gp_peer_draft(pass->out, GP_MSG_GROUP_LEAVE);
@@ -117,6 +133,22 @@ static void pass_relinquished(const pass_t *pass)
         pass->peer->goodbye = true;
     } else if (pass->peer->leaving) {
         say_goodbye(pass, GP_SEAT_SUBGRID);
+    }
+}
+
+/* One group cannot spare this machine: it stays in all of them. */
+static void pass_heirless(const pass_t *pass)
+{
+    gp_peer_t *peer = pass->peer;
+    peer->seats[pass->seat].giving = false;
+    if (peer->leaving) {
+        peer->leaving = false;
+        peer->moving = 0;
+        peer->forever = false;
+        peer->goodbye = false;
+        gp_msg_t *msg = gp_peer_draft(pass->out, GP_MSG_ELECTION_STAY);
+        gp_peer_command_all(peer, pass->now, msg, pass->out);
+        gp_peer_tell_self(peer, pass->now, pass->out);
     }
 }
 
@@ -145,7 +177,7 @@ static void pass_offer(const pass_t *pass, const gp_action_t *notice)
     const gp_group_member_t *member = below != NULL ? gp_group_member(below, target) : NULL;
     const void *there = gp_peer_seat_group(pass->peer, seat);
     if (member == NULL && there != NULL) {
-        member = gp_group_member(there, target); /* it leads a sub-Grid of its own */
+        member = gp_group_member(there, target); /* it founded what is below it */
     }
     if (member == NULL) {
         return;
@@ -159,7 +191,7 @@ static void pass_offer(const pass_t *pass, const gp_action_t *notice)
     gp_peer_command(pass->peer, seat, pass->now, 0, msg, pass->out);
 }
 
-/* Into the sub-Grid, or, to lead one of its own, into the region. */
+/* Into the sub-Grid; to lead one of its own, into the region; or a region, into the grid. */
 static void pass_invite(const pass_t *pass, const gp_action_t *notice)
 {
     const gp_msg_form_invite_t *from = &notice->msg->u.form_invite;
@@ -178,7 +210,7 @@ static void pass_wanted(const pass_t *pass, const gp_action_t *notice)
     uint32_t members = below != NULL ? gp_group_count(below) : 0;
     gp_id_t *targets = gp_out_bytes(pass->out, (members + 1) * sizeof *targets);
     uint32_t count = 0;
-    if (!gp_id_is_none(&pass->peer->above)) {
+    if (seat == pass->peer->above_seat && !gp_id_is_none(&pass->peer->above)) {
         targets[count++] = pass->peer->above;
         gp_peer_contact_above(pass->peer, pass->out);
     }
@@ -296,10 +328,14 @@ void gp_peer_pass_on(gp_peer_t *peer, gp_usec_t now, const gp_action_t *notice, 
     case GP_MSG_LEADER:
         pass_leader(&pass, notice);
         pass_to_tiers(&pass, notice);
+        pass_to_subgrid(&pass, notice);
         gp_peer_route_leader(peer, notice->seat, now, &notice->msg->u.leader, out);
         break;
     case GP_MSG_RELINQUISHED:
         pass_relinquished(&pass);
+        break;
+    case GP_MSG_HEIRLESS:
+        pass_heirless(&pass);
         break;
     case GP_MSG_LEFT:
         pass_left(&pass);

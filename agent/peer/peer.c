@@ -86,6 +86,25 @@ static bool may_have(const gp_peer_config_t *config, size_t i)
     return layout[i].seat == GP_SEAT_SUBGRID || config->tiers.groups[layout[i].seat] != 0;
 }
 
+/* For the groups above; what this machine says of itself is filled in when it takes its seat. */
+static gp_group_config_t group_above(const gp_peer_config_t *config)
+{
+    gp_group_config_t above = config->group;
+    above.members_max = config->members_above != 0 ? config->members_above : above.members_max;
+    above.name = above.address = above.cert = (gp_slice_t){0};
+    return above;
+}
+
+/* As the core is made in its seat. */
+static size_t size_at(const gp_peer_config_t *config, const gp_route_config_t *route, size_t i)
+{
+    if (layout[i].seat != GP_SEAT_SUBGRID && layout[i].room == GP_ROOM_GROUP) {
+        const gp_group_config_t above = group_above(config);
+        return layout[i].ops->size(&above);
+    }
+    return layout[i].ops->size(config_of(config, route, layout[i].room));
+}
+
 static size_t peer_size(const void *config)
 {
     const gp_route_config_t route = route_config(config);
@@ -94,7 +113,7 @@ static size_t peer_size(const void *config)
         if (!may_have(config, i)) {
             continue;
         }
-        size_t size = layout[i].ops->size(config_of(config, &route, layout[i].room));
+        size_t size = size_at(config, &route, i);
         if (size == 0) {
             return 0;
         }
@@ -135,10 +154,13 @@ static void init_seats(gp_peer_t *peer, const gp_peer_config_t *config)
     peer->seats[GP_SEAT_SUBGRID].group = config->group.group;
     peer->seats[GP_SEAT_SUBGRID].open = true;
     peer->seats[GP_SEAT_SUBGRID].started = true;
-    peer->group_config = config->group;
-    peer->group_config.name = peer->group_config.address = peer->group_config.cert =
-        (gp_slice_t){0};
+    peer->group_config = group_above(config);
     peer->election_config = config->election;
+}
+
+static bool is_alone(const void *context)
+{
+    return gp_route_alone(gp_peer_route(context));
 }
 
 static void peer_init(void *memory, const void *config, gp_id_t self, uint64_t seed)
@@ -153,6 +175,8 @@ static void peer_init(void *memory, const void *config, gp_id_t self, uint64_t s
     gp_coordinate_start(&peer->coordinate);
     c.group.coordinate = &peer->coordinate;
     c.discovery.coordinate = &peer->coordinate;
+    c.discovery.alone = is_alone;
+    c.discovery.alone_context = peer;
     c.work.certified = peer->certified;
     c.work.roles = gp_peer_roles(peer, &self, c.group.cert);
     c.work.fits = fits;
@@ -174,7 +198,7 @@ static void peer_init(void *memory, const void *config, gp_id_t self, uint64_t s
         const void *part = config_of(&c, &route, layout[i].room);
         core->ops = layout[i].ops;
         core->core = at;
-        core->size = core->ops->size(part);
+        core->size = size_at(&c, &route, i);
         core->wake = GP_NEVER;
         at += aligned(core->size);
         if (layout[i].seat == GP_SEAT_SUBGRID) {
@@ -257,12 +281,31 @@ static gp_seat_t seat_of(const gp_peer_t *peer, const gp_msg_t *msg)
 }
 
 /* All groups are left at once, but the sub-Grid is told last: see gp_peer_pass_on. */
+/* Does anybody else live in the sub-Grid? It has a part in the groups above, by this machine. */
+static bool has_company(const gp_peer_t *peer)
+{
+    const void *group = gp_peer_group(peer);
+    for (uint32_t i = 0; i < gp_group_count(group); i++) {
+        const gp_group_member_t *member = gp_group_member_at(group, i);
+        if (member->state == GP_MEMBER_ALIVE && !gp_id_equal(&member->id, &peer->self)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void gp_peer_leave(gp_peer_t *peer, gp_usec_t now, const gp_msg_t *relinquish, gp_out_t *out)
 {
     peer->leaving = true;
     peer->forever = relinquish->u.election_relinquish.forever;
     gp_peer_tell_self(peer, now, out);
-    gp_peer_command_all(peer, now, relinquish, out);
+    bool company = has_company(peer);
+    for (int seat = GP_SEAT_SUBGRID; seat < GP_SEAT_COUNT; seat++) {
+        gp_msg_t *msg = gp_peer_draft(out, GP_MSG_ELECTION_RELINQUISH);
+        msg->u.election_relinquish.forever = peer->forever;
+        msg->u.election_relinquish.depended = seat != GP_SEAT_SUBGRID && company;
+        gp_peer_command(peer, (gp_seat_t)seat, now, 0, msg, out);
+    }
 }
 
 /* Whichever record it was: who cannot keep what it promises shall have no part that needs it. */
@@ -354,7 +397,11 @@ static void load(gp_peer_t *peer, const gp_event_t *event, gp_out_t *out)
         gp_peer_move_load(peer, event, out);
     }
     if (event->msg->kind == GP_MSG_ELECTION_STATE) { /* who gave it up forgot who votes */
-        s->resumes = event->msg->u.election_state.voters_count > 0;
+        const gp_msg_election_state_t *state = &event->msg->u.election_state;
+        s->votes = state->voters_count > 0;
+        s->given = state->voters_count == 0 && state->version > 0;
+    } else if (event->msg->kind == GP_MSG_GROUP_STATE) {
+        s->peopled = event->msg->u.group_state.entries_count > 0;
     }
 }
 
@@ -367,7 +414,8 @@ static void start(gp_peer_t *peer, const gp_event_t *event, gp_out_t *out)
     }
     for (int seat = GP_SEAT_REGION; seat < GP_SEAT_COUNT; seat++) {
         gp_peer_seat_t *s = &peer->seats[seat];
-        if (s->open && s->resumes) {
+        /* Who never voted there resumes it by its members: in vain, it resigns once more. */
+        if (s->open && (s->votes || (s->peopled && !s->given))) {
             gp_peer_seat_start(peer, (gp_seat_t)seat, event->now, out);
         }
         if (s->open && !s->started) { /* what it promised in a seat that it gave up stays there */
@@ -429,10 +477,11 @@ static void peer_step(void *core, const gp_event_t *event, gp_out_t *out)
      * (tests/unit/agent_peer_peer.c) with certificates and texts of full length: 80 KB to tell of
      * 64 members, and 166 KB when all of them change while jobs, questions and output are late.
      * Reckoned there, from what was measured and from the longest messages, for all at once, which
-     * no run has shown: 909 KB of 1,049, with each member changed twice (160 KB), all records of
+     * no run has shown: 909 KB of 1,311, with each member changed twice (160 KB), all records of
      * attempts removed (41 KB), view, roster and records of a new leader (225 KB), and three
      * answers: to the event, of those that are due, and to the one question that a job asks in a
-     * step (286 KB).
+     * step (286 KB). Beyond the sub-Grid comes a question of each kind on top: the own sub-Grid's
+     * answer handed on and signed for another machine (90 KB), and one to this machine (75 KB).
      */
     for (; next < out->count; next++) {
         if (out->actions[next].type == GP_ACTION_NOTICE) {

@@ -13,6 +13,7 @@
  *   work.JOB_FIND     -> discovery.DISCOVERY_FIND         machines for a job
  *   discovery.ANSWER  -> work.WORK_ANSWER                 (only for questions of jobs)
  *   election.RELINQUISHED -> group.GROUP_LEAVE            last step of leaving in good order
+ *   election.HEIRLESS -> election.ELECTION_STAY           in all seats, and leaving is withdrawn
  *   any STORED, refused or not -> group.GROUP_DISK        the disk fails, or is well again
  *   election.LEADER   -> tiers.TIERS_LEADER               of each seat
  *   tiers.SEAT_WANTED                                     SEAT_ASK to all members below
@@ -21,13 +22,14 @@
  *   tiers.SEAT_GIVE   -> election.ELECTION_RELINQUISH     there
  *   tiers.SEAT_TAKE                                       new cores for that seat: see seats.c
  *   election.LEADER   -> route.ROUTE_LEADER               of each seat, if there are seats above
- *   group.MEMBER      -> route.ROUTE_MEMBER               of the grid's group
+ *   group.MEMBER      -> route.ROUTE_MEMBER               of each seat above
  *   route.PLACE_DUE   -> route.ROUTE_OWN                  what discovery has of the sub-Grid
  *   route.ROUTE_QUESTION -> discovery.DISCOVERY_FIND      a routed question to the own sub-Grid
  *   discovery.ANSWER  -> route.ROUTE_LOCAL                (only for those)
  *
  * Leaving: the shell gives ELECTION_RELINQUISH; the peer marks the machine as leaving, hands over
- * what it leads, says goodbye, and reports LEFT, after which the shell may stop.
+ * what it leads, says goodbye, and reports LEFT, after which the shell may stop. Who is to go for
+ * good but is needed where it leads goes on as before, and reports HEIRLESS.
  */
 #ifndef GP_AGENT_PEER_PEER_H
 #define GP_AGENT_PEER_PEER_H
@@ -42,7 +44,8 @@
 #include "proto/core.h"
 
 typedef struct gp_peer_config {
-    /* The peer itself fills in `coordinate` here and below, and `fits`, `certified`, `roles`. */
+    /* The peer itself fills in `coordinate` here and below, `alone`, and `fits`, `certified`,
+     * `roles`. */
     gp_group_config_t group;
     gp_election_config_t election;
     gp_discovery_config_t discovery;
@@ -51,6 +54,7 @@ typedef struct gp_peer_config {
      */
     gp_tiers_config_t tiers;
     gp_forming_config_t forming; /* groups and view are the peer's business */
+    uint32_t members_above;      /* members of a group above; 0: as many as of the sub-Grid */
 } gp_peer_config_t;
 
 extern const gp_core_ops_t gp_peer_ops;

@@ -21,12 +21,15 @@ typedef struct gp_peer_core {
 } gp_peer_core_t;
 
 typedef struct gp_peer_seat {
-    uint64_t group;  /* 0: this machine never has such a seat */
-    bool open;       /* its cores are there ... */
-    bool started;    /* ... and run */
-    bool giving;     /* given up for good, not because the agent stops */
-    bool resumes;    /* the disk says that this machine had it when it stopped */
-    uint8_t flags;   /* what it says of itself in this group only: STANDBY */
+    uint64_t group; /* 0: this machine never has such a seat */
+    bool open;      /* its cores are there ... */
+    bool started;   /* ... and run */
+    bool giving;    /* given up for good, not because the agent stops */
+    /* What the disk says of when this machine stopped: */
+    bool votes;      /* it knew who votes there */
+    bool given;      /* it had given the seat up, as one that had voted */
+    bool peopled;    /* it knew members */
+    uint8_t flags;   /* what it says of itself in this group only: STANDBY, REGION_PEER ... */
     bool known;      /* it was opened before: its election core keeps what it promised */
     uint16_t life;   /* the next one's: above all incarnations that it ever had or will deny */
     uint32_t stores; /* records on their way to the disk */
@@ -36,7 +39,8 @@ typedef struct gp_peer_seat {
 typedef struct gp_peer {
     gp_id_t self;
     bool leaving;
-    gp_id_t above; /* whom it turns to in its region, having founded its sub-Grid; none: nobody */
+    gp_id_t above; /* whom it turns to above the groups that it founded; none: nobody */
+    gp_seat_t above_seat;
     char above_address[GP_ADDRESS_MAX + 1];
     uint64_t moving; /* leaving, but only for this sub-Grid; 0: it is not */
     bool forever;
@@ -122,7 +126,7 @@ void gp_peer_keep_links(const gp_peer_t *peer, gp_out_t *out);
 /* What the forming core asks the other cores of this machine. */
 gp_forming_view_t gp_peer_view(gp_peer_t *peer);
 
-/* Is that machine known in the group of that seat, and has not left it? */
+/* Is that machine known in the group of that seat? */
 bool gp_peer_expects(void *peer, gp_seat_t seat, const gp_id_t *id);
 
 /* ---- move.c ---------------------------------------------------------------------------------- */
@@ -134,7 +138,7 @@ void gp_peer_move_begin(gp_peer_t *peer, const gp_msg_form_go_t *order, gp_usec_
 /* The sub-Grid knows that this machine has gone: where it goes is written down. */
 void gp_peer_move_left(gp_peer_t *peer, gp_usec_t now, gp_out_t *out);
 
-/* Tells the shell how the machine in the region is reached that FORM_STATE names. */
+/* Tells the shell how the machine above is reached that FORM_STATE names. */
 void gp_peer_contact_above(const gp_peer_t *peer, gp_out_t *out);
 
 /* FORM_STATE, as it begins again: whom it turns to in its sub-Grid and in its region. */

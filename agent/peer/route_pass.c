@@ -56,12 +56,15 @@ void gp_peer_route_self(gp_peer_t *peer, gp_usec_t now, gp_out_t *out)
 static void pass_member(gp_peer_t *peer, gp_usec_t now, const gp_action_t *notice, gp_out_t *out)
 {
     const gp_msg_member_t *from = &notice->msg->u.member;
-    if (notice->seat != GP_SEAT_GRID) {
+    if (notice->seat == GP_SEAT_SUBGRID) {
         return;
     }
     gp_msg_t *msg = gp_peer_draft(out, GP_MSG_ROUTE_MEMBER);
-    msg->u.route_member.seat = GP_SEAT_GRID;
+    msg->u.route_member.seat = (uint8_t)notice->seat;
     msg->u.route_member.id = from->entries[0].id;
+    msg->u.route_member.back = from->before != GP_MEMBER_ALIVE &&
+                               from->entries[0].state == GP_MEMBER_ALIVE &&
+                               from->entries[0].cause != GP_CAUSE_JOINED;
     msg->u.route_member.gone = from->forgotten || from->entries[0].state == GP_MEMBER_LEFT;
     command(peer, now, 0, msg, out);
 }

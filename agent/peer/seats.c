@@ -87,6 +87,8 @@ void gp_peer_seat_close(gp_peer_t *peer, gp_seat_t seat, gp_usec_t now, gp_out_t
     gp_peer_seat_t *s = &peer->seats[seat];
     assert(seat != GP_SEAT_SUBGRID && s->open);
     gp_peer_seat_shut(s);
+    peer->seats[GP_SEAT_SUBGRID].flags &=
+        (uint8_t)(seat == GP_SEAT_REGION ? ~GP_FLAG_REGION_PEER : ~0);
     tell_tiers(peer, seat, now, out);
     gp_peer_route_leader(peer, seat, now, NULL, out);
 }
@@ -123,8 +125,7 @@ static bool is_fresh(const gp_peer_seat_t *s)
 
 void gp_peer_seats_found(gp_peer_t *peer, const gp_event_t *event, gp_out_t *out)
 {
-    const gp_msg_election_found_t *found = &event->msg->u.election_found;
-    int end = !found->alone ? GP_SEAT_COUNT : found->region ? GP_SEAT_GRID : GP_SEAT_REGION;
+    int end = event->msg->u.election_found.found;
     for (int seat = GP_SEAT_SUBGRID; seat < end; seat++) {
         gp_peer_seat_t *s = &peer->seats[seat];
         if (s->group != 0 && !s->open && is_fresh(s)) {

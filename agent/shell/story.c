@@ -200,6 +200,9 @@ static bool tell(story_t *story, const gp_msg_t *notice)
     case GP_MSG_RELINQUISHED:
         say(story, "has handed over to %s", named(story, &notice->u.relinquished.successor));
         return true;
+    case GP_MSG_HEIRLESS:
+        say(story, "does not go for good: nobody could take over");
+        return true;
     case GP_MSG_LEFT:
         say(story, "has said goodbye");
         return true;

@@ -24,8 +24,7 @@
     C(FLAG, beacon, enabled, "no", 0, 0,                                                           \
       "tell the local network by UDP where this machine listens, for those who join")              \
     C(NUMBER, beacon, port, "7617", 1, 65535, "the UDP port of the beacon")                        \
-    C(DURATION, find, timeout, "5s", 100, 600000,                                                  \
-      "how long a question may wait for its answer")                                               \
+    C(DURATION, find, timeout, "5s", 100, 600000, "how long a question may wait for its answer")   \
     C(FLAG, lend, enabled, "yes", 0, 0, "run work of other machines of the grid here")             \
     C(NUMBER, run, jobs_max, "16", 1, GP_JOBS_MAX, "how many jobs may run here at once")           \
     C(DURATION, run, lease, "10s", 1000, 3600000,                                                  \
@@ -36,6 +35,9 @@
       "super-peer and deputy each ask every member once in it (advanced)")                         \
     C(DURATION, election, lease, "1500ms", 200, 60000,                                             \
       "how long a super-peer may lead without a new word of the voters (advanced)")                \
+    C(NUMBER, forming, members_max, "64", 2, GP_MEMBERS_MAX,                                       \
+      "so many machines fill a sub-Grid, and newcomers go to others; the same on all machines of " \
+      "a region (advanced)")                                                                       \
     C(NUMBER, activity, entries, "20000", 1000, GP_LOG_ENTRIES_MAX,                                \
       "how many entries of the activity log are kept at least")                                    \
     C(FLAG, replay, enabled, "no", 0, 0,                                                           \

@@ -81,6 +81,12 @@ static gp_error_t grid_write(gp_folder_t folder, const gp_identity_t *identity, 
                         "# The grid of this machine. Written by gridpeer; not to be edited.\n"
                         "version = 1\ngrid = %s\nroot = %s\nregion = %s\ngroup = %016llx\n",
                         grid, id, identity->region, (unsigned long long)identity->group);
+    if (identity->region_group != 0) {
+        used += snprintf(text + used, sizeof text - (size_t)used,
+                         "region-group = %016llx\ngrid-group = %016llx\n",
+                         (unsigned long long)identity->region_group,
+                         (unsigned long long)identity->grid_group);
+    }
     for (uint32_t i = 0; i < identity->seed_count; i++) {
         gp_id_text(&identity->seeds[i].id, id);
         used += snprintf(text + used, sizeof text - (size_t)used, "seed%u = %s %s\n", (unsigned)i,
@@ -91,6 +97,10 @@ static gp_error_t grid_write(gp_folder_t folder, const gp_identity_t *identity, 
     assert(used > 0 && (size_t)used < sizeof text);
     return gp_file_create(folder, GP_FILE_GRID, 0600, gp_slice(text, (size_t)used), fail);
 }
+
+/* Of grid_reading_t; a grid that was founded without groups above its sub-Grid names none. */
+#define ALL_BUT_ABOVE 0x3fu
+#define ALL           0xffu
 
 typedef struct grid_reading {
     gp_identity_t *identity;
@@ -116,10 +126,19 @@ static int seed_read(gp_identity_t *identity, const char *name, const char *valu
     return 1;
 }
 
+static int group_read(const char *value, uint8_t tier, uint64_t *ret_group)
+{
+    char *end = NULL;
+    *ret_group = strtoull(value, &end, 16);
+    return strlen(value) == 16 && *end == '\0' && *ret_group != 0 &&
+           gp_group_tier(*ret_group) == tier;
+}
+
 /* One value of the grid file; 0: it is wrong. */
 static int grid_value(void *context, const char *section, const char *name, const char *value)
 {
-    static const char *const names[] = {"version", "grid", "root", "region", "group", "check"};
+    static const char *const names[] = {"version", "grid",  "root",         "region",
+                                        "group",   "check", "region-group", "grid-group"};
     grid_reading_t *reading = context;
     gp_identity_t *identity = reading->identity;
     size_t which = 0;
@@ -133,7 +152,6 @@ static int grid_value(void *context, const char *section, const char *name, cons
         return seed_read(identity, name, value);
     }
     reading->found |= 1u << which;
-    char *end = NULL;
     switch (which) {
     case 0:
         return strcmp(value, "1") == 0;
@@ -143,8 +161,11 @@ static int grid_value(void *context, const char *section, const char *name, cons
         return gp_name_check(gp_text(value)) == GP_OK &&
                gp_text_copy(identity->region, sizeof identity->region, gp_text(value));
     case 4:
-        identity->group = strtoull(value, &end, 16);
-        return strlen(value) == 16 && *end == '\0' && identity->group != 0;
+        return group_read(value, 0, &identity->group);
+    case 6:
+        return group_read(value, 1, &identity->region_group);
+    case 7:
+        return group_read(value, 2, &identity->grid_group);
     default:
         return 1; /* grid follows from root; check was checked */
     }
@@ -169,7 +190,8 @@ static gp_error_t grid_read(gp_folder_t folder, gp_identity_t *identity, gp_fail
                 memcmp(line + strlen(CHECK_LINE), check, CHECK_TEXT) == 0 && line[end - 1] == '\n';
     }
     grid_reading_t reading = {.identity = identity};
-    if (!whole || ini_parse_string(text, grid_value, &reading) != 0 || reading.found != 0x3f) {
+    if (!whole || ini_parse_string(text, grid_value, &reading) != 0 ||
+        (reading.found != ALL_BUT_ABOVE && reading.found != ALL)) {
         return gp_fail(fail, GP_E_STATE_DAMAGED, "%s/" GP_FILE_GRID " is damaged or was edited",
                        folder.path);
     }

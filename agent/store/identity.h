@@ -5,7 +5,7 @@
  *   node.key   the 32-byte seed of the machine's Ed25519 key, mode 0600
  *   root.key   the same of the grid's root, only where the grid was founded
  *   cert       the certificate, as bytes
- *   grid       text: the grid's root key, region, group and where to look for others
+ *   grid       text: the grid's root key, region, groups and where to look for others
  *
  * Secrets go from the file into locked memory (gp_secret_t) and nowhere else; buffers are zeroed.
  */
@@ -29,7 +29,9 @@ typedef struct gp_identity {
     gp_id_t root_id;
     gp_grid_id_t grid;
     char region[GP_NAME_MAX + 1];
-    uint64_t group; /* of tier 0 */
+    uint64_t group;        /* of tier 0 */
+    uint64_t region_group; /* of tier 1, and ... */
+    uint64_t grid_group;   /* ... of tier 2; both 0: this grid was founded without them */
     gp_cert_t cert;
     uint8_t cert_bytes[GP_CERT_MAX];
     uint32_t cert_n;

@@ -80,7 +80,8 @@ static void finish_ended(gp_work_t *work, home_job_t *job, gp_usec_t now)
 /* Its machine is gone without a word, after the order to start. */
 static void finish_lost(gp_work_t *work, home_job_t *job, gp_cause_t cause, gp_usec_t now)
 {
-    bool started = job->phase == HOME_RUNNING;
+    /* After a restart only the order is known: it is recorded before it is given. */
+    bool started = job->phase == HOME_RUNNING && !job->deaf;
     gp_reason_t reason = GP_REASON_NODE_FAILED;
 
     if (job->ended_known) {

@@ -123,8 +123,7 @@ bool gp_group_witness(gp_group_t *g, gp_group_entry_t *m, uint64_t incarnation, 
     return true;
 }
 
-/* An answer to question `sequence`: what it proves beyond life. False: nothing, it is an old one.
- */
+/* An answer to question `sequence`: what it proves beyond life. False: it is an old one. */
 static bool answered(gp_group_t *g, gp_group_entry_t *m, uint32_t sequence)
 {
     if (sequence != m->sent_sequence || m->sent_at == 0) {

@@ -35,6 +35,24 @@ void gp_group_defaults(gp_group_config_t *ret_config)
     };
 }
 
+void gp_group_slow_down(gp_group_config_t *config, uint32_t times)
+{
+    gp_usec_t *const all[] = {
+        &config->beat_period,        &config->beat_timeout,      &config->confirm_window,
+        &config->ring_period,        &config->late_after,        &config->redial_after,
+        &config->view_batch,         &config->view_gap,          &config->view_quiet,
+        &config->pull_period,        &config->seek_min,          &config->seek_max,
+        &config->many_hold,          &config->leave_limit,       &config->admit_hold,
+        &config->introduce_limit,    &config->forget_left_after, &config->forget_stopped_after,
+        &config->forget_never_after, &config->forget_dead_after, &config->store_period,
+        &config->try_period,
+    };
+    assert(times > 0 && times <= GP_SLOW_MAX);
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        *all[i] *= times;
+    }
+}
+
 static bool is_usable(const gp_group_config_t *config)
 {
     return config->members_max > 0 && config->members_max <= GP_MEMBERS_MAX &&

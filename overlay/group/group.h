@@ -13,31 +13,32 @@
 #include "proto/core.h"
 
 typedef struct gp_group_config {
-    uint64_t group;           /* the group's id, in every message */
-    uint8_t tier;             /* 0 sub-Grid, 1 region, 2 grid: whose record may become empty */
-    uint8_t flags;            /* this machine's gp_member_flag_t: RELAYED, STANDBY */
-    bool invited;             /* only who was introduced is taken in: to seek is not enough */
-    uint16_t life;            /* how often this machine has begun anew here since its start */
-    uint64_t boot;            /* its boot epoch, 1 .. 2^47: incarnation = boot << 16, plus life */
-    gp_slice_t name;          /* of this machine; copied by init */
-    gp_slice_t address;       /* where others dial it; copied by init */
-    gp_slice_t cert;          /* copied by init, if it fits into cert_max */
-    uint32_t members_max;     /* 1 .. GP_MEMBERS_MAX */
-    uint32_t cert_max;        /* bytes of certificate kept per member; 0: none are kept */
-    gp_usec_t beat_period;    /* leader and deputy each ask each member once in it */
-    gp_usec_t beat_timeout;   /* a question unanswered for so long opens a suspicion */
-    gp_usec_t confirm_window; /* from suspicion to verdict */
-    gp_usec_t ring_period;    /* the ring neighbour before it is probed once in it */
-    gp_usec_t late_after;     /* own timers missed by more: nothing known is current */
-    gp_usec_t redial_after;   /* between two dials whose refusals are evidence */
-    gp_usec_t view_batch;     /* a change waits at most so long for others to join its view */
-    gp_usec_t view_gap;       /* least time between two views of one leader */
-    gp_usec_t view_quiet;     /* no view for so long: the next change goes at once */
-    gp_usec_t pull_period;    /* first wait before a pull is repeated */
-    gp_usec_t seek_min;       /* first and ... */
-    gp_usec_t seek_max;       /* ... longest wait between two rounds of SEEK */
-    gp_usec_t many_hold;      /* UNKNOWN(MANY_AT_ONCE) is tested again after so long */
-    gp_usec_t leave_limit;    /* a leaver waits no longer for the group's word */
+    uint64_t group; /* the group's id, in every message */
+    uint8_t tier;   /* 0 sub-Grid, 1 region, 2 grid: whose record may become empty */
+    uint8_t flags;  /* this machine's gp_member_flag_t: RELAYED, STANDBY */
+    bool invited;   /* only who was introduced is taken in: to seek is not enough */
+    uint16_t life;  /* how often this machine has begun anew here since its start */
+    uint64_t boot;  /* its boot epoch, 1 .. 2^47: incarnation = boot << 16, plus life */
+    gp_coordinate_t *coordinate; /* of this machine, for all its seats; NULL: it has none */
+    gp_slice_t name;             /* of this machine; copied by init */
+    gp_slice_t address;          /* where others dial it; copied by init */
+    gp_slice_t cert;             /* copied by init, if it fits into cert_max */
+    uint32_t members_max;        /* 1 .. GP_MEMBERS_MAX */
+    uint32_t cert_max;           /* bytes of certificate kept per member; 0: none are kept */
+    gp_usec_t beat_period;       /* leader and deputy each ask each member once in it */
+    gp_usec_t beat_timeout;      /* a question unanswered for so long opens a suspicion */
+    gp_usec_t confirm_window;    /* from suspicion to verdict */
+    gp_usec_t ring_period;       /* the ring neighbour before it is probed once in it */
+    gp_usec_t late_after;        /* own timers missed by more: nothing known is current */
+    gp_usec_t redial_after;      /* between two dials whose refusals are evidence */
+    gp_usec_t view_batch;        /* a change waits at most so long for others to join its view */
+    gp_usec_t view_gap;          /* least time between two views of one leader */
+    gp_usec_t view_quiet;        /* no view for so long: the next change goes at once */
+    gp_usec_t pull_period;       /* first wait before a pull is repeated */
+    gp_usec_t seek_min;          /* first and ... */
+    gp_usec_t seek_max;          /* ... longest wait between two rounds of SEEK */
+    gp_usec_t many_hold;         /* UNKNOWN(MANY_AT_ONCE) is tested again after so long */
+    gp_usec_t leave_limit;       /* a leaver waits no longer for the group's word */
     gp_usec_t admit_hold; /* an introduced machine is told to all after so long without its word */
     gp_usec_t introduce_limit;      /* how long a machine is presented to the leader */
     gp_usec_t forget_left_after;    /* LEFT for good: forgotten by the leader */
@@ -46,7 +47,6 @@ typedef struct gp_group_config {
     gp_usec_t forget_dead_after;    /* UNAVAILABLE and away so long: may make room for another */
     gp_usec_t store_period;         /* least time between two GROUP_STATE records */
     gp_usec_t try_period;           /* a voter's disk, to which this room wrote nothing so long */
-    gp_coordinate_t *coordinate;    /* of this machine, for all its seats; NULL: it has none */
 } gp_group_config_t;
 
 /* One member as this machine sees it. */
@@ -74,6 +74,9 @@ extern const gp_core_ops_t gp_group_ops;
 
 /* The times and limits of a sub-Grid; identity, group and boot are left zero for the caller. */
 void gp_group_defaults(gp_group_config_t *ret_config);
+
+/* Multiplies all times, 1 to GP_SLOW_MAX: for groups that span wide areas. */
+void gp_group_slow_down(gp_group_config_t *config, uint32_t times);
 
 /*
  * A checked message of any room came from `id`: a sign of life. The composed peer calls this for

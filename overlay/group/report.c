@@ -59,8 +59,8 @@ static verdict_t see(const gp_group_t *g, const gp_group_entry_t *m)
 {
     verdict_t ruled = {(gp_member_state_t)m->ruled_state, (gp_cause_t)m->ruled_cause};
     if (gp_id_equal(&m->shown.id, &g->self)) {
-        return g->left                          ? (verdict_t){GP_MEMBER_LEFT,
-                                                              gp_group_left_cause(g->leave_forever, g->leave_moves)}
+        const gp_cause_t why = gp_group_left_cause(g->leave_forever, g->leave_moves);
+        return g->left                          ? (verdict_t){GP_MEMBER_LEFT, why}
                : ruled.state == GP_MEMBER_ALIVE ? ruled
                                                 : (verdict_t){GP_MEMBER_ALIVE, GP_CAUSE_JOINED};
     }

@@ -91,7 +91,8 @@ typedef struct gp_net_events {
 
     /*
      * A key that is not admitted wants in, and is held for the time of a handshake: if it is that
-     * of a machine whose admission was put off, now is its time. May be NULL.
+     * of a machine whose admission was put off, now is its time. If it is still unknown then, it is
+     * let in as a stranger, where those are heard. May be NULL.
      */
     void (*on_knock)(void *context);
 

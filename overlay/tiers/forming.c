@@ -13,6 +13,15 @@ gp_forming_config_t gp_forming_defaults(void)
                                  .found_gap = 3 * GP_SECOND};
 }
 
+void gp_forming_slow_down(gp_forming_config_t *config, uint32_t times)
+{
+    config->merge_after *= times;
+    config->look_period *= times;
+    config->ask_timeout *= times;
+    config->move_timeout *= times;
+    config->found_gap *= times;
+}
+
 static size_t forming_size(const void *config)
 {
     const gp_forming_config_t *c = config;
@@ -46,6 +55,13 @@ static bool is_member(const gp_forming_t *f, gp_seat_t seat, const gp_id_t *id)
     return f->config.view.describe(f->config.view.context, seat, id, &entry);
 }
 
+/* In any of the groups of this machine. */
+static bool is_known(const gp_forming_t *f, const gp_id_t *id)
+{
+    return is_member(f, GP_SEAT_SUBGRID, id) || is_member(f, GP_SEAT_REGION, id) ||
+           is_member(f, GP_SEAT_GRID, id);
+}
+
 /* Its own memory: what a group's core holds may change before the sheet is read. */
 bool gp_forming_describe(const gp_forming_t *f, gp_seat_t seat, const gp_id_t *id, gp_out_t *out,
                          gp_record_member_t *ret)
@@ -64,8 +80,7 @@ bool gp_forming_describe(const gp_forming_t *f, gp_seat_t seat, const gp_id_t *i
     return true;
 }
 
-uint32_t gp_forming_choose(const gp_forming_config_t *config, const gp_forming_offer_t *offers,
-                           uint32_t count)
+uint32_t gp_forming_choose(const gp_forming_offer_t *offers, uint32_t count)
 {
     uint32_t least = UINT32_MAX;
     uint32_t best = count;
@@ -75,7 +90,7 @@ uint32_t gp_forming_choose(const gp_forming_config_t *config, const gp_forming_o
     for (uint32_t i = 0; i < count; i++) {
         uint64_t rtt = offers[i].rtt_us;
         bool near = rtt != 0 && (rtt <= 2 * (uint64_t)least || rtt <= (uint64_t)least + 1000);
-        if (!near || offers[i].members >= config->members_max) {
+        if (!near || offers[i].full) {
             continue;
         }
         bool fewer = best == count || offers[i].members < offers[best].members;
@@ -232,19 +247,24 @@ static void let_in(gp_forming_t *f, const gp_id_t *from, const gp_msg_form_ask_t
     send_told(f, from, &told, out);
 }
 
+/* The sub-Grids of the region, or the regions of the grid. */
 static void list(gp_forming_t *f, const gp_id_t *from, const gp_msg_form_ask_t *ask, gp_out_t *out)
 {
     gp_forming_place_t places[GP_MEMBERS_MAX];
     gp_msg_form_told_t told = told_of(ask, GP_OK);
-    uint32_t count = f->config.view.places(f->config.view.context, places);
+    const gp_seat_t seat = ask->regions ? GP_SEAT_GRID : GP_SEAT_REGION;
+    uint32_t count = f->config.view.places(f->config.view.context, seat, places);
     for (uint32_t i = 0; i < count; i++) {
         gp_record_member_t entry;
-        if (gp_forming_describe(f, GP_SEAT_REGION, &places[i].leader, out, &entry)) {
+        if (gp_forming_describe(f, seat, &places[i].leader, out, &entry)) {
             gp_record_offer_t *place = &told.places[told.places_count++];
             *place = (gp_record_offer_t){.group = places[i].group,
+                                         .name = gp_out_slice(out, places[i].name),
                                          .leader = places[i].leader,
+                                         .leader_name = entry.name,
                                          .address = entry.address,
                                          .members = places[i].members};
+            place->full = !ask->regions && places[i].members >= f->config.members_max;
             if (places[i].located) {
                 uint8_t *bytes = gp_out_bytes(out, GP_COORDINATE_BYTES);
                 gp_coordinate_pack(&places[i].coordinate, bytes);
@@ -255,29 +275,69 @@ static void list(gp_forming_t *f, const gp_id_t *from, const gp_msg_form_ask_t *
     send_told(f, from, &told, out);
 }
 
+static bool is_listed(const gp_forming_t *f, uint64_t group)
+{
+    gp_forming_place_t places[GP_MEMBERS_MAX];
+    uint32_t count = f->config.view.places(f->config.view.context, GP_SEAT_REGION, places);
+    for (uint32_t i = 0; i < count; i++) {
+        if (places[i].group == group) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /*
- * The region peer gives the number of a new sub-Grid out and lets its founder into the region. Not
- * two at once: whoever finds all full at the same moment goes to the one that was just founded.
+ * The region peer gives the number of a new sub-Grid out and lets its founder into the region; the
+ * leader of the grid's group, the name of a new region. Not two at once: whoever finds all full at
+ * the same moment goes to the one that was just founded, as soon as it is up, and one name is not
+ * given out twice.
  */
 static void found(gp_forming_t *f, const gp_id_t *from, const gp_msg_form_ask_t *ask, gp_out_t *out)
 {
     gp_msg_form_told_t told = told_of(ask, GP_OK);
-    if (f->founded_at != 0 && f->now < f->founded_at + f->config.found_gap) {
+    const gp_seat_t above = (gp_seat_t)ask->found; /* the seat next to the last that it founds */
+    const gp_record_member_t *founder = &ask->entries[0];
+    if (above == GP_SEAT_GRID &&
+        f->config.view.has_region(f->config.view.context, ask->chosen, founder)) {
+        told.error = GP_E_REGION_EXISTS;
+    } else if (f->founded_at != 0 && f->now < f->founded_at + f->config.found_gap &&
+               !is_listed(f, f->founded)) {
         told.error = GP_E_BUSY;
-    } else if (gp_forming_describe(f, GP_SEAT_REGION, &f->self, out, &told.above[0])) {
+    } else if (gp_forming_describe(f, above, &f->self, out, &told.above[0])) {
         f->founded_at = f->now;
         told.above_count = 1;
         told.chosen = gp_random_next(&f->random) >> 8 | 1; /* tier 0, and never 0 */
-        invite(f, GP_SEAT_REGION, &ask->entries[0], out);
+        f->founded = told.chosen;
+        invite(f, above, founder, out);
+    } else {
+        told.error = GP_E_NO_LEADER;
     }
     send_told(f, from, &told, out);
+}
+
+/* At the region peer: only the leader of the grid's group knows which names are given out. */
+static void pass_to_grid(gp_forming_t *f, const gp_id_t *from, gp_msg_form_ask_t *ask,
+                         gp_out_t *out)
+{
+    const tier_t *grid = &f->tiers[GP_SEAT_GRID];
+    if (!grid->ruled || gp_id_equal(&grid->leader, &f->self)) {
+        refuse(f, from, ask, GP_E_NO_LEADER, out);
+        return;
+    }
+    ask->via = *from;
+    send_ask(f, &grid->leader, ask, out);
 }
 
 /* At the region peer. */
 static void direct(gp_forming_t *f, const gp_id_t *from, gp_msg_form_ask_t *ask, gp_out_t *out)
 {
     gp_forming_place_t places[GP_MEMBERS_MAX];
-    if (ask->found && ask->entries_count == 1) {
+    if (ask->found == GP_FOUNDS_REGION) {
+        pass_to_grid(f, from, ask, out);
+        return;
+    }
+    if (ask->found == GP_FOUNDS_SUBGRID && ask->entries_count == 1) {
         found(f, from, ask, out);
         return;
     }
@@ -286,7 +346,7 @@ static void direct(gp_forming_t *f, const gp_id_t *from, gp_msg_form_ask_t *ask,
         return;
     }
     ask->via = *from;
-    uint32_t count = f->config.view.places(f->config.view.context, places);
+    uint32_t count = f->config.view.places(f->config.view.context, GP_SEAT_REGION, places);
     for (uint32_t i = 0; i < count; i++) {
         if (places[i].group == ask->chosen) {
             send_ask(f, &places[i].leader, ask, out);
@@ -304,7 +364,13 @@ static void take_ask(gp_forming_t *f, const gp_id_t *from, const gp_msg_form_ask
     bool from_region_peer = region->ruled && gp_id_equal(from, &region->leader);
     bool own = ask.chosen == f->config.subgrid && ask.entries_count == 1;
     bool passed = !gp_id_is_none(&ask.via);
-    if (ask.region != f->config.region || f->config.region == 0) {
+    bool adds = ask.found == GP_FOUNDS_REGION && ask.entries_count == 1 &&
+                gp_group_tier(ask.chosen) == GP_SEAT_REGION;
+    if (adds && gp_forming_leads(f, GP_SEAT_GRID) && is_known(f, from)) {
+        found(f, from, &ask, out);
+    } else if (adds && passed) {
+        refuse(f, from, &ask, GP_E_NO_LEADER, out); /* another one leads the grid's group now */
+    } else if (ask.region != f->config.region || f->config.region == 0) {
         refuse(f, from, &ask, GP_E_REGION_UNKNOWN, out);
     } else if (passed && own && from_region_peer) {
         let_in(f, from, &ask, out);
@@ -327,6 +393,9 @@ static void take_told(gp_forming_t *f, const gp_id_t *from, const gp_msg_form_to
                       gp_out_t *out)
 {
     bool mine = gp_id_equal(&told->origin, &f->self);
+    if (!is_known(f, from)) {
+        return;
+    }
     if (!mine) { /* back on the way that the ask came: by the one who asked the region peer */
         gp_msg_form_told_t on = *told;
         bool at_region_peer = gp_forming_leads(f, GP_SEAT_REGION) && !gp_id_is_none(&told->via) &&
@@ -339,7 +408,6 @@ static void take_told(gp_forming_t *f, const gp_id_t *from, const gp_msg_form_to
         }
         return;
     }
-    (void)from;
     ask_t *ask = NULL;
     for (uint32_t i = 0; i < ASKS_MAX && ask == NULL; i++) {
         ask = told->number != 0 && f->asks[i].number == told->number ? &f->asks[i] : NULL;
@@ -449,6 +517,7 @@ static void forming_step(void *core, const gp_event_t *event, gp_out_t *out)
         case GP_MSG_FORM_PLACE: {
             gp_msg_form_ask_t ask = {.chosen = event->msg->u.form_place.chosen,
                                      .found = event->msg->u.form_place.found,
+                                     .regions = event->msg->u.form_place.regions,
                                      .entries_count = event->msg->u.form_place.entries_count};
             memcpy(ask.entries, event->msg->u.form_place.entries,
                    ask.entries_count * sizeof ask.entries[0]);

@@ -159,7 +159,9 @@ static void move_next(gp_forming_t *f, gp_move_why_t why, const gp_forming_place
     gp_forming_member_t members[GP_MEMBERS_MAX];
     uint32_t count = f->config.view.members(f->config.view.context, members);
     const gp_forming_member_t *who = left > 0 ? next_to_go(f, why, members, count, to) : NULL;
-    gp_msg_form_ask_t ask = {.chosen = to->group, .found = to->group == 0, .entries_count = 1};
+    gp_msg_form_ask_t ask = {.chosen = to->group,
+                             .found = to->group == 0 ? GP_FOUNDS_SUBGRID : GP_FOUNDS_NOTHING,
+                             .entries_count = 1};
     f->move.on = false;
     if (who == NULL || !gp_forming_describe(f, GP_SEAT_SUBGRID, &who->id, out, &ask.entries[0])) {
         return;
@@ -252,8 +254,6 @@ void gp_forming_plan(gp_forming_t *f, const gp_msg_form_told_t *told, gp_out_t *
         move_next(f, MOVE_SPLIT, &to, surplus < gap ? surplus : gap, out);
     } else if (find_room(f, MOVE_DRIFT, told, &to)) {
         move_next(f, MOVE_DRIFT, &to, comfortable(f) - to.members, out);
-    } else if (count >= f->config.members_max) {
-        move_next(f, MOVE_SPLIT, &own, 1, out);
     } else if (has_cluster(f)) {
         move_next(f, MOVE_DRIFT, &own, 1, out);
     }

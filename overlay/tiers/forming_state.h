@@ -66,7 +66,7 @@ typedef struct gp_form_contact {
 /* Where this machine goes, from the order to go until it is on the disk. */
 typedef struct gp_form_keep {
     uint64_t subgrid;
-    bool found;
+    uint8_t found; /* gp_founds_t */
     gp_form_contact_t there;
     gp_form_contact_t above;
 } gp_form_keep_t;
@@ -81,6 +81,7 @@ struct gp_forming {
     uint64_t number; /* of the last ask */
     ask_t asks[ASKS_MAX];
     gp_usec_t founded_at; /* at the region peer: when the last sub-Grid was founded; 0: never */
+    uint64_t founded;     /* which one */
     gp_usec_t look_at;
     gp_usec_t small_since; /* GP_NEVER: it is not small */
     move_t move;

@@ -31,6 +31,13 @@ gp_tiers_config_t gp_tiers_defaults(void)
         .ask_min = 200 * GP_MSEC, .ask_max = 5 * GP_SECOND, .give_after = 10 * GP_SECOND};
 }
 
+void gp_tiers_slow_down(gp_tiers_config_t *config, uint32_t times)
+{
+    config->ask_min *= times;
+    config->ask_max *= times;
+    config->give_after *= times;
+}
+
 static size_t tiers_size(const void *config)
 {
     const gp_tiers_config_t *c = config;

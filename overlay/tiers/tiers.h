@@ -36,4 +36,7 @@ extern const gp_core_ops_t gp_tiers_ops;
 /* The times of design; groups are left zero for the caller. */
 gp_tiers_config_t gp_tiers_defaults(void);
 
+/* All times so many times as long: for groups that are so slow themselves. */
+void gp_tiers_slow_down(gp_tiers_config_t *config, uint32_t times);
+
 #endif

@@ -88,6 +88,7 @@ bool fuzz_election_found(uint8_t variant, gp_msg_t *ret_command)
 {
     fuzz_message_empty(GP_MSG_ELECTION_FOUND, ret_command);
     ret_command->u.election_found.score = 500;
+    ret_command->u.election_found.found = GP_FOUNDS_GRID;
     return (variant & FUZZ_VARIANT_FOLLOWS) == 0;
 }
 

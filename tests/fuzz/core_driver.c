@@ -22,7 +22,8 @@ typedef struct world {
     uint64_t boot;
     gp_usec_t now;
     uint64_t token;
-    bool asked[ASKED_MAX]; /* DISCOVERY_FIND of this token waits for its ANSWER */
+    bool asked[ASKED_MAX]; /* a question of this token waits for its answer */
+    uint64_t question;     /* token of the last ROUTE_QUESTION: to be answered */
     uint64_t sequence;     /* of all senders together: it rises for each */
     uint64_t sender_boot;
     gp_id_t written_to; /* the machine that a message last went to */
@@ -132,10 +133,12 @@ static void look_at_notice(const gp_action_t *action)
     size_t n = 0;
     FUZZ_CHECK(gp_msg_pack(msg, packed, sizeof packed, &n) == GP_OK);
     FUZZ_CHECK(gp_msg_read(msg->kind, gp_slice(packed, n), false, &looked_at) == GP_OK);
-    if (msg->kind == GP_MSG_ANSWER && action->token < ASKED_MAX) {
+    bool answer = msg->kind == GP_MSG_ANSWER || msg->kind == GP_MSG_ROUTE_ANSWER;
+    if (answer && action->token < ASKED_MAX) {
         FUZZ_CHECK(world.asked[action->token]); /* one answer for each question */
         world.asked[action->token] = false;
     }
+    world.question = msg->kind == GP_MSG_ROUTE_QUESTION ? action->token : world.question;
     fuzz_programs_notice(msg);
 }
 
@@ -280,6 +283,16 @@ static void deliver(const gp_id_t *from, gp_slice_t bytes)
 #define OLD      8
 #define RESTART  16
 
+/* What others signed may be carried by anybody. */
+static void keep_claim(gp_slice_t sent)
+{
+    bool claim = made.kind == GP_MSG_ROUTE || made.kind == GP_MSG_ROUTE_FOUND;
+    if (claim && sent.n <= sizeof world.memory.blob) {
+        memcpy(world.memory.blob, sent.p, sent.n);
+        world.memory.blob_n = sent.n;
+    }
+}
+
 static void send_made(uint8_t sender, uint8_t how, fuzz_bytes_t *bytes)
 {
     /* Zero: whom the core last wrote to answers. */
@@ -292,6 +305,7 @@ static void send_made(uint8_t sender, uint8_t how, fuzz_bytes_t *bytes)
     if (sent.n == 0) {
         return;
     }
+    keep_claim(sent);
     if ((how & DAMAGED) != 0) {
         arriving[fuzz_number(bytes, 2) % sent.n] ^= (uint8_t)(1 + fuzz_u8(bytes) % 255);
     }
@@ -396,16 +410,28 @@ static void on_mandate(fuzz_bytes_t *bytes)
 
 /* ---- this machine's own ---------------------------------------------------------------------- */
 
+/* Of what it answers; else a new one. */
+static uint64_t token_of(gp_msg_kind_t kind)
+{
+    switch (kind) {
+    case GP_MSG_WORK_ANSWER:
+        return fuzz_memory_get(&world.memory, "job");
+    case GP_MSG_ROUTE_LOCAL:
+        return world.question;
+    default:
+        return ++world.token;
+    }
+}
+
 static void command(const gp_msg_t *msg)
 {
     gp_event_t event = {.type = GP_EVENT_COMMAND,
                         .room = gp_msg_room(msg->kind),
-                        .token = msg->kind == GP_MSG_WORK_ANSWER
-                                     ? fuzz_memory_get(&world.memory, "job")
-                                     : ++world.token,
+                        .token = token_of(msg->kind),
                         .ok = true,
                         .msg = msg};
-    if (msg->kind == GP_MSG_DISCOVERY_FIND && event.token < ASKED_MAX) {
+    bool question = msg->kind == GP_MSG_DISCOVERY_FIND || msg->kind == GP_MSG_ROUTE_FIND;
+    if (question && event.token < ASKED_MAX) {
         world.asked[event.token] = true;
     }
     step(event);

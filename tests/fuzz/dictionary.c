@@ -139,11 +139,14 @@ static void answers(void)
 
 static void requests(void)
 {
-    words("GET POST PUT DELETE HEAD /v1/status /v1/nodes /v1/wait /v1/find /v1/invitations /v1/run "
-          "/v1/jobs /v1/jobs/1048577/cancel /v1/leave /v1/stop /v1/activity /v1/metrics ?members= "
-          "&voters= leader=quorum node= state=alive any= timeout_ms= after= limit= %00 %2f %ff "
-          "\"query\": \"limit\": \"rank\": \"explain\": \"want\": \"timeout_ms\": \"args\": "
-          "\"env\": \"where\": \"on\": \"name\": true [\"/bin/true\"] {\"A\":\"b\"} \"\\u0000\"");
+    words(
+        "GET POST PUT DELETE HEAD /v1/status /v1/nodes /v1/wait /v1/find /v1/invitations /v1/run "
+        "/v1/jobs /v1/jobs/1048577/cancel /v1/leave /v1/stop /v1/activity /v1/metrics /v1/subgrids "
+        "/v1/regions ?members= "
+        "&voters= leader=quorum node= state=alive any= timeout_ms= after= limit= %00 %2f %ff "
+        "\"query\": \"limit\": \"rank\": \"explain\": \"want\": \"timeout_ms\": \"args\": "
+        "\"env\": \"where\": \"on\": \"name\": \"near\": \"scope\": "
+        "\"subgrid\": true [\"/bin/true\"] {\"A\":\"b\"} \"\\u0000\"");
     text(" HTTP/1.1\r\n");
     text("Content-Length: ");
     text("Transfer-Encoding: chunked\r\n");

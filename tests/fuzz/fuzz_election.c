@@ -34,4 +34,5 @@ const fuzz_core_t fuzz_core = {.ops = &gp_election_ops,
                                .configure = configure,
                                .opening = opening,
                                .commands = {GP_MSG_ELECTION_STANDINGS, GP_MSG_ELECTION_EVIDENCE,
-                                            GP_MSG_ELECTION_RELINQUISH, GP_MSG_ELECTION_FOUND}};
+                                            GP_MSG_ELECTION_RELINQUISH, GP_MSG_ELECTION_FOUND,
+                                            GP_MSG_ELECTION_STAY}};

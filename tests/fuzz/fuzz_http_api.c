@@ -221,6 +221,10 @@ static void effect_notice(void *context, gp_room_t room, uint64_t token, const g
         agent_job_notice(of, token, msg);
     } else if (msg->kind == GP_MSG_ANSWER && token <= of->requests) {
         agent_answer(of, token, &msg->u.answer);
+    } else if (msg->kind == GP_MSG_ROUTE_ANSWER) {
+        agent_routed(of, token, &msg->u.route_answer);
+    } else if (msg->kind == GP_MSG_FORM_ANSWER) {
+        (void)agent_listed(of, token, &msg->u.form_answer);
     }
 }
 
@@ -276,6 +280,7 @@ static void set_up(void)
     (void)snprintf(agent.dir.name, sizeof agent.dir.name, "n0");
     (void)snprintf(agent.identity.region, sizeof agent.identity.region, "lab");
     agent.identity.id = fuzz_id(0);
+    agent.identity.group = FUZZ_GROUP;
     const gp_http_config_t config = {.base = agent.base,
                                      .socket_path = path,
                                      .routes = agent_routes,

@@ -31,7 +31,7 @@ leaders() {
     local node
     for node in "$@"; do
         at "$node" status --json 2>/dev/null |
-            js 'i["name"] if i["role"] == "super-peer" and i["leader"] == i["name"] and i["mandate"] == "quorum" else ""'
+            js 'i["name"] if i["role"] in ("super-peer", "region-peer") and i["leader"] == i["name"] and i["mandate"] == "quorum" else ""'
     done | sed '/^$/d' | tr '\n' ' '
 }
 one_leader() { # one_leader NODE...: one claims to lead, and all say the same one
@@ -90,14 +90,14 @@ t_kill_leader() {
     asked=$(others "$leader" | tail -n 1)
     get sim kill "$leader"
     want 0
-    get at "$asked" find 'cpu >= 1' --json --timeout 10s
+    get at "$asked" find --scope subgrid 'cpu >= 1' --json --timeout 10s
     want 0
     js 'd["mandate"] == "quorum" and d["partial"] is False and d["by"] != "'"$leader"'" and d["term"] > '"$term"'
         and len(d["items"]) >= 5' <<<"$OUT" || bad "$OUT"
     # shellcheck disable=SC2046
     all_see "node=$leader&state=unavailable&leader=quorum" $(others "$leader")
     # An answer is a hint until the verdict; from then on the dead one is not offered.
-    get at "$asked" find 'cpu >= 1' --json --timeout 10s
+    get at "$asked" find --scope subgrid 'cpu >= 1' --json --timeout 10s
     want 0
     js '"'"$leader"'" not in [x["name"] for x in d["items"]]' <<<"$OUT" || bad "$OUT"
     # shellcheck disable=SC2046
@@ -138,13 +138,13 @@ t_freeze_leader() {
     want 0
     # shellcheck disable=SC2046
     all_see "node=$leader&state=unavailable&leader=quorum" $(others "$leader")
-    get at "$asked" find 'cpu >= 1' --json --timeout 10s
+    get at "$asked" find --scope subgrid 'cpu >= 1' --json --timeout 10s
     want 0
     js 'd["mandate"] == "quorum" and d["term"] > '"$term"' and d["by"] != "'"$leader"'"' <<<"$OUT" || bad "$OUT"
     get sim thaw "$leader"
     want 0
     # What it says first may be old, but it must never answer as a leader with a mandate.
-    get at "$leader" find --json --timeout 10s
+    get at "$leader" find --scope subgrid --json --timeout 10s
     js 'd.get("by") != "'"$leader"'" or d.get("mandate") != "quorum" or d["term"] > '"$term" <<<"$OUT" ||
         bad "the thawed leader answers with its old mandate: $OUT"
     # shellcheck disable=SC2086
@@ -176,7 +176,7 @@ t_two_die() {
 # Asks without a pause until told to stop; each failure is a line.
 ask_on() {
     while [ -d "$ROOT" ] && [ ! -e "$ROOT/enough" ]; do
-        if ! at "$1" find 'cpu >= 1' --json --timeout 10s >"$ROOT/answer.$1" 2>"$ROOT/failure.$1"; then
+        if ! at "$1" find --scope subgrid 'cpu >= 1' --json --timeout 10s >"$ROOT/answer.$1" 2>"$ROOT/failure.$1"; then
             echo "$1: $(head -n 1 "$ROOT/failure.$1") $(cat "$ROOT/answer.$1")" >>"$ROOT/failures"
         fi
         echo . >>"$ROOT/asked"
@@ -227,7 +227,7 @@ t_most_die() {
         until_true 15 caretaken || bad "$node: $(at "$node" status)"
         get at "$node" status
         want 2
-        get at "$node" find --json
+        get at "$node" find --scope subgrid --json
         want 4
         js 'd["partial"] is True' <<<"$OUT" || bad "$OUT"
         get at "$node" node list --json
@@ -264,7 +264,7 @@ t_pair() {
     get on b status --json
     want 2
     js 'd["partial"] is True and i["mandate"] == "caretaker" and i["leader"] == "b" and i["why"] != ""' <<<"$OUT" || bad "$OUT"
-    get on b find --json
+    get on b find --scope subgrid --json
     want 4
     js 'd["partial"] is True and d["mandate"] == "caretaker" and [x["name"] for x in d["items"]] == ["b"]' <<<"$OUT" || bad "$OUT"
     get on b node list --json
@@ -272,7 +272,7 @@ t_pair() {
     js '[x["state"] for x in d["items"] if x["name"] == "a"] == ["unknown"]
         and all("admitted" not in x["why"] for x in d["items"] if x["name"] == "a")
         and [x["name"] for x in d["items"] if "caretaker of this side" in x["why"]] == ["b"]
-        and "super-peer" not in [x["role"] for x in d["items"]]' <<<"$OUT" || bad "$OUT"
+        and not {"super-peer", "region-peer"} & {x["role"] for x in d["items"]}' <<<"$OUT" || bad "$OUT"
     js '[x["role"] for x in d["items"] if x["name"] == "b"] == ["'"$(field b role)"'"]' <<<"$OUT" || bad "$OUT"
     # It may start work of its own.
     get on b run --quiet -- echo alone

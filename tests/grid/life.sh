@@ -13,7 +13,7 @@ t_init() {
     [ "$(stat -c %a "$ROOT/a/a/node.key")" = 600 ] || bad "the key can be read by others"
     get on a status
     want 0
-    grep -q 'super-peer' <<<"$OUT" || bad "alone, and not the super-peer: $OUT"
+    grep -q 'region-peer' <<<"$OUT" || bad "alone, and not the region peer: $OUT"
 }
 
 t_init_twice() {
@@ -68,7 +68,7 @@ t_documents() {
     js 'd["schema"] == "gridpeer/v1" and d["kind"] == "node-list" and len(d["items"]) == 3
         and '"($has_fields)"'("name","id","state","role","region","subgrid","address","age_ms","why")
         and [x["name"] for x in d["items"]] == ["a", "b", "c"] and all(x["state"] == "alive" for x in d["items"])
-        and sum(x["role"] == "super-peer" for x in d["items"]) == 1' <<<"$OUT" || bad "node list: $OUT"
+        and sum(x["role"] == "region-peer" for x in d["items"]) == 1' <<<"$OUT" || bad "node list: $OUT"
     get on b find 'cpu >= 1' --json --fields name,cpu
     want 0
     js 'd["kind"] == "find" and len(d["items"]) == 3 and all(set(x) == {"name", "cpu"} and x["cpu"] >= 1 for x in d["items"])' \
@@ -175,7 +175,7 @@ t_ps_log() {
     get on c ps --json
     want 0
     js 'd["items"] == []' <<<"$OUT" || bad "c has no jobs of its own: $OUT"
-    get on b log --json
+    get on b log --limit 1000 --json
     want 0
     js 'd["kind"] == "activity" and i["what"] == "join" and i["object"] == "b"
         and [x["seq"] for x in d["items"]] == list(range(1, len(d["items"]) + 1))' <<<"$OUT" || bad "log: $OUT"
@@ -378,6 +378,24 @@ t_root_key() {
     want 5 "$ROOT/two/y/root.key" 'gridpeer leave --destroy-root'
     answers_y() { on two status --node y >/dev/null 2>&1; [ $? -ne 69 ]; }
     serve two --node y && until_true 10 answers_y || bad "y does not come up: $(cat "$ROOT/two.log")"
+    serve three || bad "z does not come up: $(cat "$ROOT/three.log")"
+    seen "$ROOT/three/z" 'members=2&leader=quorum' || bad "z sees: $(on three node list)"
+    # Nobody else may lead: it stays, with all that it has, and leads on.
+    get on three stop
+    want 0
+    printf '[agent]\nrelayed = yes\n' >>"$ROOT/three/z/gridpeer.ini"
+    serve three || bad "z does not come up: $(cat "$ROOT/three.log")"
+    seen "$ROOT/three/z" 'members=2&leader=quorum' || bad "z sees: $(on three node list)"
+    get on two leave --node y --destroy-root --json
+    want 5
+    js 'd["error"]["code"] == "E_LEAVE_HEIR" and "z stays" in d["error"]["detail"]' <<<"$OUT" || bad "$OUT"
+    [ -e "$ROOT/two/y/root.key" ] || bad "refused, and the key is gone"
+    get on two status --node y --json
+    want 0
+    js 'i["role"] == "region-peer" and i["state"] == "alive" and i["mandate"] == "quorum"' <<<"$OUT" || bad "$OUT"
+    get on three stop
+    want 0
+    sed -i '/relayed/d' "$ROOT/three/z/gridpeer.ini"
     serve three || bad "z does not come up: $(cat "$ROOT/three.log")"
     seen "$ROOT/three/z" 'members=2&leader=quorum' || bad "z sees: $(on three node list)"
     get on two leave --node y --destroy-root

@@ -93,8 +93,8 @@ t_usage() {
     want 64
     get "$G" sim up 0 --dir "$ROOT/none"
     want 64
-    get "$G" sim up 65 --dir "$ROOT/none"
-    want 64 'from 1 to 64' 'one sub-Grid' 'next: see gridpeer sim up --help'
+    get "$G" sim up 1025 --dir "$ROOT/none"
+    want 64 'from 1 to 1024' 'next: see gridpeer sim up --help'
     [ ! -e "$ROOT/none" ] || bad "something was made: $(find "$ROOT/none")"
     get "$G" sim up 100000 --dir "$ROOT/none"
     want 64

@@ -188,12 +188,12 @@ int main(int argc, char **argv)
     gp_secret_t *root = NULL;
     bool foreign = argc == 7 && strcmp(argv[6], "foreign") == 0;
     if (argc != 7 || gp_keys_init() != GP_OK || gp_id_parse(argv[3], &visitor.server) != GP_OK ||
+        gp_group_parse(argv[2], &visitor.group) != GP_OK ||
         !(foreign ? gp_secret_new(&root) == GP_OK : read_root(argv[1], &root)) ||
         !certify(&visitor, root, strcmp(argv[6], "expired") == 0)) {
         fprintf(stderr, "usage: visitor ROOT_KEY GROUP ID ADDRESS LIMIT_MS KIND\n");
         return 2;
     }
-    visitor.group = strtoull(argv[2], NULL, 16);
     if (!start(&visitor, argv[4])) {
         fprintf(stderr, "cannot start\n");
         return 2;

@@ -79,6 +79,9 @@ MUTANTS = (
            "    gp_election_step_down(el, GP_STEP_DOWN_HANDOVER, out);\n"
            "    /* If the successor fails",
            "    /* If the successor fails"),
+    Mutant("only_voter_goes", "election/handover.c",
+           "return el->forever && counts && has_company(el);",
+           "return el->forever && counts && has_company(el) && el->now == 0;"),
     Mutant("suspicion_never_refuted", "overlay/group/beat.c",
            "    if (m->suspected) {\n        if (g->now - m->suspected_at",
            "    if (m->suspected && g->leaving) {\n        if (g->now - m->suspected_at"),

@@ -16,7 +16,7 @@ static void status_is_a_summary(void **state)
     stage_t *stage = *state;
     assert_int_equal(stage_run(stage, "status"), 0);
     assert_string_equal(stage->out,
-                        "n1: super-peer in sub-Grid 00000000000000ff of region lab, alive\n"
+                        "n1: super-peer in sub-Grid mzxw6ytb of region lab, alive\n"
                         "  leader   n1 (this machine), term 4, by the mandate of a majority\n"
                         "  members  9, 8 of them alive, 1 stopped\n"
                         "  health   ok\n"

@@ -45,6 +45,27 @@ static void find_near(void **state)
     assert_string_equal(stage->err, "");
 }
 
+static void find_beyond_the_sub_grid(void **state)
+{
+    stage_t *stage = *state;
+    assert_int_equal(stage_run(stage, "find --scope region"), 0);
+    assert_string_equal(json_string_value(json_object_get(stage->body, "scope")), "region");
+    assert_int_equal(stage_run(stage, "find"), 0);
+    assert_null(json_object_get(stage->body, "scope"));
+    assert_int_equal(stage_run(stage, "find --scope world"), 64);
+    assert_has(stage->err, "--scope is subgrid, region or grid, not 'world'");
+    assert_int_equal(stage_run(stage, "find --scope region --near me"), 64);
+    assert_int_equal(stage_run(stage, "find --scope subgrid --near me"), 0);
+    stage->answer =
+        "{'schema':'gridpeer/v1','kind':'find','as_of':'','partial':true,'items':[{'name':'n2'}],"
+        "'absences':3,'absent':[{'scope':'subgrid','name':'mzxw6ytboiqq','why':'no answer in "
+        "time'},{'scope':'region','name':'south','why':'it could not answer'}]}";
+    assert_int_equal(stage_run(stage, "find"), 4);
+    assert_has(stage->err, "gridpeer: sub-Grid mzxw6ytb: no answer in time\n"
+                           "gridpeer: region south: it could not answer\n"
+                           "gridpeer: and 1 more\n");
+}
+
 static void find_explains(void **state)
 {
     stage_t *stage = *state;
@@ -120,11 +141,9 @@ static void attributes_need_no_agent(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        LIVE(find_asks_and_shows_units),
-        LIVE(find_near),
-        LIVE(find_explains),
-        LIVE(find_without_a_match_exits_with_1),
-        LIVE(find_points_at_the_wrong_column),
+        LIVE(find_asks_and_shows_units),         LIVE(find_near),
+        LIVE(find_beyond_the_sub_grid),          LIVE(find_explains),
+        LIVE(find_without_a_match_exits_with_1), LIVE(find_points_at_the_wrong_column),
         IDLE(attributes_need_no_agent),
     };
     (void)unsetenv("GRIDPEER_DIR");

@@ -28,13 +28,26 @@ static void sims_are_commanded(void **state)
     assert_has(stage->out, "1 agents in ");
     assert_int_equal(stage_run(stage, "sim up 0"), 64);
     assert_int_equal(stage_run(stage, "sim up 9x"), 64);
-    assert_int_equal(stage_run(stage, "sim up 65"), 64);
-    assert_has(stage->err, "from 1 to 64 (today a grid is one sub-Grid), not '65'");
+    assert_int_equal(stage_run(stage, "sim up 1025"), 64);
+    assert_has(stage->err, "from 1 to 1024, not '1025'");
     assert_int_equal(stage_run(stage, "sim up 99999999999999999999"), 64);
     assert_int_equal(stage_run(stage, "sim kill ../x"), 1);
     assert_int_equal(stage_run(stage, "sim kill"), 64);
     stage->backend_error = GP_E_PORT_IN_USE;
     assert_int_equal(stage_run(stage, "sim up 2"), 1);
+}
+
+static void sims_of_several_sub_grids(void **state)
+{
+    stage_t *stage = *state;
+    stage->backend_document =
+        "{'schema':'gridpeer/v1','kind':'sim','as_of':'','partial':false,'agreed_ms':7212,"
+        "'leader':'n1','subgrids':4,'items':[]}";
+    assert_int_equal(stage_run(stage, "sim up 20 --subgrid-size 6"), 0);
+    assert_string_equal(stage->backend, "sim 1 20 subgrid-size 6");
+    assert_has(stage->err, "all are in one of 4 sub-Grids after 7212 ms: gridpeer topology\n");
+    assert_int_equal(stage_run(stage, "sim up 20 --subgrid-size 1"), 64);
+    assert_int_equal(stage_run(stage, "sim up 20 --subgrid-size 65"), 64);
 }
 
 static void sims_leave_others_alone(void **state)
@@ -149,6 +162,9 @@ static void violations_exit_with_3(void **state)
     assert_int_equal(stage_run(stage, "sim run --nodes 10 --seed 42 --breadth 40"), 3);
     assert_has(stage->err, "--hours 1 --seed 42 --breadth 40 --story FILE");
     assert_int_equal(stage_run(stage, "sim run --breadth 51"), 64);
+    assert_int_equal(stage_run(stage, "sim run --nodes 10 --seed 42 --slow 8"), 3);
+    assert_has(stage->err, "--hours 1 --seed 42 --slow 8 --story FILE");
+    assert_int_equal(stage_run(stage, "sim run --nodes 10 --slow 9"), 64);
     assert_int_equal(stage_run(stage, "sim run --nodes 10 --calm --storm"), 64);
     assert_has(stage->err, "--calm and --storm: choose one");
 }
@@ -160,11 +176,9 @@ static void violations_exit_with_3(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IDLE(sims_are_commanded),
-        IDLE(sims_leave_others_alone),
-        IDLE(sims_have_a_directory_of_their_own),
-        IDLE(a_sim_says_what_to_type_next),
-        IDLE(hours_are_told_in_hours),
+        IDLE(sims_are_commanded),           IDLE(sims_of_several_sub_grids),
+        IDLE(sims_leave_others_alone),      IDLE(sims_have_a_directory_of_their_own),
+        IDLE(a_sim_says_what_to_type_next), IDLE(hours_are_told_in_hours),
         IDLE(violations_exit_with_3),
     };
     (void)unsetenv("GRIDPEER_DIR");

@@ -21,7 +21,7 @@ static const struct {
     {"GET /v1/status",
      "{'schema':'gridpeer/v1','kind':'status','as_of':'2024-05-01T12:00:00.000Z','partial':false,"
      "'items':[{'name':'n1','id':'abcdefghijklmnopqrstuvwxyz234567abcdefghijklmnopqrst','state':"
-     "'alive','role':'super-peer','region':'lab','subgrid':'00000000000000ff','leader':'n1','term':"
+     "'alive','role':'super-peer','region':'lab','subgrid':'mzxw6ytb','leader':'n1','term':"
      "4,'mandate':'quorum','members':9,'alive':8,'stopped':1,'missing':{},'voters':['n1'],"
      "'health':'ok','why':'','address':'tcp://127.0.0.1:4000','uptime_ms':61000}]}"},
     {"GET /v1/nodes",
@@ -36,6 +36,17 @@ static const struct {
      "8,'mem.free':8589934592,'cpu.idle':0.5}],'considered':12,'matched':1,'explain':[{"
      "'condition':'cpu >= 4','excluded':6,'unknown':0},{'condition':'mem.free >= 8GiB','excluded':"
      "5,'unknown':1}]}"},
+    {"GET /v1/subgrids",
+     "{'schema':'gridpeer/v1','kind':'subgrid','as_of':'2024-05-01T12:00:00.000Z','partial':false,"
+     "'items':[{'subgrid':'mzxw6ytboiqq','region':'lab','leader':'n1','leader_id':'abcdefghijkl',"
+     "'address':'tcp://127.0.0.1:4000','members':9,'own':true,'full':false},{'subgrid':"
+     "'mzaaaaaaaaaq','region':'lab','leader':'n3','leader_id':'abcdefghijkm','address':"
+     "'tcp://127.0.0.1:4003','members':1,'own':false,'full':true}]}"},
+    {"GET /v1/regions",
+     "{'schema':'gridpeer/v1','kind':'region','as_of':'2024-05-01T12:00:00.000Z','partial':false,"
+     "'items':[{'region':'lab','leader':'n1','leader_id':'abcdefghijkl','address':"
+     "'tcp://127.0.0.1:4000','members':7,'own':true},{'region':'<b>','leader':'m1','leader_id':"
+     "'bbcdefghijkl','address':'tcp://127.0.0.1:5000','members':40,'own':false}]}"},
     {"POST /v1/invitations",
      "{'schema':'gridpeer/v1','kind':'invitation','as_of':'2024-05-01T12:00:00.000Z','partial':"
      "false,'items':[{'token':'gp1.AbC','region':'lab','uses':5,'expires':"
@@ -155,6 +166,8 @@ HANDLER(handle_run, "POST /v1/run")
 HANDLER(handle_jobs, "GET /v1/jobs")
 HANDLER(handle_leave, "POST /v1/leave")
 HANDLER(handle_stop, "POST /v1/stop")
+HANDLER(handle_subgrids, "GET /v1/subgrids")
+HANDLER(handle_regions, "GET /v1/regions")
 
 /* What was asked is told with the query. */
 static void handle_activity(gp_http_call_t *call, void *context)
@@ -190,6 +203,8 @@ static const gp_http_route_t routes[] = {
     {"POST", "/v1/leave", handle_leave},
     {"POST", "/v1/stop", handle_stop},
     {"GET", "/v1/activity", handle_activity},
+    {"GET", "/v1/subgrids", handle_subgrids},
+    {"GET", "/v1/regions", handle_regions},
 };
 
 /* ---- the fake backend ------------------------------------------------------------------------ */
@@ -274,6 +289,10 @@ static gp_error_t fake_sim(const gp_cli_sim_t *request, json_t **ret_document,
 {
     int n = snprintf(playing->backend, sizeof playing->backend, "sim %d %u", (int)request->verb,
                      request->count);
+    if (request->subgrid_size > 0) {
+        n += snprintf(playing->backend + n, sizeof playing->backend - (size_t)n, " subgrid-size %u",
+                      request->subgrid_size);
+    }
     (void)snprintf(playing->sim_dir, sizeof playing->sim_dir, "%s", request->dir);
     for (uint32_t i = 0; i < request->target_count; i++) {
         n += snprintf(playing->backend + n, sizeof playing->backend - (size_t)n, " %s",

@@ -230,6 +230,79 @@ static void test_a_program_that_waits_for_ever_is_told(void **state)
     gp_world_free(world);
 }
 
+static void find_stopped(void *context, uint32_t node, gp_usec_t at, uint64_t token,
+                         const gp_msg_t *notice)
+{
+    bool *found = context;
+    (void)node;
+    (void)at;
+    (void)token;
+    *found = *found || (notice->kind == GP_MSG_JOB && notice->u.job.state == GP_JOB_FAILED &&
+                        notice->u.job.reason == GP_REASON_AGENT_STOPPED);
+}
+
+/* As the daemon: its programs are ended and told so; and however its disk is, it ends in time. */
+static void test_who_stops_ends_its_programs(void **state)
+{
+    static taken_t taken;
+    bool found = false;
+    (void)state;
+    gp_world_t *world = small_world(&taken);
+    gp_world_watch(world, find_stopped, &found);
+    gp_world_job_on(world, 0, 1, "cpu >= 1");
+    assert_true(gp_world_run(world, gp_world_now(world) + 500 * GP_MSEC));
+    gp_world_leave(world, 1, false);
+    assert_true(gp_world_run(world, gp_world_now(world) + GP_SECOND));
+    assert_true(found);
+    assert_false(gp_world_alive(world, 1));
+    gp_world_disk(world, 2, true, 0);
+    assert_true(gp_world_run(world, gp_world_now(world) + GP_SECOND));
+    gp_world_leave(world, 2, false);
+    gp_world_job(world, 2, "cpu >= 1");
+    assert_true(gp_world_run(world, gp_world_now(world) + 2500 * GP_MSEC));
+    assert_false(gp_world_alive(world, 2));
+    gp_world_free(world);
+}
+
+static bool says_it_leaves(const gp_world_t *world, uint32_t at, uint32_t node)
+{
+    const void *leader = gp_peer_group(gp_world_peer(world, node));
+    const gp_id_t *id = gp_group_leader(leader);
+    const gp_group_member_t *member = gp_group_member(gp_peer_group(gp_world_peer(world, at)), id);
+    return (member->flags & GP_FLAG_LEAVING) != 0;
+}
+
+/* The disk of the only other machine refuses records: who leads stays, and nobody sees it leave. */
+static void test_who_is_needed_stays(void **state)
+{
+    gp_world_config_t config;
+    char why[128];
+    (void)state;
+    gp_world_defaults(&config);
+    config.nodes = 2;
+    gp_world_t *world = gp_world_new(&config);
+    assert_non_null(world);
+    gp_world_start(world, 0);
+    gp_world_start(world, 1);
+    assert_true(gp_world_run(world, 5 * GP_SECOND));
+    gp_world_disk(world, 1, true, 0);
+    gp_world_leave(world, 0, true);
+    assert_true(gp_world_run(world, 6 * GP_SECOND));
+    assert_true(says_it_leaves(world, 0, 0));
+    assert_true(gp_world_run(world, 10 * GP_SECOND));
+    assert_true(gp_world_alive(world, 0));
+    assert_false(says_it_leaves(world, 0, 0));
+    assert_false(says_it_leaves(world, 1, 0));
+    assert_true(gp_world_agrees(world, 0, why, sizeof why));
+    gp_world_heal(world);
+    assert_true(gp_world_run(world, 60 * GP_SECOND));
+    gp_world_leave(world, 0, true);
+    assert_true(gp_world_run(world, 65 * GP_SECOND));
+    assert_false(gp_world_alive(world, 0));
+    assert_true(gp_world_agrees(world, 0, why, sizeof why));
+    gp_world_free(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -237,6 +310,8 @@ int main(void)
         cmocka_unit_test(test_a_slow_disk_is_no_silence),
         cmocka_unit_test(test_programs_write_more_than_is_ever_on_its_way),
         cmocka_unit_test(test_a_program_that_waits_for_ever_is_told),
+        cmocka_unit_test(test_who_stops_ends_its_programs),
+        cmocka_unit_test(test_who_is_needed_stays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

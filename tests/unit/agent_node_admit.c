@@ -91,6 +91,61 @@ static void test_certificate_is_what_was_promised(void **state)
     joiner_free(join);
 }
 
+#define FOUNDER_ROLES (GP_INVITE_ROLES | GP_ROLE_ADMIT)
+
+static gp_admit_result_t add_region(gp_join_t *join, const char *region, gp_founds_t found)
+{
+    static gp_msg_t msg;
+    gp_admit_result_t result;
+    gp_join_ask(join, &msg);
+    msg.u.join_ask.region = gp_text(region);
+    msg.u.join_ask.found = (uint8_t)found;
+    const gp_admit_ask_t ask = {.peer = {.signer = join->id, .guest = gp_secret_id(join->one_time)},
+                                .msg = &msg.u.join_ask};
+    gp_admit_now(&founder.issuer, &ask, TEST_NOW, &result);
+    return result;
+}
+
+/* Its certificate is of the new region, and lets it admit others. */
+static void test_who_founds_a_region_is_certified_for_it(void **state)
+{
+    gp_cert_t cert;
+    (void)state;
+    const gp_invite_result_t token = test_invite(&founder, 2, FOUNDER_ROLES, TEST_NOW);
+    gp_join_t *join = joiner("a", token.text);
+    assert_int_equal(add_region(join, "attic", GP_FOUNDS_NOTHING).error, GP_E_TOKEN_REGION);
+    assert_int_equal(add_region(join, "lab", GP_FOUNDS_REGION).error, GP_E_REGION_EXISTS);
+    assert_int_equal(add_region(join, "The Attic", GP_FOUNDS_REGION).error, GP_E_NAME);
+    gp_admit_result_t result = add_region(join, "attic", GP_FOUNDS_REGION);
+    assert_int_equal(result.error, GP_OK);
+    assert_int_equal(gp_cert_verify(gp_slice(result.cert, result.cert_n), &founder.identity.root_id,
+                                    TEST_NOW, &cert),
+                     GP_OK);
+    assert_string_equal(cert.region, "attic");
+    assert_int_equal(cert.roles, FOUNDER_ROLES);
+    static gp_msg_t answer;
+    memset(&answer, 0, sizeof answer);
+    gp_admit_answer(&result, &founder.identity, &answer);
+    assert_true(gp_slice_equal(answer.u.join_ok.region, gp_text("attic")));
+    assert_int_not_equal(answer.u.join_ok.region_group, founder.identity.region_group);
+    assert_int_equal(answer.u.join_ok.grid_group, founder.identity.grid_group);
+    assert_true(add_region(join, "attic", GP_FOUNDS_REGION).again);
+    assert_int_equal(add_region(join, "cellar", GP_FOUNDS_REGION).error, GP_E_JOIN_NAME);
+    /* Its certificate is the root's to renew, in whatever region it is. */
+    const gp_msg_cert_renew_t old = {.cert = gp_slice(result.cert, result.cert_n)};
+    const gp_renew_ask_t ask = {.signer = join->id, .msg = &old};
+    gp_admit_result_t renewed;
+    gp_renew_now(&founder.issuer, &ask, TEST_NOW + GP_CERT_DAYS * TEST_DAY * 2 / 3, &renewed);
+    assert_int_equal(renewed.error, GP_OK);
+    assert_string_equal(renewed.facts.region, "attic");
+    assert_int_equal(renewed.facts.roles, FOUNDER_ROLES);
+    joiner_free(join);
+    const gp_invite_result_t plain = test_invite(&founder, 1, GP_INVITE_ROLES, TEST_NOW);
+    join = joiner("b", plain.text);
+    assert_int_equal(add_region(join, "cellar", GP_FOUNDS_REGION).error, GP_E_TOKEN_ADMIT);
+    joiner_free(join);
+}
+
 static void test_asking_again_costs_nothing(void **state)
 {
     (void)state;
@@ -604,6 +659,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         T(test_uses_are_counted),
         T(test_certificate_is_what_was_promised),
+        T(test_who_founds_a_region_is_certified_for_it),
         T(test_asking_again_costs_nothing),
         T(test_names_belong_to_one_machine),
         T(test_a_name_is_free_when_its_machine_left_or_expired),

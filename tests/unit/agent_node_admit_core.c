@@ -23,6 +23,23 @@ static void refused(gp_admit_facts_t facts, gp_error_t expected)
     assert_int_equal(error, expected);
 }
 
+/* In this order: a region of our own name, and then a token that could not do it. */
+static void test_a_region_is_added(void **state)
+{
+    (void)state;
+    gp_admit_facts_t facts = fine;
+    facts.adds = true;
+    refused(facts, GP_E_REGION_EXISTS);
+    facts.region_new = true;
+    refused(facts, GP_E_TOKEN_ADMIT);
+    facts.may_add = true;
+    facts.region_same = false; /* the token is not of ours */
+    refused(facts, GP_E_TOKEN_REGION);
+    facts.region_same = true;
+    gp_error_t error = GP_E_BUSY;
+    assert_int_equal(gp_admit_decide(&facts, &error), GP_ADMIT_NEW);
+}
+
 static gp_admit_verdict_t decided(gp_admit_facts_t facts)
 {
     gp_error_t error = GP_E_BUSY;
@@ -260,6 +277,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_wrong_fact_refuses),
+        cmocka_unit_test(test_a_region_is_added),
         cmocka_unit_test(test_who_proves_nothing_learns_nothing),
         cmocka_unit_test(test_the_same_machine_is_admitted_again_without_a_use),
         cmocka_unit_test(test_renewal),

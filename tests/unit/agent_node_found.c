@@ -78,6 +78,9 @@ static void test_founder_is_complete(void **state)
     assert_true(gp_id_equal(&result.id, &machine.identity.id));
     assert_int_equal(result.group, machine.identity.group);
     assert_int_equal(result.group, gp_group_id(&result.grid, gp_text("lab"), 0, 0));
+    assert_int_equal(machine.identity.region_group,
+                     gp_group_id(&result.grid, gp_text("lab"), 1, 0));
+    assert_int_equal(machine.identity.grid_group, gp_group_id(&result.grid, gp_text(""), 2, 0));
     assert_error(gp_config_read(gp_state_folder(&machine.dir), &config, &fail), GP_OK, &fail);
     assert_string_equal(config.agent_listen, "tcp://127.0.0.1:7001");
     assert_int_equal(gp_store_log_read(machine.store, 0, 10, count_log, &entries), GP_OK);

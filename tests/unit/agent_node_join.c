@@ -58,6 +58,28 @@ static void on_state(void *context, uint64_t key, const gp_msg_t *msg)
     (*count)++;
 }
 
+/* As every grid was before there were regions: its machines have no seats above. */
+static void test_a_grid_without_groups_above_stays_so(void **state)
+{
+    gp_fail_t fail;
+    gp_setup_result_t result;
+    test_machine_t member;
+    const uint64_t region_group = founder.identity.region_group;
+    const uint64_t grid_group = founder.identity.grid_group;
+    (void)state;
+    founder.identity.region_group = founder.identity.grid_group = 0;
+    const gp_invite_result_t token = test_invite(&founder, 1, GP_INVITE_ROLES, TEST_NOW);
+    const gp_join_params_t params = test_join_params(root, "n2", token.text);
+    assert_error(gp_join(&params, test_exchange, &founder, &result, &fail), GP_OK, &fail);
+    founder.identity.region_group = region_group;
+    founder.identity.grid_group = grid_group;
+    test_open(root, "n2", &member);
+    assert_int_equal(member.identity.group, founder.identity.group);
+    assert_int_equal(member.identity.region_group, 0);
+    assert_int_equal(member.identity.grid_group, 0);
+    test_close(&member);
+}
+
 static void test_a_good_token_makes_a_member(void **state)
 {
     gp_fail_t fail;
@@ -73,6 +95,8 @@ static void test_a_good_token_makes_a_member(void **state)
     assert_memory_equal(&result.grid, &founder.identity.grid, sizeof result.grid);
     test_open(root, "n2", &member);
     assert_null(member.identity.root);
+    assert_int_equal(member.identity.region_group, founder.identity.region_group);
+    assert_int_equal(member.identity.grid_group, founder.identity.grid_group);
     assert_int_equal(member.identity.seed_count, 1);
     assert_true(gp_id_equal(&member.identity.seeds[0].id, &founder.identity.id));
     assert_string_equal(member.identity.cert.name, "n2");
@@ -144,6 +168,11 @@ static void test_wrong_tokens(void **state)
     params = test_join_params(root, "n2", token.text);
     params.region = "attic";
     no_exchange_refused(&params, GP_E_TOKEN_REGION);
+    params.adds = true; /* the token is not one to found a region with */
+    no_exchange_refused(&params, GP_E_TOKEN_ADMIT);
+    params.region = "lab";
+    no_exchange_refused(&params, GP_E_REGION_EXISTS);
+    params.adds = false;
     params.region = "the attic";
     no_exchange_refused(&params, GP_E_NAME);
     params = test_join_params(root, "N2", token.text);
@@ -320,6 +349,11 @@ static void test_only_the_right_certificate_is_believed(void **state)
     answer.u.join_ok.group |= UINT64_C(1) << 56;
     believe(&join, &lie, GP_E_CERT_ROLE);
     answer.u.join_ok.group = founder.identity.group;
+    answer.u.join_ok.region_group = founder.identity.region_group;
+    believe(&join, &lie, GP_E_CERT_ROLE); /* a region in no grid */
+    answer.u.join_ok.grid_group = founder.identity.region_group;
+    believe(&join, &lie, GP_E_CERT_ROLE);
+    answer.u.join_ok.grid_group = founder.identity.grid_group;
     answer.u.join_ok.cert.n = 0;
     assert_error(gp_join_finish(&join, &answer, TEST_NOW, &result, &fail), GP_E_CERT_FORMAT, &fail);
     answer.kind = GP_MSG_CERT_RENEWED;
@@ -340,6 +374,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(test_a_good_token_makes_a_member),
+        T(test_a_grid_without_groups_above_stays_so),
         T(test_a_simulated_member_is_marked),
         T(test_every_flipped_or_missing_character_is_refused),
         T(test_wrong_tokens),

@@ -15,22 +15,40 @@ static uint8_t frame[GP_MESSAGE_MAX];
 static size_t frame_n;
 static gp_msg_t got;
 
-/* "good" is a certificate of anybody, under the name that it is shown with, if that is "n1". */
-static bool certified(void *context, gp_slice_t cert, const gp_id_t *id, gp_slice_t name)
+#define REGION_GROUP (UINT64_C(1) << 56 | 78)
+#define GRID_GROUP   (UINT64_C(2) << 56 | 79)
+
+/*
+ * "good" is a certificate of anybody, under the name that it is shown with, if that is "n1", or
+ * if none is asked for; "far" likewise, of another region.
+ */
+static bool certified(void *context, gp_seat_t seat, gp_slice_t cert, const gp_id_t *id,
+                      gp_slice_t name)
 {
+    bool far = gp_slice_equal(cert, gp_text("far")) && seat == GP_SEAT_GRID;
     (void)context;
     (void)id;
-    return gp_slice_equal(cert, gp_text("good")) && gp_slice_equal(name, gp_text("n1"));
+    return (far || gp_slice_equal(cert, gp_text("good"))) &&
+           (name.n == 0 || gp_slice_equal(name, gp_text("n1")));
+}
+
+static gp_id_t of_another_region; /* none: nobody is */
+
+static bool foreign(void *context, const gp_id_t *id)
+{
+    (void)context;
+    return gp_id_equal(id, &of_another_region);
 }
 
 static gp_gate_config_t config_of(int who)
 {
     return (gp_gate_config_t){.grid = grid,
                               .self = ids[who],
-                              .groups = {GROUP},
+                              .groups = {GROUP, REGION_GROUP, GRID_GROUP},
                               .boot = 1,
                               .sealer = {&gp_signer_ed25519, secrets[who]},
-                              .certified = certified};
+                              .certified = certified,
+                              .foreign = foreign};
 }
 
 static void seal(const gp_id_t *to, const gp_msg_t *msg)
@@ -339,6 +357,107 @@ static void test_a_forged_release(void **state)
     }
 }
 
+static gp_msg_t seek_with(uint64_t group, const char *cert)
+{
+    gp_msg_t msg = {.kind = GP_MSG_SEEK};
+    msg.u.seek.group = group;
+    msg.u.seek.name = gp_text("n1");
+    msg.u.seek.cert = gp_text(cert);
+    return msg;
+}
+
+static void test_certificates_of_other_regions_count_in_the_grid_alone(void **state)
+{
+    const struct {
+        uint64_t group;
+        gp_error_t error;
+    } cases[] = {{GROUP, GP_E_CERT_SIGNATURE},
+                 {REGION_GROUP, GP_E_CERT_SIGNATURE},
+                 {GRID_GROUP, GP_OK}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        gp_msg_t msg = seek_with(cases[i].group, "far");
+        seal(&ids[1], &msg);
+        assert_int_equal(take(), cases[i].error);
+        msg = seek_with(cases[i].group, "good");
+        seal(&ids[1], &msg);
+        assert_int_equal(take(), GP_OK);
+        msg = (gp_msg_t){.kind = GP_MSG_SEEK_REPLY};
+        msg.u.seek_reply.group = cases[i].group;
+        msg.u.seek_reply.entries_count = 1;
+        msg.u.seek_reply.entries[0].id = ids[2];
+        msg.u.seek_reply.entries[0].name = gp_text("n1");
+        msg.u.seek_reply.entries[0].cert = gp_text("far");
+        seal(&ids[1], &msg);
+        assert_int_equal(take(), cases[i].error);
+    }
+}
+
+static void test_questions_come_from_any_region(void **state)
+{
+    gp_msg_t msg = {.kind = GP_MSG_ROUTE};
+    (void)state;
+    msg.u.route.cert = gp_text("far");
+    seal(&ids[1], &msg);
+    assert_int_equal(take(), GP_OK);
+    msg.u.route.cert = gp_text("bad");
+    seal(&ids[1], &msg);
+    assert_int_equal(take(), GP_E_CERT_SIGNATURE);
+}
+
+/* Signed or not, in a group below the grid's it says nothing. */
+static void test_machines_of_other_regions_speak_in_the_grid_alone(void **state)
+{
+    const uint64_t groups[] = {GROUP, REGION_GROUP, GRID_GROUP};
+    (void)state;
+    of_another_region = ids[0];
+    for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++) {
+        gp_error_t error = groups[i] == GRID_GROUP ? GP_OK : GP_E_MESSAGE_REGION;
+        gp_msg_t beat = {.kind = GP_MSG_BEAT};
+        seal(&ids[1], refute_in(groups[i]));
+        assert_int_equal(take(), error);
+        beat.u.beat.group = groups[i];
+        seal(&ids[1], &beat);
+        assert_int_equal(take(), error);
+    }
+    gp_msg_t visit = {.kind = GP_MSG_VISIT}; /* of no group */
+    seal(&ids[1], &visit);
+    assert_int_equal(take(), GP_OK);
+    of_another_region = (gp_id_t){{0}};
+    seal(&ids[1], refute());
+    assert_int_equal(take(), GP_OK);
+}
+
+/* The sender carries what the stranger signed. */
+static void test_what_a_relay_changes(void **state)
+{
+    static gp_msg_t msg;
+    uint8_t claim[1024];
+    size_t n = 0;
+    const gp_sealer_t stranger = {&gp_signer_ed25519, secrets[2]};
+    const gp_envelope_t envelope = {
+        .grid = grid, .source = ids[2], .destination = ids[0], .boot = 1, .sent_ms = WALL};
+    (void)state;
+    msg = (gp_msg_t){.kind = GP_MSG_ROUTE_FOUND};
+    msg.u.route_found.origin = ids[1];
+    msg.u.route_found.query_id = 5;
+    msg.u.route_found.cert = gp_text("good");
+    assert_int_equal(gp_envelope_seal(&envelope, &msg, &stranger, claim, sizeof claim, &n), GP_OK);
+    msg = (gp_msg_t){.kind = GP_MSG_ROUTE_BACK};
+    msg.u.route_back.origin = ids[1];
+    msg.u.route_back.query_id = 5;
+    msg.u.route_back.claim = gp_slice(claim, n);
+    seal(&ids[1], &msg);
+    assert_int_equal(take(), GP_OK);
+    claim[n - 1] ^= 1;
+    seal(&ids[1], &msg);
+    assert_int_equal(take(), GP_E_MESSAGE_SIGNATURE);
+    claim[n - 1] ^= 1;
+    msg.u.route_back.query_id = 6;
+    seal(&ids[1], &msg);
+    assert_int_equal(take(), GP_E_CLAIM);
+}
+
 static void hear_stranger(gp_usec_t now)
 {
     gp_gate_config_t config = config_of(0);
@@ -392,6 +511,10 @@ int main(void)
         GATE(test_a_claim_needs_the_certificate_that_its_roles_are_read_from),
         GATE(test_a_mandate_without_votes),
         GATE(test_a_forged_release),
+        GATE(test_certificates_of_other_regions_count_in_the_grid_alone),
+        GATE(test_questions_come_from_any_region),
+        GATE(test_machines_of_other_regions_speak_in_the_grid_alone),
+        GATE(test_what_a_relay_changes),
         GATE(test_who_is_heard_now_and_then_is_remembered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

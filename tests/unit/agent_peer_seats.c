@@ -148,6 +148,7 @@ static void test_a_seat_that_was_given_up_is_not_resumed(void **state)
 static void found(rig_t *rig)
 {
     draft(rig, GP_MSG_ELECTION_FOUND)->u.election_found.score = 500;
+    rig->msg.u.election_found.found = GP_FOUNDS_GRID;
     step(rig,
          (gp_event_t){
              .type = GP_EVENT_COMMAND, .room = GP_ROOM_ELECTION, .ok = true, .msg = &rig->msg});

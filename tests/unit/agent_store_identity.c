@@ -61,6 +61,8 @@ static void test_reads_what_was_written(void **state)
     assert_int_equal(identity.cert.roles, GP_ROLE_ALL);
     assert_int_equal(identity.group >> 56, 0);
     assert_true(identity.group != 0);
+    assert_int_equal(identity.region_group >> 56, 1);
+    assert_int_equal(identity.grid_group >> 56, 2);
     gp_identity_close(&identity);
     gp_identity_close(&identity); /* twice is fine */
     gp_state_close(&dir);

@@ -350,6 +350,24 @@ static void a_running_job_is_cancelled_after_the_restart(void **state)
     (void)desk_sent(desk, 1, GP_MSG_ENDED_ACK);
 }
 
+/* Only the order is on its disk: whether the program ever started is not known. */
+static void a_job_whose_machine_is_gone_too_may_have_run(void **state)
+{
+    desk_t *desk = *state;
+    const gp_msg_job_t *job;
+
+    (void)record(desk, GP_JOB_RUNNING);
+    desk_load(desk);
+    desk_start(desk);
+    desk_wake(desk, GP_SECOND);
+    desk_member(desk, 1, GP_MEMBER_UNAVAILABLE, GP_CAUSE_REFUSED, false);
+    desk_stored(desk, desk_store_token(desk, GP_MSG_JOB_STATE), true);
+    job = &desk_noticed(desk, GP_MSG_JOB)->u.job;
+    assert_int_equal(job->state, GP_JOB_LOST);
+    assert_int_equal(job->reason, GP_REASON_HOME_RESTARTED);
+    assert_true(desk_text_has(job->text, "may have run"));
+}
+
 static void a_restarted_home_does_not_wait_for_ever(void **state)
 {
     desk_t *desk = *state;
@@ -606,6 +624,7 @@ int main(void)
         DESK(ends_of_no_interest_are_acknowledged),
         DESK(a_job_that_had_not_started_ends_with_the_restart),
         DESK(a_running_job_is_cancelled_after_the_restart),
+        DESK(a_job_whose_machine_is_gone_too_may_have_run),
         DESK(a_restarted_home_does_not_wait_for_ever),
         DESK(one_that_never_started_is_not_placed_again),
         DESK(an_ended_job_is_still_listed),

@@ -200,6 +200,51 @@ static void test_what_a_record_says(void **state)
     assert_string_equal(hits(ask(0, 0, "rtt > 50ms", "")), "n4 66000");
 }
 
+/* The last RECORD that is on its way from node 2 to the leader. */
+static const gp_msg_record_t *last_record(void)
+{
+    const gp_msg_record_t *record = NULL;
+    for (uint32_t i = 0; i < grid.letter_count; i++) {
+        const driver_letter_t *letter = &grid.letters[i];
+        bool it = letter->msg->kind == GP_MSG_RECORD &&
+                  gp_id_equal(&letter->from, &grid.nodes[2].id) &&
+                  gp_id_equal(&letter->to, &grid.nodes[0].id);
+        record = it ? &letter->msg->u.record : record;
+    }
+    assert_non_null(record);
+    return record;
+}
+
+static uint32_t place_in_delta(const char *own)
+{
+    driver_run(&grid, 2 * GP_SECOND);
+    driver_own(&grid, 2, own);
+    const gp_msg_record_t *record = last_record();
+    assert_false(record->whole);
+    assert_int_equal(record->attrs_count, 1);
+    return record->coordinate.n;
+}
+
+/* Far enough: 0.2 ms, or as much as it usually errs by. */
+static void test_a_delta_tells_who_moved(void **state)
+{
+    (void)state;
+    places[2].axis[1] = 199 * GP_COORDINATE_TICKS;
+    assert_int_equal(place_in_delta("cpu=5 mem.free=3GiB"), 0);
+    places[2].axis[1] = 202 * GP_COORDINATE_TICKS;
+    assert_int_equal(place_in_delta("cpu=6 mem.free=3GiB"), GP_COORDINATE_BYTES);
+    assert_int_equal(place_in_delta("cpu=7 mem.free=3GiB"), 0);
+    places[2].height += 202 * GP_COORDINATE_TICKS;
+    assert_int_equal(place_in_delta("cpu=8 mem.free=3GiB"), GP_COORDINATE_BYTES);
+    places[2].usual = 3000 * GP_COORDINATE_TICKS;
+    places[2].axis[1] += 2900 * GP_COORDINATE_TICKS;
+    assert_int_equal(place_in_delta("cpu=9 mem.free=3GiB"), 0);
+    places[2].axis[1] += 200 * GP_COORDINATE_TICKS;
+    assert_int_equal(place_in_delta("cpu=10 mem.free=3GiB"), GP_COORDINATE_BYTES);
+    grid.nodes[2].core->coordinate = NULL;
+    assert_int_equal(place_in_delta("cpu=11 mem.free=3GiB"), 0);
+}
+
 /* Before its first round trip a machine is nowhere, and says nothing. */
 static void test_who_has_no_place_yet(void **state)
 {
@@ -230,6 +275,7 @@ int main(void)
         CASE(test_who_moved),
         CASE(test_garbage_is_nowhere),
         CASE(test_what_a_record_says),
+        CASE(test_a_delta_tells_who_moved),
         CASE(test_who_has_no_place_yet),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -532,6 +532,15 @@ static void lead(route_lab_t *lab, uint32_t node, gp_seat_t seat, uint64_t group
     command(lab, node, 0, msg);
 }
 
+static void member(route_lab_t *lab, uint32_t node, gp_seat_t seat, uint32_t who, bool gone)
+{
+    gp_msg_t *msg = draft(lab, GP_MSG_ROUTE_MEMBER);
+    msg->u.route_member.seat = (uint8_t)seat;
+    msg->u.route_member.id = lab->nodes[who].id;
+    msg->u.route_member.gone = gone;
+    command(lab, node, 0, msg);
+}
+
 static void lead_region(route_lab_t *lab, uint32_t region, uint64_t term)
 {
     const uint32_t regions = lab->config.regions;
@@ -545,11 +554,12 @@ static void lead_region(route_lab_t *lab, uint32_t region, uint64_t term)
     }
     for (uint32_t i = 0; i < regions; i++) {
         for (uint32_t k = 0; k < regions; k++) {
-            gp_msg_t *msg = draft(lab, GP_MSG_ROUTE_MEMBER);
-            msg->u.route_member.seat = GP_SEAT_GRID;
-            msg->u.route_member.id = lab->nodes[lab->leader[k]].id;
-            command(lab, lab->leader[i], 0, msg);
+            member(lab, lab->leader[i], GP_SEAT_GRID, lab->leader[k], false);
         }
+    }
+    for (uint32_t s = region; s < lab->config.subgrids; s += regions) {
+        member(lab, leader, GP_SEAT_REGION, s, false);
+        member(lab, deputy, GP_SEAT_REGION, s, false);
     }
 }
 
@@ -559,13 +569,9 @@ void route_lab_depose(route_lab_t *lab, uint32_t region)
     lab->leader[region] += lab->config.regions;
     assert_true(lab->leader[region] < lab->config.subgrids);
     for (uint32_t i = 0; i < lab->config.regions; i++) {
-        gp_msg_t *msg = draft(lab, GP_MSG_ROUTE_MEMBER);
-        msg->u.route_member.seat = GP_SEAT_GRID;
-        msg->u.route_member.id = lab->nodes[before].id;
-        msg->u.route_member.gone = true;
-        command(lab, lab->leader[i], 0, msg);
+        member(lab, lab->leader[i], GP_SEAT_GRID, before, true);
     }
-    lead_region(lab, region, 2);
+    lead_region(lab, region, 3);
 }
 
 /* ---- the lab --------------------------------------------------------------------------------- */
@@ -618,7 +624,7 @@ static void build_nodes(route_lab_t *lab)
         lab->leader[r] = r;
     }
     for (uint32_t r = 0; r < lab->config.regions; r++) {
-        lead_region(lab, r, 1);
+        lead_region(lab, r, 2); /* who leads in the first term founded it: nobody else knew it */
     }
 }
 

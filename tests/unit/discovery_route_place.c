@@ -131,6 +131,7 @@ static void test_what_is_not_sound(void **state)
     uint8_t bytes[GP_SUMMARY_MAX];
     (void)state;
     rig_lead(rig, GP_SEAT_REGION, 1, 2, 3);
+    rig_member(rig, GP_SEAT_REGION, 20, false);
     gp_msg_place_t *to = &rig_draft(rig, GP_MSG_PLACE)->u.place;
     to->group = RIG_REGION;
     to->below = 7;
@@ -143,6 +144,8 @@ static void test_what_is_not_sound(void **state)
     rig_message(rig, 20);
     assert_int_equal(gp_route_count(rig->core, GP_SEAT_REGION), 0);
     rig->msg.u.place.summary = gp_text("\xff\xff\xff"); /* of a later version: ask it always */
+    rig_message(rig, 22);                               /* who has no seat here */
+    assert_int_equal(gp_route_count(rig->core, GP_SEAT_REGION), 0);
     rig_message(rig, 20);
     assert_int_equal(gp_route_count(rig->core, GP_SEAT_REGION), 1);
     rig_place(rig, 20, 0, 1, 1, 8);
@@ -187,12 +190,12 @@ static void test_a_region_is_told(void **state)
     assert_int_equal(gp_route_count(rig->core, GP_SEAT_REGION), 1); /* its own */
     rig_place(rig, 20, 7, 5, 1, 32);
     rig_lead(rig, GP_SEAT_GRID, 0, 0, 0);
-    rig_member(rig, 1, false);
-    rig_member(rig, 30, false);
-    rig_member(rig, 31, false);
-    rig_member(rig, 31, false);
+    rig_member(rig, GP_SEAT_GRID, 1, false);
+    rig_member(rig, GP_SEAT_GRID, 30, false);
+    rig_member(rig, GP_SEAT_GRID, 31, false);
+    rig_member(rig, GP_SEAT_GRID, 31, false);
     rig_run(rig, 4 * GP_SECOND);
-    rig_member(rig, 32, false); /* and at once to who comes */
+    rig_member(rig, GP_SEAT_GRID, 32, false); /* and at once to who comes */
     const gp_action_t *action = rig_find(rig, GP_MSG_PLACE, 0);
     assert_non_null(action);
     assert_int_equal(action->target_count, 3);
@@ -205,10 +208,10 @@ static void test_a_region_is_told(void **state)
     rig_place(rig, 30, REGION_2, 1, 1, 8);
     assert_int_equal(known(rig)->seat, GP_SEAT_GRID);
     assert_int_equal(gp_route_count(rig->core, GP_SEAT_GRID), 2);
-    rig_member(rig, 31, true);
+    rig_member(rig, GP_SEAT_GRID, 31, true);
     rig_place(rig, 20, 7, 5, 2, 64);
     rig_run(rig, 5 * GP_SECOND);
-    rig_member(rig, 33, false);
+    rig_member(rig, GP_SEAT_GRID, 33, false);
     assert_int_equal(rig_find(rig, GP_MSG_PLACE, 0)->target_count, 3);
     rig_free(rig);
 }

@@ -116,10 +116,10 @@ void rig_lead(rig_t *rig, gp_seat_t seat, uint8_t leader, uint8_t deputy, uint64
     rig_command(rig, 0);
 }
 
-void rig_member(rig_t *rig, uint8_t member, bool gone)
+void rig_member(rig_t *rig, gp_seat_t seat, uint8_t member, bool gone)
 {
     gp_msg_route_member_t *to = &rig_draft(rig, GP_MSG_ROUTE_MEMBER)->u.route_member;
-    to->seat = GP_SEAT_GRID;
+    to->seat = (uint8_t)seat;
     to->id = rig_id(member);
     to->gone = gone;
     rig_command(rig, 0);
@@ -163,6 +163,7 @@ void rig_place(rig_t *rig, uint8_t from, uint64_t below, uint64_t term, uint32_t
 {
     uint8_t summary[GP_SUMMARY_MAX];
     uint8_t names[GP_PLACE_NAMES_MAX];
+    rig_member(rig, gp_group_tier(below) == 0 ? GP_SEAT_REGION : GP_SEAT_GRID, from, false);
     gp_msg_place_t *to = &rig_draft(rig, GP_MSG_PLACE)->u.place;
     to->group = gp_group_tier(below) == 0 ? RIG_REGION : RIG_GRID;
     to->below = below;
@@ -188,6 +189,8 @@ const gp_action_t *rig_find(const rig_t *rig, gp_msg_kind_t kind, uint32_t i)
 void rig_question(rig_t *rig, uint8_t from, uint64_t query_id, gp_route_ask_t ask,
                   const char *query)
 {
+    gp_coordinate_t place;
+    uint8_t where[GP_COORDINATE_BYTES];
     gp_msg_route_t *to = &rig_draft(rig, GP_MSG_ROUTE)->u.route;
     to->query_id = query_id;
     to->home = 77;
@@ -196,5 +199,8 @@ void rig_question(rig_t *rig, uint8_t from, uint64_t query_id, gp_route_ask_t as
     to->query = gp_text(query);
     to->timeout_ms = 4000;
     to->cert = gp_text("another certificate");
+    gp_coordinate_start(&place);
+    gp_coordinate_pack(&place, where);
+    to->coordinate = gp_slice(where, sizeof where);
     rig_message(rig, from);
 }

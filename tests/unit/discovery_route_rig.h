@@ -46,12 +46,13 @@ void rig_run(rig_t *rig, gp_usec_t span);
 
 /* In this seat, in `term`; 0: nobody. */
 void rig_lead(rig_t *rig, gp_seat_t seat, uint8_t leader, uint8_t deputy, uint64_t term);
-void rig_member(rig_t *rig, uint8_t member, bool gone);
+void rig_member(rig_t *rig, gp_seat_t seat, uint8_t member, bool gone);
 
 /* What the own sub-Grid offers: machines with so many processors, the first named n1. */
 void rig_own(rig_t *rig, uint32_t members, uint64_t cpu);
 
-/* A sub-Grid (below a region) or region (below the grid) tells its place: machines with cpus. */
+/* A sub-Grid (below a region) or region (below the grid) tells its place: machines with cpus; as
+ * a member of the group above. */
 void rig_place(rig_t *rig, uint8_t from, uint64_t below, uint64_t term, uint32_t version,
                uint64_t cpu);
 

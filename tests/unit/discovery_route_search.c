@@ -121,6 +121,7 @@ static void pass(rig_t *rig, uint8_t from, gp_route_ask_t asked, gp_route_ask_t 
     gp_slice_t claim = rig_frame(rig, ASKER);
     gp_msg_route_pass_t *carried = &rig_draft(rig, GP_MSG_ROUTE_PASS)->u.route_pass;
     carried->ask = (uint8_t)ask;
+    carried->group = RIG_REGION;
     carried->hops = hops;
     carried->timeout_ms = 3000;
     carried->claim = claim;
@@ -138,6 +139,10 @@ static void test_nothing_goes_in_circles(void **state)
     assert_int_equal(rig->out.count, 0);
     pass(rig, 20, GP_ROUTE_ASK_ALL, GP_ROUTE_ASK_REGION, 3); /* one step too many */
     assert_int_equal(rig->out.count, 0);
+    rig->core->seats[GP_SEAT_REGION].group += 1; /* this machine is in another region by now */
+    pass(rig, 20, GP_ROUTE_ASK_ALL, GP_ROUTE_ASK_REGION, 2);
+    assert_int_equal(done(rig)->error, GP_E_NO_LEADER);
+    rig->core->seats[GP_SEAT_REGION].group -= 1;
     pass(rig, 20, GP_ROUTE_ASK_ALL, GP_ROUTE_ASK_REGION, 2);
     assert_int_equal(passed(rig, 0)->hops, 3);
     rig_free(rig);
@@ -201,7 +206,13 @@ static void test_many_at_once(void **state)
 static void test_its_own_subgrid(void **state)
 {
     rig_t *rig = region_peer(0);
+    gp_coordinate_t place;
+    uint8_t where[GP_COORDINATE_BYTES];
     (void)state;
+    gp_coordinate_start(&place);
+    gp_coordinate_pack(&place, where);
+    rig_draft(rig, GP_MSG_ROUTE_SELF)->u.route_self.coordinate = gp_slice(where, sizeof where);
+    rig_command(rig, 0);
     rig_own(rig, 4, 8);
     rig_question(rig, ASKER, 9, GP_ROUTE_ASK_OTHERS, "cpu >= 4");
     const gp_action_t *question = rig_find(rig, GP_MSG_ROUTE_QUESTION, 0);
@@ -211,15 +222,20 @@ static void test_its_own_subgrid(void **state)
     assert_null(rig_find(rig, GP_MSG_ROUTE_QUESTION, 0));
     gp_msg_route_local_t *local = &rig_draft(rig, GP_MSG_ROUTE_LOCAL)->u.route_local;
     local->right = GP_RIGHT_QUORUM;
-    local->matched = local->hits_count = 1;
+    local->matched = local->hits_count = 2;
     local->hits[0].id = rig_id(60);
     local->hits[0].name = gp_text("n60");
+    local->hits[1].id = rig_id(61);
+    local->hits[1].rtt_us = 777;
     rig_command(rig, token);
     const gp_action_t *found = rig_find(rig, GP_MSG_ROUTE_FOUND, 0);
     gp_id_t asker = rig_id(ASKER);
     assert_true(gp_id_equal(&found->peer, &asker));
     assert_true(gp_slice_equal(found->msg->u.route_found.subgrid, gp_text("s5")));
     assert_true(gp_slice_equal(found->msg->u.route_found.cert, gp_text("a certificate")));
+    assert_int_equal(found->msg->u.route_found.hits[0].rtt_us,
+                     gp_coordinate_distance_us(&place, &place)); /* as far as its super-peer */
+    assert_int_equal(found->msg->u.route_found.hits[1].rtt_us, 777);
     assert_int_equal(done(rig)->backs, 1);
     rig_free(rig);
 }
@@ -244,6 +260,44 @@ static void test_serving(void **state)
     rig_free(rig);
 }
 
+/* All that discovery may answer, in texts of full length: relays can still carry it. */
+static void test_the_longest_answer(void **state)
+{
+    static char text[GP_ATTR_WORD_MAX];
+    rig_t *rig = rig_new(false);
+    (void)state;
+    memset(text, 'x', sizeof text);
+    rig_lead(rig, GP_SEAT_SUBGRID, 1, 2, UINT64_C(1) << 47);
+    rig_question(rig, ASKER, UINT64_MAX, GP_ROUTE_ASK_SUBGRID, "cpu >= 4");
+    uint64_t token = rig_find(rig, GP_MSG_ROUTE_QUESTION, 0)->token;
+    gp_msg_route_local_t *local = &rig_draft(rig, GP_MSG_ROUTE_LOCAL)->u.route_local;
+    local->considered = local->matched = UINT32_MAX;
+    local->hits_count = GP_HITS_MAX;
+    for (uint32_t i = 0; i < GP_HITS_MAX; i++) {
+        local->hits[i] = (gp_record_hit_t){.id = {{1, (uint8_t)i}},
+                                           .name = gp_slice(text, GP_NAME_MAX),
+                                           .address = gp_slice(text, GP_ADDRESS_MAX),
+                                           .rtt_us = UINT32_MAX,
+                                           .incarnation = UINT64_MAX};
+    }
+    local->values_count = GP_VALUES_MAX;
+    for (uint32_t i = 0; i < GP_VALUES_MAX; i++) {
+        local->values[i] = (gp_record_value_t){.hit = (uint8_t)(i / 8),
+                                               .attr = UINT16_MAX,
+                                               .known = true,
+                                               .number = UINT64_MAX,
+                                               .text = gp_slice(text, i % 2 == 0 ? 47 : 0)};
+    }
+    rig_command(rig, token);
+    gp_msg_copy(&rig->msg, rig_find(rig, GP_MSG_ROUTE_FOUND, 0)->msg);
+    assert_int_equal(rig->msg.u.route_found.hits_count, GP_HITS_MAX);
+    assert_in_range(rig->msg.u.route_found.values_count, 400, GP_VALUES_MAX); /* some were cut */
+    gp_slice_t frame = rig_frame(rig, 1);
+    assert_in_range(frame.n + GP_CERT_MAX, 20000, GP_ROUTE_CLAIM_MAX);
+    free((uint8_t *)(uintptr_t)frame.p);
+    rig_free(rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -256,6 +310,7 @@ int main(void)
         cmocka_unit_test(test_many_at_once),
         cmocka_unit_test(test_its_own_subgrid),
         cmocka_unit_test(test_serving),
+        cmocka_unit_test(test_the_longest_answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -518,10 +518,26 @@ static void test_no_input_reaches_an_assert(void **state)
     assert_true(led > 1000); /* it does get far */
 }
 
+/* Each time of the config, also one that is added later and forgotten there. */
+static void test_all_times_are_slowed_down(void **state)
+{
+    (void)state;
+    const gp_election_config_t plain = gp_election_defaults();
+    gp_election_config_t slow = plain;
+    gp_election_slow_down(&slow, GP_SLOW_MAX);
+    assert_true(gp_election_ops.size(&slow) > 0);
+    const uint32_t *to = &slow.lease_ms;
+    for (const uint32_t *from = &plain.lease_ms; from <= &plain.store_retry_ms; from++, to++) {
+        bool time = from != &plain.drift_permille && from != &plain.promote_gap;
+        assert_true(*to == (time ? GP_SLOW_MAX * *from : *from));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_config_is_checked),
+        cmocka_unit_test(test_all_times_are_slowed_down),
         cmocka_unit_test(test_nothing_happens_before_the_start),
         cmocka_unit_test(test_other_rooms_commands_change_nothing),
         cmocka_unit_test(test_other_groups_are_not_listened_to),

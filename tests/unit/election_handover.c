@@ -119,6 +119,123 @@ static void test_a_successor_that_dies_is_survived(void **state)
     }
 }
 
+static bool first_is_told(const lab_t *lab)
+{
+    return lab->nodes[0].relinquished + lab->nodes[0].heirless > 0;
+}
+
+/* Nobody can take over: it goes on as before, until somebody can. */
+static void test_who_is_needed_does_not_go_for_good(void **state)
+{
+    (void)state;
+    for (uint32_t seed = 1; seed <= 40; seed++) {
+        lab_t *lab = lab_new(2, seed);
+        lab_grow(lab);
+        assert_int_equal(lab_roster_count(lab), 1);
+        lab->nodes[1].disk_fails = true;
+        if (seed % 2 == 0) { /* the group knows that the disk fails, or finds out now */
+            lab->nodes[1].flags = GP_FLAG_FAILING;
+            lab_run(lab, GP_SECOND);
+        }
+        uint64_t term = gp_election_term(lab->nodes[0].core);
+        lab_go_for_good(lab, 0);
+        (void)lab_wait(lab, first_is_told, 4 * GP_SECOND);
+        assert_int_equal(lab->nodes[0].heirless, 1);
+        lab_run(lab, 10 * GP_SECOND);
+        assert_int_equal(lab->nodes[0].relinquished, 0);
+        assert_int_equal(lab->nodes[0].step_downs, 0);
+        assert_int_equal(lab_leader(lab), 0);
+        assert_true(lab_agreed(lab));
+        assert_int_equal(gp_election_term(lab->nodes[0].core), term);
+        lab->nodes[1].disk_fails = false;
+        lab->nodes[1].flags = 0;
+        lab_run(lab, 40 * GP_SECOND); /* who did not take the register is not asked for a while */
+        lab_go_for_good(lab, 0);
+        (void)lab_wait(lab, first_is_free, 4 * GP_SECOND);
+        assert_int_equal(lab->nodes[0].heirless, 1);
+        lab_leave(lab, 0);
+        lab_run(lab, 3 * GP_SECOND);
+        assert_int_equal(lab_leader(lab), 1);
+        lab_free(lab);
+    }
+}
+
+/* Its disk fails as it takes itself out of the roster: nobody else has a roster without it. */
+static void test_who_may_be_needed_does_not_go_for_good(void **state)
+{
+    (void)state;
+    for (uint32_t seed = 1; seed <= 20; seed++) {
+        lab_t *lab = lab_new(2, seed);
+        lab_grow(lab);
+        lab_go_for_good(lab, 0);
+        for (uint32_t i = 0; i < 100000 && gp_election_voter_index(&lab->nodes[0].core->roster,
+                                                                   &lab->nodes[0].id) >= 0;
+             i++) {
+            lab_run(lab, 10);
+        }
+        assert_int_equal(lab_leader(lab), 0);
+        lab->nodes[0].disk_fails = true;
+        (void)lab_wait(lab, first_is_told, 6 * GP_SECOND);
+        if (lab->nodes[0].relinquished > 0) {
+            assert_int_equal(lab_leader(lab), 1);
+        } else {
+            lab->nodes[0].disk_fails = false;
+            (void)lab_wait(lab, lab_agreed, 12 * GP_SECOND);
+        }
+        lab_free(lab);
+    }
+}
+
+/* One that stops comes back, and who goes with all the others leaves nobody behind. */
+static void test_who_is_not_needed_goes(void **state)
+{
+    (void)state;
+    lab_t *lab = lab_new(2, 1);
+    lab_grow(lab);
+    lab->nodes[1].disk_fails = true;
+    lab->nodes[1].flags = GP_FLAG_FAILING;
+    lab_run(lab, GP_SECOND);
+    lab_command(lab, 0, GP_MSG_ELECTION_RELINQUISH);
+    assert_true(first_is_free(lab));
+    lab_free(lab);
+    lab = lab_new(2, 2);
+    lab_grow(lab);
+    lab->nodes[1].flags = GP_FLAG_LEAVING;
+    lab_run(lab, GP_SECOND);
+    lab_go_for_good(lab, 0);
+    lab_leave(lab, 1);
+    (void)lab_wait(lab, first_is_free, 2 * GP_SECOND);
+    lab_free(lab);
+}
+
+/* The only voter gave up the lead, as its own disk refuses records: its vote is needed still. */
+static void test_the_only_voter_is_needed_without_the_lead(void **state)
+{
+    (void)state;
+    gp_election_config_t config = lab_config();
+    gp_msg_election_state_t disk = solo_state(1, 2);
+    solo_t *solo = solo_new(&config, 1, &disk);
+    gp_msg_t *msg = solo_new_msg(GP_MSG_ELECTION_STANDINGS);
+    msg->u.election_standings.members_count = 1;
+    msg->u.election_standings.members[0] =
+        (gp_record_standing_t){.id = lab_id(2), .state = GP_MEMBER_ALIVE, .reached = true};
+    solo_command(solo, msg);
+    msg = solo_new_msg(GP_MSG_ELECTION_RELINQUISH);
+    msg->u.election_relinquish.forever = true;
+    solo_command(solo, msg);
+    assert_null(solo_find(solo, GP_MSG_RELINQUISHED));
+    solo_wake(solo, config.lease_ms * GP_MSEC);
+    assert_non_null(solo_find(solo, GP_MSG_HEIRLESS));
+    assert_null(solo_find(solo, GP_MSG_RELINQUISHED));
+    msg = solo_new_msg(GP_MSG_ELECTION_RELINQUISH);
+    solo_command(solo, msg);
+    assert_non_null(solo_find(solo, GP_MSG_RELINQUISHED));
+    assert_false(gp_election_can_stand(solo->core));
+    solo_command(solo, solo_new_msg(GP_MSG_ELECTION_STAY));
+    assert_true(gp_election_can_stand(solo->core));
+    solo_free(solo);
+}
+
 static bool first_leads(const lab_t *lab)
 {
     return lab_leader(lab) == 0 && lab_agreed(lab);
@@ -358,6 +475,10 @@ int main(void)
         cmocka_unit_test(test_who_does_not_lead_just_goes),
         cmocka_unit_test(test_going_never_waits_long),
         cmocka_unit_test(test_a_successor_that_dies_is_survived),
+        cmocka_unit_test(test_who_is_needed_does_not_go_for_good),
+        cmocka_unit_test(test_who_may_be_needed_does_not_go_for_good),
+        cmocka_unit_test(test_who_is_not_needed_goes),
+        cmocka_unit_test(test_the_only_voter_is_needed_without_the_lead),
         cmocka_unit_test(test_a_leader_that_drains_hands_over_and_may_return),
         cmocka_unit_test(test_a_clearly_better_one_leads_after_a_while),
         cmocka_unit_test(test_a_better_one_must_stay_so),

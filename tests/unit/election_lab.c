@@ -329,6 +329,9 @@ static void notice(lab_t *lab, uint32_t from, const gp_msg_t *msg)
         node->successor = msg->u.relinquished.successor;
         node->relinquished++;
         break;
+    case GP_MSG_HEIRLESS:
+        node->heirless++;
+        break;
     case GP_MSG_CAMPAIGN:
         node->campaigns += msg->u.campaign.pre ? 0 : 1;
         node->pre_campaigns += msg->u.campaign.pre ? 1 : 0;
@@ -694,6 +697,14 @@ void lab_command(lab_t *lab, uint32_t index, gp_msg_kind_t kind)
     if (kind == GP_MSG_ELECTION_FOUND) {
         msg.u.election_found.score = lab->nodes[index].score;
     }
+    gp_event_t event = {.type = GP_EVENT_COMMAND, .msg = &msg};
+    step(lab, index, &event);
+}
+
+void lab_go_for_good(lab_t *lab, uint32_t index)
+{
+    static const gp_msg_t msg = {.kind = GP_MSG_ELECTION_RELINQUISH,
+                                 .u.election_relinquish = {.forever = true}};
     gp_event_t event = {.type = GP_EVENT_COMMAND, .msg = &msg};
     step(lab, index, &event);
 }

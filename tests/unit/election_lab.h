@@ -40,6 +40,7 @@ typedef struct lab_node {
     gp_usec_t said_at;                        /* true time */
     gp_id_t successor;                        /* of the last RELINQUISHED */
     uint32_t relinquished;
+    uint32_t heirless;
     uint32_t campaigns; /* CAMPAIGN notices that are not pre-votes */
     uint32_t pre_campaigns;
     uint32_t step_downs;
@@ -89,6 +90,7 @@ void lab_split(lab_t *lab, uint32_t mask, bool cut);
 void lab_heal(lab_t *lab); /* all links, all thawed, disks well, no loss */
 
 void lab_command(lab_t *lab, uint32_t node, gp_msg_kind_t kind);
+void lab_go_for_good(lab_t *lab, uint32_t node); /* ELECTION_RELINQUISH, for ever */
 void lab_run(lab_t *lab, gp_usec_t for_us);
 
 /* Starts all nodes, founds at node 0 and runs until all follow and the roster has its size. */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "proto/text.h"
 #include "proto_cmocka.h"
 
 #define REGION   (UINT64_C(1) << 56 | 7)
@@ -39,9 +40,12 @@ typedef struct net {
     uint32_t letter_count;
     gp_msg_t answer; /* the last FORM_ANSWER, and its token */
     uint64_t answered;
+    char place_name[GP_NAME_MAX + 1]; /* of the last place in it */
+    char leader_name[GP_NAME_MAX + 1];
     uint32_t moves;
     uint32_t founded;
     gp_id_t invited_above;
+    gp_id_t invited_into_grid;
     gp_out_t out;
     gp_action_t actions[256];
     _Alignas(16) uint8_t arena[1 << 18];
@@ -110,16 +114,32 @@ static uint32_t view_members(void *context, gp_forming_member_t ret[GP_MEMBERS_M
     return count;
 }
 
+#define TAKEN (UINT64_C(1) << 56 | 7) /* regions of the grid: one that there is ... */
+#define FREE  (UINT64_C(1) << 56 | 8) /* ... and one that there is not */
+
+static bool view_has_region(void *context, uint64_t region, const gp_record_member_t *founder)
+{
+    const machine_t *self = context;
+    assert_true(self->group != 0 && !gp_id_is_none(&founder->id));
+    return region == TAKEN;
+}
+
 static uint32_t view_known(void *context)
 {
     machine_t *self = context;
     return members_of(self->net, self->group);
 }
 
-static uint32_t view_places(void *context, gp_forming_place_t ret[GP_MEMBERS_MAX])
+static uint32_t view_places(void *context, gp_seat_t seat, gp_forming_place_t ret[GP_MEMBERS_MAX])
 {
     machine_t *self = context;
     uint32_t count = 0;
+    if (seat == GP_SEAT_GRID) {
+        ret[0] = (gp_forming_place_t){
+            .group = REGION, .name = gp_text("north"), .leader = self->id, .members = 96};
+        return 1;
+    }
+    assert_int_equal(seat, GP_SEAT_REGION);
     for (uint32_t i = 0; i < self->net->group_count; i++) {
         machine_t *leader = super_peer(self->net, self->net->groups[i]);
         if (leader != NULL) {
@@ -222,6 +242,17 @@ static void begin(net_t *net, machine_t *m, const gp_msg_form_state_t *state)
     step(net, m, GP_EVENT_START, &m->id, 0, NULL);
 }
 
+/* Its texts are gone with the step. */
+static void keep_names(net_t *net, const gp_msg_form_answer_t *answer)
+{
+    net->place_name[0] = net->leader_name[0] = '\0';
+    if (answer->places_count > 0) {
+        const gp_record_offer_t *last = &answer->places[answer->places_count - 1];
+        (void)gp_text_copy(net->place_name, sizeof net->place_name, last->name);
+        (void)gp_text_copy(net->leader_name, sizeof net->leader_name, last->leader_name);
+    }
+}
+
 static void take(net_t *net, machine_t *m)
 {
     uint64_t go_to = 0;
@@ -236,10 +267,14 @@ static void take(net_t *net, machine_t *m)
             gp_msg_copy(&letter->msg, a->msg);
         } else if (a->msg->kind == GP_MSG_FORM_ANSWER) {
             gp_msg_copy(&net->answer, a->msg);
+            keep_names(net, &a->msg->u.form_answer);
             net->answered = a->token;
         } else if (a->msg->kind == GP_MSG_FORM_INVITE &&
                    a->msg->u.form_invite.seat == GP_SEAT_REGION) {
             net->invited_above = a->msg->u.form_invite.entries[0].id;
+        } else if (a->msg->kind == GP_MSG_FORM_INVITE &&
+                   a->msg->u.form_invite.seat == GP_SEAT_GRID) {
+            net->invited_into_grid = a->msg->u.form_invite.entries[0].id;
         } else if (a->msg->kind == GP_MSG_FORM_GO) {
             go_to = a->msg->u.form_go.subgrid;
         } else if (a->msg->kind == GP_MSG_FORM_STATE) {
@@ -276,7 +311,8 @@ static void deliver(net_t *net)
                 gp_coordinate_pack(&machine_of(net, &told->places[k].leader)->coordinate, bytes);
                 memcpy(kept[k], bytes, sizeof bytes);
                 told->places[k].coordinate = gp_slice(kept[k], sizeof kept[k]);
-                told->places[k].address = (gp_slice_t){0};
+                told->places[k].address = told->places[k].name = told->places[k].leader_name =
+                    (gp_slice_t){0};
             }
             told->entries[0].name = told->entries[0].address = told->entries[0].cert =
                 told->above[0].name = told->above[0].address = told->above[0].cert =
@@ -356,6 +392,7 @@ static net_t *net_new(void)
                                            .members = view_members,
                                            .known = view_known,
                                            .places = view_places,
+                                           .has_region = view_has_region,
                                            .busy = view_busy,
                                            .own = view_own};
     return net;
@@ -371,12 +408,12 @@ static void net_free(net_t *net)
 }
 
 static const gp_msg_form_answer_t *place(net_t *net, machine_t *sponsor, const machine_t *newcomer,
-                                         uint64_t chosen, bool found)
+                                         uint64_t chosen, gp_founds_t found)
 {
     gp_msg_t *msg = calloc(1, sizeof *msg);
     msg->kind = GP_MSG_FORM_PLACE;
     msg->u.form_place.chosen = chosen;
-    msg->u.form_place.found = found;
+    msg->u.form_place.found = (uint8_t)found;
     msg->u.form_place.entries_count = 1;
     msg->u.form_place.entries[0] = (gp_record_member_t){.id = newcomer->id};
     net->answered = 0;
@@ -406,12 +443,46 @@ static void test_a_newcomer_hears_of_all_sub_grids_and_is_let_into_one(void **st
         assert_int_equal(answer->error, GP_OK);
         assert_int_equal(answer->places_count, 3);
         assert_int_equal(answer->places[1].members, 20);
+        if (sponsor == &net->machines[0]) { /* others get letters, which have no texts here */
+            assert_string_equal(net->leader_name, super_peer(net, 3)->name);
+        }
+        assert_true(!answer->places[1].full && answer->places[2].full);
         answer = place(net, sponsor, newcomer, 2, false);
         assert_int_equal(answer->error, GP_OK);
         assert_int_equal(answer->entries_count, 1);
         assert_true(gp_id_equal(&answer->entries[0].id, &super_peer(net, 2)->id));
         assert_int_equal(place(net, sponsor, newcomer, 3, false)->error, GP_E_GROUP_FULL);
         assert_int_equal(place(net, sponsor, newcomer, 9, false)->error, GP_E_NODE_UNKNOWN);
+    }
+    net_free(net);
+}
+
+static void test_the_regions_are_listed(void **state)
+{
+    (void)state;
+    net_t *net = net_new();
+    add_group(net, 1, 4, 0);
+    add_group(net, 2, 4, 0);
+    tell_leaders(net);
+    const uint32_t askers[] = {0, 3, 4, 7};
+    for (size_t i = 0; i < sizeof askers / sizeof askers[0]; i++) {
+        machine_t *asker = &net->machines[askers[i]];
+        gp_msg_t *msg = calloc(1, sizeof *msg);
+        msg->kind = GP_MSG_FORM_PLACE;
+        msg->u.form_place.regions = true;
+        net->answered = 0;
+        step(net, asker, GP_EVENT_COMMAND, &asker->id, 7, msg);
+        free(msg);
+        run(net, GP_SECOND / 2);
+        assert_int_equal(net->answered, 7);
+        const gp_msg_form_answer_t *answer = &net->answer.u.form_answer;
+        assert_int_equal(answer->error, GP_OK);
+        assert_int_equal(answer->places_count, 1);
+        if (asker == &net->machines[0]) {
+            assert_string_equal(net->place_name, "north");
+        }
+        assert_int_equal(answer->places[0].members, 96);
+        assert_false(answer->places[0].full);
     }
     net_free(net);
 }
@@ -434,6 +505,70 @@ static void test_one_sub_grid_is_founded_at_a_time(void **state)
     answer = place(net, &net->machines[9], newcomer, 0, true);
     assert_int_equal(answer->error, GP_OK);
     assert_true(answer->chosen != first);
+    net_free(net);
+}
+
+/* By the leader of the grid's group, which is asked by the region peer; not two at once. */
+static void test_a_region_is_founded_by_the_leader_of_the_grid(void **state)
+{
+    (void)state;
+    net_t *net = net_new();
+    net->config.look_period = 3600 * GP_SECOND;
+    add_group(net, 1, 3, 0);
+    add_group(net, 2, 3, 0);
+    machine_t *newcomer = add(net, 0, 0);
+    machine_t *first = &net->machines[0];
+    machine_t *plain = &net->machines[4];
+    tell_leaders(net);
+    assert_int_equal(place(net, plain, newcomer, FREE, GP_FOUNDS_REGION)->error, GP_E_NO_LEADER);
+    tell_leader(net, first, GP_SEAT_GRID, first);
+    const gp_msg_form_answer_t *answer = place(net, plain, newcomer, TAKEN, GP_FOUNDS_REGION);
+    assert_int_equal(answer->error, GP_E_REGION_EXISTS);
+    assert_true(gp_id_is_none(&net->invited_into_grid));
+    answer = place(net, plain, newcomer, FREE, GP_FOUNDS_REGION);
+    assert_int_equal(answer->error, GP_OK);
+    assert_int_equal(answer->found, GP_FOUNDS_REGION);
+    assert_int_equal(gp_group_tier(answer->chosen), 0);
+    assert_int_not_equal(answer->chosen, 0);
+    assert_int_equal(answer->above_count, 1);
+    assert_true(gp_id_equal(&answer->above[0].id, &first->id));
+    assert_true(gp_id_equal(&net->invited_into_grid, &newcomer->id));
+    assert_true(gp_id_is_none(&net->invited_above)); /* the region of the others is not its own */
+    assert_int_equal(place(net, plain, newcomer, FREE, GP_FOUNDS_REGION)->error, GP_E_BUSY);
+    assert_int_equal(place(net, plain, newcomer, 9, GP_FOUNDS_REGION)->error, GP_E_NO_LEADER);
+    net_free(net);
+}
+
+/* The region peer carries the ask to another region, and nobody else's is taken there. */
+static void test_the_region_peer_carries_the_ask_to_the_leader_of_the_grid(void **state)
+{
+    (void)state;
+    net_t *net = net_new();
+    add_group(net, 1, 2, 0);
+    machine_t *newcomer = add(net, 0, 0);
+    machine_t *afar = add(net, 0, 0);
+    machine_t *first = &net->machines[0];
+    tell_leaders(net);
+    tell_leader(net, first, GP_SEAT_GRID, afar);
+    gp_msg_t *msg = calloc(1, sizeof *msg);
+    msg->kind = GP_MSG_FORM_PLACE;
+    msg->u.form_place.chosen = FREE;
+    msg->u.form_place.found = GP_FOUNDS_REGION;
+    msg->u.form_place.entries_count = 1;
+    msg->u.form_place.entries[0] = (gp_record_member_t){.id = newcomer->id};
+    step(net, first, GP_EVENT_COMMAND, &first->id, 99, msg);
+    assert_int_equal(net->letter_count, 1);
+    assert_true(gp_id_equal(&net->letters[0].to, &afar->id));
+    assert_true(gp_id_equal(&net->letters[0].msg.u.form_ask.via, &first->id));
+    *msg = net->letters[0].msg;
+    msg->u.form_ask.entries[0] = (gp_record_member_t){.id = newcomer->id};
+    net->letter_count = 0;
+    tell_leader(net, first, GP_SEAT_GRID, first);
+    step(net, first, GP_EVENT_MSG, &newcomer->id, 0, msg); /* a stranger's */
+    assert_int_equal(net->letter_count, 1);
+    assert_int_equal(net->letters[0].msg.u.form_told.error, GP_E_NO_LEADER);
+    assert_true(gp_id_is_none(&net->invited_into_grid));
+    free(msg);
     net_free(net);
 }
 
@@ -545,9 +680,9 @@ static void test_a_full_sub_grid_splits_by_nearness(void **state)
     }
     tell_leaders(net);
     run(net, 600 * GP_SECOND);
+    assert_int_equal(net->moves, 32); /* who is far has founded one, nobody moves twice */
     assert_int_equal(net->founded, 1);
     assert_int_equal(members_of(net, 1), 32);
-    assert_int_equal(net->moves, 32); /* nobody moves twice */
     for (uint32_t i = 0; i < 64; i++) {
         assert_true((net->machines[i].group == 1) == (i % 2 == 0));
     }
@@ -589,33 +724,40 @@ static void test_a_full_sub_grid_gives_nothing_to_one_that_is_far(void **state)
     add_group(net, 2, 10, 80);
     tell_leaders(net);
     run(net, 600 * GP_SECOND);
+    assert_int_equal(net->moves, 0);
+    add_group(net, 3, 1, 0); /* a newcomer, for whom there was no room */
+    tell_leaders(net);
+    run(net, 600 * GP_SECOND);
+    assert_int_equal(members_of(net, 1), 33);
     assert_int_equal(members_of(net, 2), 10);
-    assert_int_equal(net->founded, 1);
-    assert_int_equal(members_of(net, 1), 32);
+    assert_int_equal(members_of(net, 3), 32);
     net_free(net);
 }
 
 static void test_what_a_newcomer_chooses(void **state)
 {
     (void)state;
-    const gp_forming_config_t config = gp_forming_defaults();
-    const gp_forming_offer_t near_and_far[] = {{40, 300}, {3, 90000}, {41, 350}};
-    assert_int_equal(gp_forming_choose(&config, near_and_far, 3), 0);
-    const gp_forming_offer_t full[] = {{64, 300}, {64, 310}, {3, 90000}};
-    assert_int_equal(gp_forming_choose(&config, full, 3), 3);
-    const gp_forming_offer_t fewest[] = {{40, 300}, {2, 800}, {2, 700}};
-    assert_int_equal(gp_forming_choose(&config, fewest, 3), 2);
-    const gp_forming_offer_t silent[] = {{4, 0}, {5, 0}};
-    assert_int_equal(gp_forming_choose(&config, silent, 2), 2);
-    const gp_forming_offer_t far[] = {{4, 60000}, {5, 130000}};
-    assert_int_equal(gp_forming_choose(&config, far, 2), 0);
+    const gp_forming_offer_t near_and_far[] = {
+        {40, 300, false}, {3, 90000, false}, {41, 350, false}};
+    assert_int_equal(gp_forming_choose(near_and_far, 3), 0);
+    const gp_forming_offer_t full[] = {{64, 300, true}, {64, 310, true}, {3, 90000, false}};
+    assert_int_equal(gp_forming_choose(full, 3), 3);
+    const gp_forming_offer_t fewest[] = {{40, 300, false}, {2, 800, false}, {2, 700, false}};
+    assert_int_equal(gp_forming_choose(fewest, 3), 2);
+    const gp_forming_offer_t silent[] = {{4, 0, false}, {5, 0, false}};
+    assert_int_equal(gp_forming_choose(silent, 2), 2);
+    const gp_forming_offer_t far[] = {{4, 60000, false}, {5, 130000, false}};
+    assert_int_equal(gp_forming_choose(far, 2), 0);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_newcomer_hears_of_all_sub_grids_and_is_let_into_one),
+        cmocka_unit_test(test_the_regions_are_listed),
         cmocka_unit_test(test_one_sub_grid_is_founded_at_a_time),
+        cmocka_unit_test(test_a_region_is_founded_by_the_leader_of_the_grid),
+        cmocka_unit_test(test_the_region_peer_carries_the_ask_to_the_leader_of_the_grid),
         cmocka_unit_test(test_without_a_super_peer_an_ask_fails_at_once_and_lost_it_times_out),
         cmocka_unit_test(test_nobody_but_the_region_peer_sends_machines_in),
         cmocka_unit_test(test_a_sub_grid_that_stays_small_merges_into_the_nearest),

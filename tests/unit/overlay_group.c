@@ -128,6 +128,24 @@ static void test_leader_killed_and_back(void **state)
     }
 }
 
+/* Each time of the config, also one that is added later and forgotten there. */
+static void test_all_times_are_slowed_down(void **state)
+{
+    (void)state;
+    gp_group_config_t slow, plain;
+    gp_group_defaults(&plain);
+    gp_group_defaults(&slow);
+    gp_group_slow_down(&slow, GP_SLOW_MAX);
+    const gp_usec_t *from = &plain.beat_period;
+    const gp_usec_t *to = &slow.beat_period;
+    const size_t count = (size_t)((gp_usec_t *)(&plain + 1) - from);
+    assert_ptr_equal(from + count - 1, &plain.try_period);
+    for (size_t i = 0; i < count; i++) {
+        assert_true(to[i] == GP_SLOW_MAX * from[i]);
+    }
+    assert_int_equal(slow.members_max, plain.members_max);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -135,6 +153,7 @@ int main(void)
         cmocka_unit_test(test_kill),
         cmocka_unit_test(test_freeze),
         cmocka_unit_test(test_leader_killed_and_back),
+        cmocka_unit_test(test_all_times_are_slowed_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

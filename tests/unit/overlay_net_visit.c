@@ -107,6 +107,19 @@ static void a_stranger_in_a_wrong_form_is_cut(void **state)
     lab_raw_close(&named);
 }
 
+static void a_silent_stranger_is_cut_and_comes_again(void **state)
+{
+    lab_t *lab = *state;
+    lab_node_t *a = start_open(lab, 0);
+    lab_raw_t stranger = lab_raw_open(66, a, NULL);
+
+    LAB_UNTIL(lab, 2000, lab_count(a).strangers == 1);
+    assert_int_equal(lab_count(a).accepted, 1);
+    LAB_UNTIL(lab, 8000, lab_count(a).accepted == 2);
+    assert_int_equal(lab_count(a).keys_refused, 0); /* it was in all the time */
+    lab_raw_close(&stranger);
+}
+
 static void who_does_not_listen_to_strangers_holds_them(void **state)
 {
     lab_t *lab = *state;
@@ -268,6 +281,7 @@ static void a_contact_that_comes_by_itself_is_a_stranger(void **state)
     assert_true(lab_raw_sent(&raw, "hi", 2));
     LAB_UNTIL(lab, 2000, lab_count(a).visits_refused == 1);
     assert_int_equal(a->frames, 0);
+    assert_int_equal(lab_count(a).keys_admitted, 0);
     LAB_UNTIL(lab, 4000, (greet_as(&raw, &raw.id), lab_count(a).visits == 1));
     assert_int_equal(gp_net_standing(a->net, &raw.id), GP_STANDING_VISITOR);
     lab_raw_close(&raw);
@@ -448,6 +462,7 @@ int main(void)
         TEST(who_asks_is_told_first_who_this_is),
         TEST(who_proves_nothing_is_cut_after_one_frame),
         TEST(a_stranger_in_a_wrong_form_is_cut),
+        TEST(a_silent_stranger_is_cut_and_comes_again),
         TEST(who_does_not_listen_to_strangers_holds_them),
         TEST(silent_strangers_have_few_places_and_little_time),
         TEST(two_that_were_never_introduced_talk_over_one_connection),

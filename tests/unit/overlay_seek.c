@@ -180,7 +180,8 @@ static void test_the_leader_takes_in(void **state)
     gp_group_entry_t *m = solo_entry(s, 40);
     assert_int_equal(m->ruled_state, GP_MEMBER_ALIVE);
     assert_int_equal(m->ruled_cause, GP_CAUSE_JOINED);
-    uint8_t known = GP_FLAG_RELAYED | GP_FLAG_FAILING | GP_FLAG_STANDBY | GP_FLAG_SEEN;
+    uint8_t known =
+        GP_FLAG_RELAYED | GP_FLAG_FAILING | GP_FLAG_STANDBY | GP_FLAG_REGION_PEER | GP_FLAG_SEEN;
     assert_int_equal(m->shown.flags, known);
     assert_non_null(solo_action(s, GP_MSG_SEEK_REPLY, 40, 0));
     msg = seek_of(40, 2 << 16);

@@ -521,6 +521,27 @@ static int64_t kept_rtt(uint32_t rtt_us)
     return rtt_us > GP_COORDINATE_RTT_MAX_US ? GP_COORDINATE_RTT_MAX_US : rtt_us;
 }
 
+static void test_moved(void **state)
+{
+    (void)state;
+    gp_coordinate_t a;
+    gp_coordinate_start(&a);
+    gp_coordinate_t b = a;
+    assert_int_equal(gp_coordinate_moved_us(&a, &b), 0);
+    b.axis[0] = -300 * GP_COORDINATE_TICKS;
+    b.axis[3] = 400 * GP_COORDINATE_TICKS;
+    assert_int_equal(gp_coordinate_moved_us(&a, &b), 500);
+    b.height += 70 * GP_COORDINATE_TICKS;
+    assert_int_equal(gp_coordinate_moved_us(&a, &b), 570);
+    assert_int_equal(gp_coordinate_moved_us(&b, &a), 570);
+    for (uint32_t i = 0; i < GP_COORDINATE_AXES; i++) {
+        a.axis[i] = -GP_COORDINATE_AXIS_MAX;
+        b.axis[i] = GP_COORDINATE_AXIS_MAX;
+    }
+    b.height = GP_COORDINATE_HEIGHT_MAX;
+    assert_in_range(gp_coordinate_moved_us(&a, &b), 10000000, 11000000);
+}
+
 static void test_one_round_trip_does_not_throw_it(void **state)
 {
     (void)state;
@@ -716,6 +737,7 @@ int main(void)
         cmocka_unit_test(test_two_in_one_place_stay),
         cmocka_unit_test(test_a_change_after_perfect_calm),
         cmocka_unit_test(test_distance),
+        cmocka_unit_test(test_moved),
         cmocka_unit_test(test_one_round_trip_does_not_throw_it),
         cmocka_unit_test(test_extremes),
         cmocka_unit_test(test_bytes),

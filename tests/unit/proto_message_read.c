@@ -119,7 +119,7 @@ typedef struct example {
 #define DECODE GP_E_MESSAGE_DECODE
 #define LIMIT  GP_E_MESSAGE_LIMIT
 
-/* PROBE is [group u64, sequence u32]; JOIN_NO is [error u16, text]; GROUP_LEAVE is [bool]. */
+/* PROBE is [group u64, sequence u32]; JOIN_NO is [error u16, text]; GROUP_DISK is [bool]. */
 static const example_t examples[] = {
     {"well", GP_MSG_RECORD_ASK, GP_OK, 3, {0x92, 1, 2}},
     {"too few fields", GP_MSG_RECORD_ASK, DECODE, 2, {0x91, 1}},
@@ -172,9 +172,9 @@ static const example_t examples[] = {
     {"a surrogate", GP_MSG_JOIN_NO, DECODE, 6, {0x92, 1, 0xa3, 0xed, 0xa0, 0x80}},
     {"above U+10FFFF", GP_MSG_JOIN_NO, DECODE, 7, {0x92, 1, 0xa4, 0xf4, 0x90, 0x80, 0x80}},
     {"a cut sequence", GP_MSG_JOIN_NO, DECODE, 5, {0x92, 1, 0xa2, 0xe2, 0x82}},
-    {"true", GP_MSG_ELECTION_RELINQUISH, GP_OK, 2, {0x91, 0xc3}},
-    {"1 for true", GP_MSG_ELECTION_RELINQUISH, DECODE, 2, {0x91, 1}},
-    {"nil for false", GP_MSG_ELECTION_RELINQUISH, DECODE, 2, {0x91, 0xc0}},
+    {"true", GP_MSG_GROUP_DISK, GP_OK, 2, {0x91, 0xc3}},
+    {"1 for true", GP_MSG_GROUP_DISK, DECODE, 2, {0x91, 1}},
+    {"nil for false", GP_MSG_GROUP_DISK, DECODE, 2, {0x91, 0xc0}},
     {"bin8 of nothing", GP_MSG_CERT_RENEW, GP_OK, 3, {0x91, 0xc4, 0}},
     {"bin16 for 1", GP_MSG_CERT_RENEW, DECODE, 5, {0x91, 0xc5, 0, 1, 'x'}},
     {"bin32 for 1", GP_MSG_CERT_RENEW, DECODE, 7, {0x91, 0xc6, 0, 0, 0, 1, 'x'}},

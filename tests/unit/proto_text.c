@@ -37,6 +37,28 @@ static void test_ids(void **state)
     }
 }
 
+static void test_groups(void **state)
+{
+    char text[GP_GROUP_TEXT];
+    uint64_t got = 42;
+    gp_random_t random;
+
+    (void)state;
+    gp_group_text(UINT64_C(0x00666f6f62617221), text); /* "foobar!" */
+    assert_string_equal(text, "mzxw6ytboiqq");
+    gp_random_init(&random, 1);
+    for (int i = 0; i < 2000; i++) {
+        uint64_t group = gp_random_next(&random) >> 8;
+        gp_group_text(group, text);
+        assert_int_equal(gp_group_parse(text, &got), GP_OK);
+        assert_int_equal(got, group);
+    }
+    text[GP_GROUP_TEXT - 2] = 'b'; /* one of the four bits left over */
+    assert_int_equal(gp_group_parse(text, &got), GP_E_NODE_UNKNOWN);
+    assert_int_equal(gp_group_parse("", &got), GP_E_NODE_UNKNOWN);
+    assert_int_equal(gp_group_parse("aaaaaaaaaaaaa", &got), GP_E_NODE_UNKNOWN);
+}
+
 static void test_ids_that_are_none(void **state)
 {
     gp_id_t id = {{1}};
@@ -335,11 +357,17 @@ static void test_quotes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ids),       cmocka_unit_test(test_ids_that_are_none),
-        cmocka_unit_test(test_grid_ids),  cmocka_unit_test(test_names),
-        cmocka_unit_test(test_addresses), cmocka_unit_test(test_copies),
-        cmocka_unit_test(test_escapes),   cmocka_unit_test(test_quotes),
-        cmocka_unit_test(test_durations), cmocka_unit_test(test_utf8),
+        cmocka_unit_test(test_ids),
+        cmocka_unit_test(test_groups),
+        cmocka_unit_test(test_ids_that_are_none),
+        cmocka_unit_test(test_grid_ids),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_copies),
+        cmocka_unit_test(test_escapes),
+        cmocka_unit_test(test_quotes),
+        cmocka_unit_test(test_durations),
+        cmocka_unit_test(test_utf8),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
