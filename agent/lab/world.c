@@ -142,8 +142,12 @@ uint64_t gp_sim_group_id(gp_seat_t seat, uint32_t group)
 uint64_t gp_sim_own_group(const gp_sim_node_t *node, gp_seat_t seat)
 {
     const gp_world_t *world = node->world;
-    return gp_sim_group_id(seat, seat == GP_SEAT_GRID ? gp_sim_group_of(world, node->index)
-                                                      : gp_world_region(world, node->index));
+    if (seat != GP_SEAT_GRID) {
+        return gp_sim_group_id(seat, gp_world_region(world, node->index));
+    }
+    /* All that is laid out is one grid. */
+    return gp_sim_group_id(seat,
+                           gp_sim_is_laid_out(world) ? 0 : gp_sim_group_of(world, node->index));
 }
 
 /* The index is in the last bytes; the first ones are spread, so that ids are not in node order. */
@@ -193,20 +197,13 @@ void gp_sim_name(gp_sim_node_t *node)
     assert(n > 0 && (size_t)n < sizeof node->name);
 }
 
-static bool init_node(gp_world_t *world, uint32_t index)
+static void init_node(gp_world_t *world, uint32_t index)
 {
     gp_sim_node_t *node = &world->nodes[index];
-    uint32_t size = world->config.group_size;
     *node = (gp_sim_node_t){.world = world, .index = index, .wake_at = GP_NEVER};
-    node->arrivals = calloc(size, sizeof node->arrivals[0]);
-    node->cut = calloc(size, sizeof node->cut[0]);
-    node->links = calloc(size, sizeof node->links[0]);
-    node->heard = calloc(size, sizeof node->heard[0]);
     node->clock_local = GP_SECOND + gp_random_below(&world->random, 1000 * GP_SECOND);
     gp_sim_name(node);
     settle(node);
-    return node->arrivals != NULL && node->cut != NULL && node->links != NULL &&
-           node->heard != NULL;
 }
 
 gp_world_t *gp_world_new(const gp_world_config_t *config)
@@ -215,7 +212,9 @@ gp_world_t *gp_world_new(const gp_world_config_t *config)
         config->group_size > (config->subgrid_size > 0 ? GP_WORLD_REGION_MAX : GP_MEMBERS_MAX) ||
         config->subgrid_size > GP_MEMBERS_MAX || (config->subgrid_size > 0 && !config->tiers) ||
         config->regions == 0 || (config->regions > 1 && config->subgrid_size == 0) ||
-        config->regions > config->group_size || config->regions > GP_MEMBERS_MAX) {
+        config->regions > config->group_size || config->regions > GP_MEMBERS_MAX ||
+        (config->subgrids > 0 && config->regions > 1) ||
+        (config->subgrids > 0 && config->subgrids * config->subgrid_size != config->group_size)) {
         return NULL;
     }
     gp_world_t *world = calloc(1, sizeof *world);
@@ -227,13 +226,20 @@ gp_world_t *gp_world_new(const gp_world_config_t *config)
     world->bench = gp_bench_new();
     world->nodes = calloc(config->nodes, sizeof world->nodes[0]);
     world->region_count = world->group_count * config->regions;
-    world->groups = calloc(GP_SEAT_COUNT * world->region_count, sizeof world->groups[0]);
-    gp_random_init(&world->random, config->seed);
-    bool ok = world->bench != NULL && world->nodes != NULL && world->groups != NULL;
-    for (uint32_t i = 0; ok && i < config->nodes; i++) {
-        ok = init_node(world, i);
+    if (config->subgrids > 0) {
+        world->part_count = (config->nodes + config->subgrid_size - 1) / config->subgrid_size;
+        world->parts = calloc(world->part_count, sizeof world->parts[0]);
     }
-    for (uint32_t i = 0; ok && i < GP_SEAT_COUNT * world->region_count; i++) {
+    world->known_count = world->part_count + GP_SEAT_COUNT * world->region_count;
+    world->groups = calloc(world->known_count, sizeof world->groups[0]);
+    gp_random_init(&world->random, config->seed);
+    bool ok = world->bench != NULL && world->nodes != NULL && world->groups != NULL &&
+              (world->parts != NULL || world->part_count == 0) &&
+              gp_plan_init(&world->plan, world->part_count + 1);
+    for (uint32_t i = 0; ok && i < config->nodes; i++) {
+        init_node(world, i);
+    }
+    for (uint32_t i = 0; ok && i < world->known_count; i++) {
         world->groups[i].holder = UINT32_MAX;
     }
     if (!ok) {
@@ -258,21 +264,22 @@ void gp_world_free(gp_world_t *world)
     }
     for (uint32_t i = 0; world->nodes != NULL && i < world->config.nodes; i++) {
         gp_sim_node_t *node = &world->nodes[i];
-        gp_runner_free(node->runner);
+        if (!node->packed) {
+            gp_runner_free(node->runner);
+        }
         gp_sim_wipe(&node->disk);
         gp_secret_free(node->secret);
         gp_sim_forget_waiting(node);
         free(node->waiting);
-        free(node->arrivals);
-        free(node->cut);
-        free(node->links);
-        free(node->heard);
+        free(node->ties);
+        free(node->programs);
+        for (int seat = 0; seat < GP_SEAT_COUNT; seat++) {
+            free(node->votes[seat]);
+        }
     }
-    for (gp_happening_t *h = gp_agenda_take(&world->agenda); h != NULL;
-         h = gp_agenda_take(&world->agenda)) {
-        free(h);
-    }
-    free(world->agenda.v);
+    gp_plan_done(&world->plan);
+    gp_sim_berths_free(world);
+    free(world->parts);
     free(world->nodes);
     free(world->groups);
     free(world->formed);
@@ -287,7 +294,7 @@ void gp_world_free(gp_world_t *world)
 
 /* ---- time goes on ---------------------------------------------------------------------------- */
 
-static void plan_wake(gp_sim_node_t *node)
+void gp_sim_plan_wake(gp_sim_node_t *node)
 {
     gp_usec_t next = gp_sim_true(node, gp_runner_next(node->runner));
     if (next < node->world->now) {
@@ -298,8 +305,7 @@ static void plan_wake(gp_sim_node_t *node)
     }
     node->wake_at = next;
     gp_happening_t *wake = gp_happening_new(GP_HAPPEN_WAKE, node, (gp_slice_t){0});
-    wake->at = next;
-    gp_agenda_add(&node->world->agenda, wake);
+    gp_sim_add(node->world, next, wake);
 }
 
 void gp_sim_write(gp_sim_node_t *node, const gp_happening_t *stored)
@@ -323,7 +329,7 @@ static void do_command(gp_sim_node_t *node, const gp_happening_t *h)
     gp_msg_t *msg = gp_runner_draft(node->runner, (gp_msg_kind_t)h->room);
     gp_error_t error = gp_msg_read((gp_msg_kind_t)h->room, gp_slice(h->bytes, h->n), false, msg);
     assert(error == GP_OK);
-    gp_runner_command(node->runner, h->token, msg);
+    gp_runner_command_in(node->runner, h->seat, h->token, msg);
 }
 
 static void happen(gp_sim_node_t *node, const gp_happening_t *h)
@@ -378,7 +384,7 @@ static void wait_for_thaw(gp_sim_node_t *node, gp_happening_t *h)
 
 static void take_one(gp_world_t *world)
 {
-    gp_happening_t *h = gp_agenda_take(&world->agenda);
+    gp_happening_t *h = gp_plan_take(&world->plan);
     assert(h->at >= world->now);
     world->same_time = h->at == world->now ? world->same_time + 1 : 0;
     world->now = h->at;
@@ -408,6 +414,7 @@ static void take_one(gp_world_t *world)
         wait_for_thaw(node, h);
         return;
     }
+    gp_sim_before(node, h);
     happen(node, h);
     free(h);
     if (node->left && node->idle) {
@@ -417,14 +424,15 @@ static void take_one(gp_world_t *world)
         gp_sim_settle(node);
         gp_sim_begin(node);
     } else {
-        plan_wake(node);
+        gp_sim_plan_wake(node);
     }
+    gp_sim_after(node);
 }
 
 bool gp_world_run(gp_world_t *world, gp_usec_t until)
 {
     while (world->violation[0] == '\0') {
-        const gp_happening_t *first = gp_agenda_first(&world->agenda);
+        const gp_happening_t *first = gp_plan_first(&world->plan);
         if (first == NULL || first->at > until) {
             world->now = until > world->now ? until : world->now;
             return true;
@@ -436,6 +444,12 @@ bool gp_world_run(gp_world_t *world, gp_usec_t until)
 
 void gp_sim_command(gp_sim_node_t *node, gp_usec_t in_us, uint64_t token, const gp_msg_t *msg)
 {
+    gp_sim_command_in(node, GP_SEAT_SUBGRID, in_us, token, msg);
+}
+
+void gp_sim_command_in(gp_sim_node_t *node, gp_seat_t seat, gp_usec_t in_us, uint64_t token,
+                       const gp_msg_t *msg)
+{
     gp_world_t *world = node->world;
     size_t n = 0;
     gp_error_t error = gp_msg_pack(msg, world->packed, sizeof world->packed, &n);
@@ -443,8 +457,8 @@ void gp_sim_command(gp_sim_node_t *node, gp_usec_t in_us, uint64_t token, const 
     gp_happening_t *h = gp_happening_new(GP_HAPPEN_COMMAND, node, gp_slice(world->packed, n));
     h->room = (gp_room_t)msg->kind; /* a command's kind travels where a store has its room */
     h->token = token;
-    h->at = world->now + in_us;
-    gp_agenda_add(&world->agenda, h);
+    h->seat = seat;
+    gp_sim_add(world, world->now + in_us, h);
 }
 
 /* ---- what can be seen ------------------------------------------------------------------------ */
@@ -494,7 +508,9 @@ const char *gp_world_name(const gp_world_t *world, uint32_t node)
 
 const void *gp_world_peer(const gp_world_t *world, uint32_t node)
 {
-    return world->nodes[node].running ? gp_runner_core(world->nodes[node].runner) : NULL;
+    return world->nodes[node].running && !world->nodes[node].packed
+               ? gp_runner_core(world->nodes[node].runner)
+               : NULL;
 }
 
 uint32_t gp_world_groups(const gp_world_t *world)

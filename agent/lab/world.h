@@ -16,7 +16,7 @@
 #include "agent/shell/runner.h"
 
 #define GP_WORLD_NODES_MAX  200000
-#define GP_WORLD_REGION_MAX 1024
+#define GP_WORLD_REGION_MAX 4096
 
 typedef enum gp_fault {
     GP_FAULT_LOSS = 0,  /* a message vanishes */
@@ -76,6 +76,13 @@ typedef struct gp_world_config {
     uint32_t subgrid_size;
     /* With a subgrid_size: a group is a grid of so many regions, with equal shares of machines. */
     uint32_t regions;
+    /*
+     * With tiers and subgrid_size: the grid is laid out from the beginning (world_standing.c). Each
+     * group is a region of so many sub-Grids of subgrid_size machines (group_size is their
+     * product), and all regions are of one grid. 0: machines find their places.
+     */
+    uint32_t subgrids;
+    gp_usec_t rest_after; /* laid out: a sub-Grid that was calm for so long rests; 0: none does */
 } gp_world_config_t;
 
 void gp_world_defaults(gp_world_config_t *config);
@@ -93,7 +100,18 @@ typedef struct gp_world_stats {
     uint64_t found;
     uint64_t jobs;
     uint64_t jobs_ended;
+    uint64_t rests;           /* how often a sub-Grid came to rest */
+    uint64_t roused;          /* and went on */
+    gp_usec_t rested_us;      /* machine time that was not simulated event by event */
+    uint64_t rested_messages; /* what they would have sent in it, from their last calm seconds */
+    uint64_t rested_bytes;
 } gp_world_stats_t;
+
+/* What one machine sent and took: within its sub-Grid, and beyond. */
+typedef struct gp_world_traffic {
+    uint64_t messages[2];
+    uint64_t bytes[2];
+} gp_world_traffic_t;
 
 /* NULL: out of memory or a config out of range. */
 gp_world_t *gp_world_new(const gp_world_config_t *config);
@@ -178,6 +196,13 @@ void gp_world_job_on(gp_world_t *world, uint32_t node, uint32_t place, const cha
 void gp_world_offer(gp_world_t *world, uint32_t node, bool all);
 
 /* ---- what can be seen ------------------------------------------------------------------------ */
+
+/* In a grid that is laid out: how many of its machines live event by event now. */
+uint32_t gp_world_awake(const gp_world_t *world);
+gp_world_traffic_t gp_world_traffic(const gp_world_t *world, uint32_t node);
+/* For how long it has rested, of all its time. */
+gp_usec_t gp_world_rested(const gp_world_t *world, uint32_t node);
+bool gp_world_rests(const gp_world_t *world, uint32_t node);
 
 bool gp_world_alive(const gp_world_t *world, uint32_t node);
 const char *gp_world_name(const gp_world_t *world, uint32_t node);

@@ -113,6 +113,30 @@ static const gp_sim_node_t *agree_within(const part_t *part)
     return leader;
 }
 
+bool gp_sim_part_agrees(gp_world_t *world, uint32_t part)
+{
+    char why[256];
+    const part_t seen = {.world = world,
+                         .first = part * world->config.subgrid_size,
+                         .end = gp_sim_part_end(world, part),
+                         .subgrid = gp_sim_group_id(GP_SEAT_SUBGRID, part),
+                         .why = why,
+                         .size = sizeof why};
+    const gp_sim_node_t *leader = agree_within(&seen);
+    world->parts[part].leader = leader != NULL ? leader->index : UINT32_MAX;
+    return leader != NULL;
+}
+
+/* It agreed when it came to rest, and its machines cannot be looked at now. */
+static const gp_sim_node_t *resting_leader(const part_t *part)
+{
+    const gp_world_t *world = part->world;
+    if (!gp_sim_is_laid_out(world) || !world->parts[(uint32_t)part->subgrid].rests) {
+        return NULL;
+    }
+    return &world->nodes[world->parts[(uint32_t)part->subgrid].leader];
+}
+
 /* ---- above the sub-Grids --------------------------------------------------------------------- */
 
 /* Whoever is alive in that view of the group above has its seat there. */
@@ -135,7 +159,7 @@ static bool seats_all(const part_t *part, const gp_group_t *view, gp_seat_t seat
 }
 
 /* Has it a part in the group below that seat? */
-static bool has_part(const void *peer, gp_seat_t seat, const gp_id_t *self)
+static bool has_part(const gp_world_t *world, const void *peer, gp_seat_t seat, const gp_id_t *self)
 {
     const void *below = gp_peer_seat_election(peer, (gp_seat_t)(seat - 1));
     gp_record_voter_t voters[GP_VOTERS_MAX];
@@ -144,7 +168,7 @@ static bool has_part(const void *peer, gp_seat_t seat, const gp_id_t *self)
     }
     gp_id_t leader = gp_election_leader(below);
     bool part = gp_id_equal(&leader, self);
-    uint32_t count = gp_election_voters(below, voters);
+    uint32_t count = gp_sim_leaders_only(world, seat) ? 0 : gp_election_voters(below, voters);
     for (uint32_t i = 0; i < count; i++) {
         part = part || gp_id_equal(&voters[i].id, self);
     }
@@ -157,7 +181,7 @@ static bool agrees_above(const part_t *part, const gp_sim_node_t *node, gp_seat_
 {
     const void *peer = gp_runner_core(node->runner);
     const void *election = gp_peer_seat_election(peer, seat);
-    if (!has_part(peer, seat, &node->id)) {
+    if (!has_part(part->world, peer, seat, &node->id)) {
         return true;
     }
     gp_id_t whom = election != NULL ? gp_election_leader(election) : (gp_id_t){0};
@@ -168,6 +192,16 @@ static bool agrees_above(const part_t *part, const gp_sim_node_t *node, gp_seat_
         return false;
     }
     return true;
+}
+
+/* Regions that are laid out share a grid: it may be a machine of another one that leads it. */
+static const gp_sim_node_t *top_of_grid(const gp_world_t *world, const gp_id_t *top)
+{
+    uint32_t index = gp_world_node(world, top);
+    const void *peer = index != UINT32_MAX ? gp_world_peer(world, index) : NULL;
+    bool sits = peer != NULL && gp_id_equal(&world->nodes[index].id, top) &&
+                gp_peer_seat_group(peer, GP_SEAT_GRID) != NULL;
+    return sits ? &world->nodes[index] : NULL;
 }
 
 /*
@@ -183,6 +217,9 @@ static const gp_sim_node_t *agree_above(const part_t *part, const gp_sim_node_t 
     for (uint32_t i = 0; i < count; i++) {
         leader = gp_id_equal(&leaders[i]->id, &top) ? leaders[i] : leader;
     }
+    if (seat == GP_SEAT_GRID && gp_sim_is_laid_out(part->world)) {
+        leader = top_of_grid(part->world, &top);
+    }
     if (leader == NULL) {
         snprintf(part->why, part->size, "none of those below leads above %s, at tier %d",
                  leaders[0]->name, (int)seat);
@@ -190,7 +227,7 @@ static const gp_sim_node_t *agree_above(const part_t *part, const gp_sim_node_t 
     }
     for (uint32_t i = part->first; i < part->end; i++) {
         const gp_sim_node_t *node = &part->world->nodes[i];
-        if (node->running && !agrees_above(part, node, seat, &top)) {
+        if (node->running && !node->packed && !agrees_above(part, node, seat, &top)) {
             return NULL;
         }
     }
@@ -213,7 +250,8 @@ static const gp_sim_node_t *agree_in_region(const part_t *region)
     }
     for (uint32_t i = 0; i < count; i++) {
         part.subgrid = subgrids[i];
-        leaders[i] = agree_within(&part);
+        leaders[i] = resting_leader(&part);
+        leaders[i] = leaders[i] != NULL ? leaders[i] : agree_within(&part);
         if (leaders[i] == NULL) {
             return NULL;
         }
@@ -317,7 +355,9 @@ void gp_world_explain(const gp_world_t *world, uint32_t group, gp_world_line_t *
     for (uint32_t i = first; i < end; i++) {
         const gp_sim_node_t *node = &world->nodes[i];
         char text[1024];
-        if (node->running) {
+        if (node->packed) {
+            snprintf(text, sizeof text, "%s: rests", node->name);
+        } else if (node->running) {
             explain_node(world, node, text, sizeof text);
         } else {
             snprintf(text, sizeof text, "%s: does not run", node->name);

@@ -131,7 +131,7 @@ static uint64_t luck_of(const gp_world_t *world, const gp_id_t *home, uint64_t j
 static gp_sim_program_t *program_of(gp_sim_node_t *node, const gp_id_t *home, uint64_t job,
                                     uint32_t incarnation)
 {
-    for (uint32_t i = 0; i < GP_SIM_PROGRAMS; i++) {
+    for (uint32_t i = 0; node->programs != NULL && i < GP_SIM_PROGRAMS; i++) {
         gp_sim_program_t *program = &node->programs[i];
         if (program->job == job && program->incarnation == incarnation &&
             gp_id_equal(&program->home, home)) {
@@ -143,6 +143,10 @@ static gp_sim_program_t *program_of(gp_sim_node_t *node, const gp_id_t *home, ui
 
 static void launch(gp_sim_node_t *node, const gp_msg_job_start_t *start)
 {
+    if (node->programs == NULL) {
+        node->programs = calloc(GP_SIM_PROGRAMS, sizeof node->programs[0]);
+        assert(node->programs != NULL && "out of memory");
+    }
     uint64_t luck = luck_of(node->world, &start->home, start->job);
     bool much = luck % MUCH_OF == 0;
     bool late = luck / (2 * MUCH_OF) % LATE_OF == 0;
@@ -262,7 +266,7 @@ static bool is_stuck(const gp_sim_node_t *node, const gp_sim_program_t *program,
 void gp_world_check_output(gp_world_t *world, gp_usec_t us)
 {
     for (uint32_t i = 0; i < world->config.nodes; i++) {
-        for (uint32_t k = 0; k < GP_SIM_PROGRAMS; k++) {
+        for (uint32_t k = 0; world->nodes[i].programs != NULL && k < GP_SIM_PROGRAMS; k++) {
             if (is_stuck(&world->nodes[i], &world->nodes[i].programs[k], us)) {
                 gp_oracle_violation(world, "a program waits for its user for ever",
                                     &world->nodes[i]);

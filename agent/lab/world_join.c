@@ -128,6 +128,13 @@ void gp_sim_settle(gp_sim_node_t *node)
 gp_sim_group_t *gp_sim_group(const gp_sim_node_t *node, uint64_t id)
 {
     gp_world_t *world = node->world;
+    if (gp_sim_is_laid_out(world)) {
+        uint32_t at = (uint32_t)id; /* sub-Grids first, then regions, then the grid */
+        at += gp_group_tier(id) == GP_SEAT_REGION ? world->part_count : 0;
+        at += gp_group_tier(id) == GP_SEAT_GRID ? world->part_count + world->region_count : 0;
+        assert(at < world->known_count);
+        return &world->groups[at];
+    }
     for (int seat = 0; seat < GP_SEAT_COUNT; seat++) {
         uint32_t at = seat == GP_SEAT_GRID ? gp_sim_group_of(world, node->index)
                                            : gp_world_region(world, node->index);

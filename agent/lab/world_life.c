@@ -31,7 +31,7 @@ gp_record_member_t gp_sim_entry(const gp_sim_node_t *node, char address[GP_ADDRE
 }
 
 /* A joined machine knows who admitted it, as `gridpeer join` leaves it on the disk. */
-static void write_sponsor(gp_sim_node_t *node, const gp_sim_node_t *sponsor)
+void gp_sim_write_sponsor(gp_sim_node_t *node, const gp_sim_node_t *sponsor)
 {
     gp_world_t *world = node->world;
     char address[GP_ADDRESS_MAX];
@@ -69,16 +69,15 @@ gp_sim_node_t *gp_sim_sponsor(gp_sim_node_t *node)
     return NULL;
 }
 
-static void introduce(gp_sim_node_t *node, gp_sim_node_t *sponsor)
+void gp_sim_introduce(gp_sim_node_t *node, gp_sim_node_t *sponsor, gp_seat_t seat)
 {
     gp_world_t *world = node->world;
     char address[GP_ADDRESS_MAX];
-    write_sponsor(node, sponsor);
     memset(&world->msg, 0, gp_msg_size(GP_MSG_GROUP_INTRODUCE));
     world->msg.kind = GP_MSG_GROUP_INTRODUCE;
     world->msg.u.group_introduce.entries_count = 1;
     world->msg.u.group_introduce.entries[0] = gp_sim_entry(node, address);
-    gp_sim_command(sponsor, 0, 0, &world->msg);
+    gp_sim_command_in(sponsor, seat, 0, 0, &world->msg);
 }
 
 static void describe(gp_sim_node_t *node, gp_peer_config_t *config)
@@ -91,7 +90,13 @@ static void describe(gp_sim_node_t *node, gp_peer_config_t *config)
     gp_work_config_default(&config->work);
     config->tiers = gp_tiers_defaults();
     config->forming = gp_forming_defaults();
-    if (size > 0) {
+    if (gp_sim_is_laid_out(world)) { /* all sub-Grids are as they should be */
+        config->forming.members_aim = size;
+        config->forming.members_min = size / 8 + 1;
+        for (int seat = GP_SEAT_REGION; seat < GP_SEAT_COUNT; seat++) {
+            config->tiers.leaders_only[seat] = gp_sim_leaders_only(world, (gp_seat_t)seat);
+        }
+    } else if (size > 0) {
         config->forming.members_max = size;
         config->forming.members_aim = (size + 1) / 2;
         config->forming.members_min = size / 8 + 1;
@@ -140,6 +145,7 @@ static bool is_foreign(void *context, const gp_id_t *id)
 static void make_runner(gp_sim_node_t *node)
 {
     gp_world_t *world = node->world;
+    bool many = world->config.regions > 1 || gp_sim_is_laid_out(world); /* regions in a grid */
     char address[GP_ADDRESS_MAX];
     gp_peer_config_t peer;
     describe(node, &peer);
@@ -155,7 +161,7 @@ static void make_runner(gp_sim_node_t *node)
                  .boot = node->disk.boot,
                  .sealer = {world->config.ed25519 ? &gp_signer_ed25519 : &gp_signer_standin,
                             node->secret},
-                 .foreign = world->config.regions > 1 ? is_foreign : NULL,
+                 .foreign = many ? is_foreign : NULL,
                  .context = node},
         .effects = &gp_sim_effects,
         .context = node,
@@ -165,6 +171,9 @@ static void make_runner(gp_sim_node_t *node)
     };
     gp_runner_free(node->runner);
     node->runner = NULL;
+    if (gp_sim_is_laid_out(world)) {
+        config.memory = gp_sim_berth(node, gp_runner_size(&config));
+    }
     gp_error_t error = gp_runner_new(&config, &node->runner);
     assert(error == GP_OK && "the simulator's config is wrong");
 }
@@ -206,16 +215,21 @@ static void become_another(gp_sim_node_t *node)
     node->introduced = false;
     node->founds = GP_FOUNDS_NOTHING;
     node->subgrid = 0;
-    memset(node->votes, 0, sizeof node->votes);
+    for (int seat = 0; seat < GP_SEAT_COUNT; seat++) {
+        free(node->votes[seat]);
+        node->votes[seat] = NULL;
+    }
     gp_sim_name(node);
 }
 
 void gp_sim_begin(gp_sim_node_t *node)
 {
     gp_world_t *world = node->world;
+    gp_sim_disturb(node);
     node->disk.boot++;
     node->life++;
     node->running = true;
+    world->running++;
     node->paused = false;
     for (int seat = 0; seat < GP_SEAT_COUNT; seat++) {
         node->places[seat] = GP_CENSUS_ALONE;
@@ -233,9 +247,8 @@ void gp_sim_begin(gp_sim_node_t *node)
     tell_record(node, true);
     gp_sim_links_restore(node);
     gp_happening_t *wake = gp_happening_new(GP_HAPPEN_WAKE, node, (gp_slice_t){0});
-    wake->at = world->now;
     node->wake_at = world->now;
-    gp_agenda_add(&world->agenda, wake);
+    gp_sim_add(world, world->now, wake);
 }
 
 void gp_world_start(gp_world_t *world, uint32_t index)
@@ -246,6 +259,13 @@ void gp_world_start(gp_world_t *world, uint32_t index)
     if (node->gone) {
         node->gone = false;
         become_another(node);
+    }
+    if (gp_sim_is_laid_out(world)) {
+        if (gp_sim_lay_out(node)) {
+            gp_sim_settle(node);
+            gp_sim_begin(node);
+        }
+        return;
     }
     if (!world->groups[grid].founded) {
         node->founds = GP_FOUNDS_GRID;
@@ -265,7 +285,8 @@ void gp_world_start(gp_world_t *world, uint32_t index)
         if (sponsor == NULL) {
             return; /* nobody is there to admit it: it tries again when it is next started */
         }
-        introduce(node, sponsor);
+        gp_sim_write_sponsor(node, sponsor);
+        gp_sim_introduce(node, sponsor, GP_SEAT_SUBGRID);
     }
     node->introduced = true;
     node->joins = false;
@@ -280,6 +301,7 @@ void gp_world_start(gp_world_t *world, uint32_t index)
 void gp_sim_end(gp_sim_node_t *node)
 {
     node->running = false;
+    node->world->running--;
     node->paused = false;
     node->life++;
     node->moves = false;
@@ -303,7 +325,10 @@ void gp_sim_left(gp_sim_node_t *node)
 /* The first of the stores under way after `after`, or NULL. */
 static const gp_happening_t *next_store(const gp_sim_node_t *node, gp_usec_t after)
 {
-    const gp_agenda_t *agenda = &node->world->agenda;
+    uint32_t part = gp_sim_is_laid_out(node->world) && !gp_sim_sits_above(node)
+                        ? gp_sim_part_of(node->world, node->index) + 1
+                        : 0;
+    const gp_agenda_t *agenda = &node->world->plan.v[part];
     const gp_happening_t *next = NULL;
     for (size_t i = 0; i < agenda->count; i++) {
         const gp_happening_t *h = agenda->v[i].what;
@@ -331,6 +356,7 @@ void gp_world_crash(gp_world_t *world, uint32_t index, bool wipe)
 {
     gp_sim_node_t *node = &world->nodes[index];
     assert(node->running);
+    gp_sim_disturb(node);
     world->stats.faults[wipe ? GP_FAULT_WIPE : GP_FAULT_CRASH]++;
     if (!wipe) {
         tear(node);
@@ -393,11 +419,10 @@ static void thaw(gp_sim_node_t *node)
     }
     for (uint32_t i = 0; i < node->waiting_count; i++) {
         gp_happening_t *h = node->waiting[i];
-        h->at = world->now;
         if (h->type == GP_HAPPEN_WAKE) {
             node->wake_at = world->now;
         }
-        gp_agenda_add(&world->agenda, h);
+        gp_sim_add(world, world->now, h);
     }
     node->waiting_count = 0;
 }
@@ -425,14 +450,13 @@ void gp_world_clock(gp_world_t *world, uint32_t index, int32_t rate_ppm)
         gp_happening_t *wake = gp_happening_new(GP_HAPPEN_WAKE, node, (gp_slice_t){0});
         wake->at = world->now;
         node->wake_at = world->now;
-        gp_agenda_add(&world->agenda, wake);
+        gp_sim_add(world, world->now, wake);
     }
 }
 
 void gp_world_cut(gp_world_t *world, uint32_t from, uint32_t to, bool cut)
 {
-    assert(gp_sim_group_of(world, from) == gp_sim_group_of(world, to));
-    world->nodes[from].cut[gp_sim_place(world, to)] = cut;
+    gp_sim_tie(&world->nodes[from], to)->cut = cut;
 }
 
 void gp_world_wall(gp_world_t *world, uint32_t index, int64_t off_ms)
@@ -454,7 +478,9 @@ static void heal_node(gp_world_t *world, uint32_t index)
     node->disk_full = false;
     node->doomed = false;
     node->wall_off_ms = 0;
-    memset(node->cut, 0, world->config.group_size * sizeof node->cut[0]);
+    for (uint32_t i = 0; i < node->tie_count; i++) {
+        node->ties[i].cut = false;
+    }
     if (node->rate_ppm != 0) {
         gp_world_clock(world, index, 0);
     }

@@ -9,7 +9,7 @@
 void gp_sim_add(gp_world_t *world, gp_usec_t at, gp_happening_t *happening)
 {
     happening->at = at;
-    gp_agenda_add(&world->agenda, happening);
+    gp_plan_add(&world->plan, gp_sim_agenda_of(world, happening), happening);
 }
 
 static gp_sim_node_t *node_of(gp_world_t *world, const gp_id_t *id)
@@ -23,7 +23,8 @@ static gp_sim_node_t *node_of(gp_world_t *world, const gp_id_t *id)
 
 static bool can_pass(const gp_sim_node_t *from, const gp_sim_node_t *to)
 {
-    return !from->cut[gp_sim_place(from->world, to->index)];
+    const gp_sim_tie_t *tie = gp_sim_tie_known(from, to->index);
+    return tie == NULL || !tie->cut;
 }
 
 static gp_usec_t transit(const gp_sim_node_t *from, const gp_sim_node_t *to)
@@ -55,7 +56,7 @@ static gp_usec_t arrival(gp_sim_node_t *from, const gp_sim_node_t *to, gp_sim_ma
         world->stats.faults[GP_FAULT_DELAY]++;
         at += gp_sim_within(world, 20 * GP_MSEC, 400 * GP_MSEC);
     }
-    gp_usec_t *last = &from->arrivals[gp_sim_place(world, to->index)];
+    gp_usec_t *last = &gp_sim_tie(from, to->index)->arrival;
     if (gp_sim_chance(world, rates[GP_FAULT_REORDER])) {
         world->stats.faults[GP_FAULT_REORDER]++;
         *ret_manner = GP_MANNER_LOOSE;
@@ -214,12 +215,33 @@ static void deliver_signed(gp_sim_node_t *from, const gp_sim_node_t *to, gp_slic
     }
 }
 
+/* What comes to it counts as well: what it sends is half of its cost. */
+static void count_traffic(gp_sim_node_t *from, uint32_t to, gp_slice_t frame)
+{
+    gp_world_t *world = from->world;
+    if (!gp_sim_is_laid_out(world) || to == UINT32_MAX) {
+        return;
+    }
+    uint32_t part = gp_sim_part_of(world, from->index);
+    bool other = gp_sim_part_of(world, to) != part;
+    int beyond = other || gp_sim_is_above(from, &world->nodes[to], frame) ? 1 : 0;
+    from->traffic.messages[beyond]++;
+    from->traffic.bytes[beyond] += frame.n;
+    world->nodes[to].traffic.messages[beyond]++;
+    world->nodes[to].traffic.bytes[beyond] += frame.n;
+    if (beyond == 0) {
+        world->parts[part].messages++;
+        world->parts[part].bytes += frame.n;
+    }
+}
+
 void gp_sim_send(void *context, const gp_id_t *to_id, gp_msg_kind_t kind, gp_slice_t frame)
 {
     gp_sim_node_t *from = context;
     gp_world_t *world = from->world;
     world->stats.messages++;
     world->stats.bytes += frame.n;
+    count_traffic(from, gp_world_node(world, to_id), frame);
     gp_oracle_sent(from, kind, frame);
     gp_sim_node_t *to = node_of(world, to_id);
     if (to == NULL || !to->running || (to != from && !can_pass(from, to))) {
@@ -244,8 +266,7 @@ void gp_sim_send(void *context, const gp_id_t *to_id, gp_msg_kind_t kind, gp_sli
 
 void gp_world_clog(gp_world_t *world, uint32_t from, uint32_t to, gp_usec_t us)
 {
-    assert(gp_sim_group_of(world, from) == gp_sim_group_of(world, to));
-    gp_usec_t *last = &world->nodes[from].arrivals[gp_sim_place(world, to)];
+    gp_usec_t *last = &gp_sim_tie(&world->nodes[from], to)->arrival;
     *last = world->now + us > *last ? world->now + us : *last;
 }
 
@@ -274,23 +295,24 @@ void gp_sim_link(void *context, const gp_id_t *peer, bool held)
     if (to == NULL || to == node) {
         return;
     }
-    bool *mine = &node->links[gp_sim_place(node->world, to->index)];
-    if (held && !*mine) {
+    gp_sim_tie_t *mine = gp_sim_tie(node, to->index);
+    if (held && !mine->link) {
+        (void)gp_sim_tie(to, node->index); /* so that each end finds the other */
         connect_link(node, to);
     }
-    *mine = held;
+    mine->link = held;
 }
 
-/* Calls `what` for each running node of the group that shares a link with `node`. */
+/* Calls `what` for each running node that shares a link with `node`. */
 static void each_linked(gp_sim_node_t *node,
                         void (*what)(gp_sim_node_t *node, gp_sim_node_t *other))
 {
     gp_world_t *world = node->world;
-    uint32_t first = node->index - gp_sim_place(world, node->index);
-    uint32_t place = gp_sim_place(world, node->index);
-    for (uint32_t i = first; i < first + world->config.group_size && i < world->config.nodes; i++) {
-        gp_sim_node_t *other = &world->nodes[i];
-        if (other != node && other->running && (other->links[place] || node->links[i - first])) {
+    for (uint32_t i = 0; i < node->tie_count; i++) {
+        const gp_sim_tie_t *mine = &node->ties[i];
+        gp_sim_node_t *other = &world->nodes[mine->other];
+        const gp_sim_tie_t *its = gp_sim_tie_known(other, node->index);
+        if (other != node && other->running && (mine->link || (its != NULL && its->link))) {
             what(node, other);
         }
     }
@@ -315,7 +337,9 @@ static void reconnect_link(gp_sim_node_t *node, gp_sim_node_t *other)
 void gp_sim_links_reset(gp_sim_node_t *node)
 {
     each_linked(node, break_link);
-    memset(node->links, 0, node->world->config.group_size * sizeof node->links[0]);
+    for (uint32_t i = 0; i < node->tie_count; i++) {
+        node->ties[i].link = false;
+    }
 }
 
 void gp_sim_links_restore(gp_sim_node_t *node)

@@ -55,8 +55,10 @@ static void check_lease(gp_sim_node_t *node, const gp_msg_leader_t *leader)
 {
     gp_world_t *world = node->world;
     gp_sim_group_t *group = gp_sim_group(node, leader->group);
+    gp_usec_t behind =
+        gp_peer_behind(gp_runner_core(node->runner), (gp_seat_t)gp_group_tier(leader->group));
     bool leads = leader->right == GP_RIGHT_QUORUM && gp_id_equal(&leader->leader, &node->id) &&
-                 leader->lease_until > gp_sim_local(node, world->now);
+                 leader->lease_until > gp_sim_local(node, world->now) - behind;
     if (!leads) {
         if (group->holder == node->index) {
             group->holder = UINT32_MAX;
@@ -72,7 +74,7 @@ static void check_lease(gp_sim_node_t *node, const gp_msg_leader_t *leader)
     }
     group->holder = node->index;
     group->holder_life = node->life;
-    group->lease_until = gp_sim_true(node, leader->lease_until);
+    group->lease_until = gp_sim_true(node, leader->lease_until + behind);
 }
 
 /*
@@ -94,11 +96,13 @@ static void check_verdict(gp_sim_node_t *node, gp_seat_t seat, const gp_msg_memb
     bool verdict = stands && entry->state == GP_MEMBER_UNAVAILABLE &&
                    entry->cause == GP_CAUSE_SILENT && notice->before != GP_MEMBER_UNAVAILABLE &&
                    !notice->forgotten &&
-                   gp_election_lease_until(election) > gp_sim_local(node, world->now);
+                   gp_election_lease_until(election) >
+                       gp_sim_local(node, world->now) - gp_peer_behind(peer, seat);
     if (!verdict || other == UINT32_MAX || !gp_id_equal(&world->nodes[other].id, &entry->id)) {
         return;
     }
-    gp_usec_t heard = node->heard[gp_sim_place(world, other)];
+    const gp_sim_tie_t *tie = gp_sim_tie_known(node, other);
+    gp_usec_t heard = tie != NULL ? tie->heard : 0;
     if (heard != 0 && world->now - heard < JUST_HEARD) {
         gp_oracle_violation(world, "a machine was called silent that was just heard", node);
     }
@@ -238,6 +242,7 @@ void gp_oracle_notice(gp_sim_node_t *node, uint64_t token, const gp_msg_t *msg)
 {
     gp_world_stats_t *stats = &node->world->stats;
     trace(node, token, msg);
+    gp_sim_noticed(node, msg);
     take_census(node, msg);
     switch (msg->kind) {
     case GP_MSG_LEADER:
@@ -292,9 +297,8 @@ void gp_oracle_frame(gp_sim_node_t *node, const gp_happening_t *h, gp_error_t er
         world->twins.taken[h->twin - 1] = node->life;
     }
     uint32_t peer = error == GP_OK ? gp_world_node(world, &h->peer) : UINT32_MAX;
-    if (peer != UINT32_MAX && gp_id_equal(&world->nodes[peer].id, &h->peer) &&
-        gp_sim_group_of(world, peer) == gp_sim_group_of(world, node->index)) {
-        node->heard[gp_sim_place(world, peer)] = world->now;
+    if (peer != UINT32_MAX && gp_id_equal(&world->nodes[peer].id, &h->peer)) {
+        gp_sim_tie(node, peer)->heard = world->now;
     }
     bool in_order =
         h->manner == GP_MANNER_IN_ORDER && world->config.message_permyriad[GP_FAULT_REORDER] == 0;
@@ -307,7 +311,12 @@ void gp_oracle_frame(gp_sim_node_t *node, const gp_happening_t *h, gp_error_t er
 static void check_voted(gp_sim_node_t *node, const gp_msg_vote_t *vote)
 {
     uint64_t place = vote->term % GP_SIM_TERMS;
-    gp_sim_votes_t *votes = &node->votes[gp_group_tier(vote->group)];
+    gp_sim_votes_t **kept = &node->votes[gp_group_tier(vote->group)];
+    if (*kept == NULL) {
+        *kept = calloc(1, sizeof **kept);
+        assert(*kept != NULL && "out of memory");
+    }
+    gp_sim_votes_t *votes = *kept;
     if (vote->term > votes->terms[place] || votes->groups[place] != vote->group) {
         votes->terms[place] = vote->term;
         votes->whom[place] = vote->candidate;

@@ -93,7 +93,8 @@ static void pass_to_tiers(const pass_t *pass, const gp_action_t *notice)
     to->term = from->term;
     to->leader = from->leader;
     to->right = from->right;
-    to->lease_until = from->lease_until;
+    to->lease_until =
+        from->lease_until > 0 ? from->lease_until + gp_peer_behind(pass->peer, pass->seat) : 0;
     to->voters_count = from->voters_count;
     memcpy(to->voters, from->voters, from->voters_count * sizeof from->voters[0]);
     gp_peer_tell_leader(pass->peer, pass->now, msg, pass->out);

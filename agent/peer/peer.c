@@ -36,6 +36,14 @@ static const gp_peer_core_t *open_at(const gp_peer_t *peer, size_t i)
     return seat->open ? &seat->cores[layout[i].room] : NULL;
 }
 
+/* On the clock of this machine; GP_NEVER: it is not open, rests or wants nothing. */
+static gp_usec_t wake_at(const gp_peer_t *peer, size_t i)
+{
+    const gp_peer_core_t *part = open_at(peer, i);
+    bool wants = part != NULL && !part->rests && part->wake != GP_NEVER;
+    return wants ? part->wake + part->behind : GP_NEVER;
+}
+
 static size_t aligned(size_t n)
 {
     return (n + 15) & ~(size_t)15;
@@ -208,9 +216,11 @@ void gp_peer_step_core(gp_peer_t *peer, gp_seat_t seat, gp_room_t room, const gp
     gp_peer_core_t *core = &peer->seats[seat].cores[room];
     gp_room_t room_before = out->room;
     gp_seat_t seat_before = out->seat;
-    if (core->ops == NULL || !peer->seats[seat].open) {
+    if (core->ops == NULL || !peer->seats[seat].open || core->rests) {
         return;
     }
+    gp_event_t its_own = *event;
+    its_own.now -= core->behind;
     if (core->stepped) {
         gp_out_detach(out, core->detached, core->core, core->size);
         core->detached = out->count;
@@ -218,7 +228,7 @@ void gp_peer_step_core(gp_peer_t *peer, gp_seat_t seat, gp_room_t room, const gp
     core->stepped = true;
     out->room = room;
     out->seat = seat;
-    core->ops->step(core->core, event, out);
+    core->ops->step(core->core, &its_own, out);
     out->room = room_before;
     out->seat = seat_before;
     core->wake = core->ops->wake(core->core);
@@ -316,8 +326,8 @@ static void hear(gp_peer_t *peer, const gp_event_t *event)
 {
     for (int seat = 0; seat < GP_SEAT_COUNT; seat++) {
         gp_peer_core_t *group = &peer->seats[seat].cores[GP_ROOM_GROUP];
-        if (group->ops != NULL && peer->seats[seat].started) {
-            gp_group_heard(group->core, &event->peer, event->now);
+        if (group->ops != NULL && peer->seats[seat].started && !group->rests) {
+            gp_group_heard(group->core, &event->peer, event->now - group->behind);
             group->wake = group->ops->wake(group->core);
         }
     }
@@ -422,7 +432,7 @@ static void dispatch(gp_peer_t *peer, const gp_event_t *event, gp_out_t *out)
         break;
     case GP_EVENT_WAKE:
         for (size_t i = 0; i < CORES; i++) {
-            if (open_at(peer, i) != NULL && open_at(peer, i)->wake <= event->now) {
+            if (wake_at(peer, i) <= event->now) {
                 gp_peer_step_core(peer, layout[i].seat, layout[i].room, event, out);
             }
         }
@@ -488,8 +498,8 @@ static gp_usec_t peer_wake(const void *core)
 {
     gp_usec_t first = GP_NEVER;
     for (size_t i = 0; i < CORES; i++) {
-        const gp_peer_core_t *part = open_at(core, i);
-        first = part != NULL && part->wake < first ? part->wake : first;
+        gp_usec_t wake = wake_at(core, i);
+        first = wake < first ? wake : first;
     }
     return first;
 }
@@ -513,6 +523,41 @@ const gp_core_ops_t gp_peer_ops = {
     .wake = peer_wake,
     .check = peer_check,
 };
+
+/* ---- for a shell that simulates -------------------------------------------------------------- */
+
+/* Not those that a machine has once, and that serve its seats above. */
+static const gp_room_t resting[] = {GP_ROOM_GROUP, GP_ROOM_ELECTION, GP_ROOM_DISCOVERY,
+                                    GP_ROOM_WORK};
+
+void gp_peer_rest(void *memory, gp_usec_t now)
+{
+    gp_peer_t *peer = memory;
+    for (size_t i = 0; i < sizeof resting / sizeof resting[0]; i++) {
+        gp_peer_core_t *core = &peer->seats[GP_SEAT_SUBGRID].cores[resting[i]];
+        assert(!core->rests);
+        core->rests = true;
+        core->behind = now - core->behind; /* what its clock says now */
+    }
+}
+
+void gp_peer_go_on(void *memory, gp_usec_t now)
+{
+    gp_peer_t *peer = memory;
+    for (size_t i = 0; i < sizeof resting / sizeof resting[0]; i++) {
+        gp_peer_core_t *core = &peer->seats[GP_SEAT_SUBGRID].cores[resting[i]];
+        assert(core->rests);
+        core->rests = false;
+        core->behind = now - core->behind;
+    }
+}
+
+gp_usec_t gp_peer_behind(const void *peer, gp_seat_t seat)
+{
+    const gp_peer_core_t *core = &((const gp_peer_t *)peer)->seats[seat].cores[GP_ROOM_GROUP];
+    assert(!core->rests);
+    return core->behind;
+}
 
 static const void *core_of(const void *peer, gp_room_t room)
 {

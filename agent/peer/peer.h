@@ -70,6 +70,16 @@ const void *gp_peer_route(const void *peer);
 /* Where this machine is in the network, as far as it knows: gp_coordinate_is_placed. */
 const gp_coordinate_t *gp_peer_coordinate(const void *peer);
 
+/*
+ * For a shell that simulates: while a whole sub-Grid is calm, what this machine does in it may
+ * rest. Its cores there take no events and their clocks stand still until it goes on; whatever it
+ * has above lives on. The shell sees to it that nothing is on its way to or from those cores.
+ */
+void gp_peer_rest(void *peer, gp_usec_t now);
+void gp_peer_go_on(void *peer, gp_usec_t now);
+/* By how much the clock of the cores in that seat is behind. */
+gp_usec_t gp_peer_behind(const void *peer, gp_seat_t seat);
+
 /* The cores of another seat; NULL: this machine has no such seat now. */
 const void *gp_peer_seat_group(const void *peer, gp_seat_t seat);
 const void *gp_peer_seat_election(const void *peer, gp_seat_t seat);

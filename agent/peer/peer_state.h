@@ -12,7 +12,9 @@ typedef struct gp_peer_core {
     const gp_core_ops_t *ops; /* NULL: there is no core for this room */
     void *core;
     size_t size;
-    gp_usec_t wake; /* as it said after its last step */
+    gp_usec_t wake;   /* as it said after its last step, on the clock of its own */
+    gp_usec_t behind; /* so much: its clock stood still meanwhile; see gp_peer_rest */
+    bool rests;
     /* on the sheet at hand */
     bool stepped;
     uint32_t detached; /* so many actions point to nothing of it */

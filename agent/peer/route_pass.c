@@ -73,6 +73,9 @@ static void pass_member(gp_peer_t *peer, gp_usec_t now, const gp_action_t *notic
 static void pass_due(gp_peer_t *peer, gp_usec_t now, gp_out_t *out)
 {
     gp_summary_t summary;
+    if (peer->seats[GP_SEAT_SUBGRID].cores[GP_ROOM_DISCOVERY].rests) {
+        return; /* nothing is new there */
+    }
     gp_peer_route_self(peer, now, out);
     gp_route_names_t names = {{0}};
     uint8_t *digest = gp_out_bytes(out, GP_PLACE_NAMES_MAX);

@@ -12,11 +12,12 @@
     N(group.flags)                                                                                 \
     N(group.boot)                                                                                  \
     N(group.members_max)                                                                           \
-    N(group.cert_max) N(group.beat_period) N(group.beat_timeout) N(group.confirm_window) N(        \
-        group.ring_period) N(group.late_after) N(group.redial_after) N(group.view_batch)           \
-        N(group.view_gap) N(group.view_quiet) N(group.pull_period) N(group.seek_min) N(            \
-            group.seek_max) N(group.many_hold) N(group.leave_limit) N(group.admit_hold)            \
-            N(group.introduce_limit) N(group.forget_left_after) N(group.forget_stopped_after) N(   \
+    N(group.cert_max)                                                                              \
+    N(group.beat_period) N(group.beat_timeout) N(group.confirm_window) N(group.ring_period) N(     \
+        group.late_after) N(group.redial_after) N(group.view_batch) N(group.view_gap)              \
+        N(group.view_quiet) N(group.pull_period) N(group.seek_min) N(group.seek_max) N(            \
+            group.many_hold) N(group.leave_limit) N(group.admit_hold) N(group.introduce_limit)     \
+            N(group.forget_left_after) N(group.forget_stopped_after) N(                            \
                 group.forget_never_after) N(group.forget_dead_after) N(group.store_period)         \
                 N(election.group) N(election.tier) N(election.lease_ms) N(                         \
                     election.lease_beat_ms) N(election.drift_permille) N(election.rank_wait_ms)    \
@@ -28,20 +29,24 @@
                                 discovery.members_max) N(discovery.pool_bytes) N(work.epoch)       \
                                 N(work.home_max) N(work.attempts_max) N(work.running_max) N(       \
                                     work.command_bytes) N(work.output_window)                      \
-                                    N(work.lease_us) N(work.keep_us) N(work.claim_us)              \
-                                        N(work.match_us) N(work.lend) N(work.certified) N(         \
-                                            work.roles) N(group.try_period) N(group.invited)       \
-                                            N(group.life) N(tiers.groups[GP_SEAT_REGION]) N(       \
-                                                tiers.groups[GP_SEAT_GRID]) N(tiers.ask_min)       \
-                                                N(tiers.ask_max) N(tiers.give_after) N(            \
-                                                    forming.members_aim) N(forming.members_max)    \
-                                                    N(forming.members_min) N(forming.merge_after)  \
-                                                        N(forming.drift_us)                        \
-                                                            N(forming.look_period)                 \
-                                                                N(forming.ask_timeout)             \
-                                                                    N(forming.move_timeout)        \
-                                                                        N(forming.found_gap)       \
-                                                                            N(members_above)
+                                    N(work.lease_us) N(work.keep_us) N(work.claim_us) N(           \
+                                        work.match_us) N(work.lend) N(work.certified)              \
+                                        N(work.roles) N(group.try_period) N(group.invited) N(      \
+                                            group.life) N(tiers.groups[GP_SEAT_REGION])            \
+                                            N(tiers.groups[GP_SEAT_GRID]) N(tiers.ask_min) N(      \
+                                                tiers.ask_max) N(tiers.give_after)                 \
+                                                N(forming.members_aim) N(forming.members_max) N(   \
+                                                    forming.members_min)                           \
+                                                    N(forming.merge_after) N(forming.drift_us) N(  \
+                                                        forming                                    \
+                                                            .look_period) N(forming.ask_timeout)   \
+                                                        N(forming                                  \
+                                                              .move_timeout) N(forming.found_gap)  \
+                                                            N(members_above) N(                    \
+                                                                tiers                              \
+                                                                    .leaders_only[GP_SEAT_REGION]) \
+                                                                N(tiers                            \
+                                                                      .leaders_only[GP_SEAT_GRID])
 
 #define SLICES(S)                                                                                  \
     S(group.name)                                                                                  \
@@ -58,7 +63,7 @@ enum { number_count = NUMBER_COUNT, slice_count = SLICE_COUNT };
 /* A field that is new in one of the configs belongs into the table above. */
 static_assert(sizeof(gp_group_config_t) == 264 && sizeof(gp_election_config_t) == 72 &&
                   sizeof(gp_discovery_config_t) == 96 && sizeof(gp_work_config_t) == 80 &&
-                  sizeof(gp_tiers_config_t) == 64 && sizeof(gp_forming_config_t) == 144,
+                  sizeof(gp_tiers_config_t) == 72 && sizeof(gp_forming_config_t) == 144,
               "NUMBERS and SLICES are to have each field of the configs");
 
 void gp_start_put(const gp_start_t *start, gp_put_t *put)

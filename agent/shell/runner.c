@@ -83,19 +83,25 @@ void gp_bench_free(gp_bench_t *bench)
     free(bench);
 }
 
-gp_error_t gp_runner_new(const gp_runner_config_t *config, gp_runner_t **ret_runner)
+static const size_t core_at = (sizeof(gp_runner_t) + 63) / 64 * 64;
+
+size_t gp_runner_size(const gp_runner_config_t *config)
 {
     size_t size = config->ops->size(config->core_config);
+    return size > 0 ? core_at + size : 0;
+}
+
+gp_error_t gp_runner_new(const gp_runner_config_t *config, gp_runner_t **ret_runner)
+{
+    size_t size = gp_runner_size(config);
     if (size == 0) {
         return GP_E_CONFIG;
     }
-    gp_runner_t *runner = calloc(1, sizeof *runner);
-    void *core = calloc(1, size);
-    if (runner == NULL || core == NULL) {
-        free(runner);
-        free(core);
+    gp_runner_t *runner = config->memory != NULL ? config->memory : calloc(1, size);
+    if (runner == NULL) {
         return GP_E_MEMORY;
     }
+    void *core = (uint8_t *)runner + core_at;
     runner->config = *config;
     runner->core = core;
     for (lane_t *lane = first_lane(runner); lane < end_of_lanes(runner); lane++) {
@@ -120,13 +126,32 @@ void gp_runner_free(gp_runner_t *runner)
             free(take_first(&lane->held));
         }
     }
-    free(runner->core);
-    free(runner);
+    if (runner->config.memory == NULL) {
+        free(runner);
+    }
 }
 
 const void *gp_runner_core(const gp_runner_t *runner)
 {
     return runner->core;
+}
+
+void *gp_runner_memory(gp_runner_t *runner)
+{
+    return runner->core;
+}
+
+bool gp_runner_is_idle(const gp_runner_t *runner)
+{
+    for (int seat = 0; seat < GP_SEAT_COUNT; seat++) {
+        for (int room = 0; room < GP_ROOM_COUNT; room++) {
+            const lane_t *lane = &runner->lanes[seat][room];
+            if (lane->held.first != NULL || lane->kept.ticket != 0) {
+                return false;
+            }
+        }
+    }
+    return true;
 }
 
 gp_usec_t gp_runner_next(const gp_runner_t *runner)
@@ -433,9 +458,15 @@ void gp_runner_stored(gp_runner_t *runner, gp_room_t room, uint64_t ticket, bool
 
 void gp_runner_command(gp_runner_t *runner, uint64_t token, const gp_msg_t *msg)
 {
+    gp_runner_command_in(runner, GP_SEAT_SUBGRID, token, msg);
+}
+
+void gp_runner_command_in(gp_runner_t *runner, gp_seat_t seat, uint64_t token, const gp_msg_t *msg)
+{
     assert(gp_msg_scope(msg->kind) == GP_SCOPE_LOCAL);
     step(runner, &(gp_event_t){.type = GP_EVENT_COMMAND,
                                .room = gp_msg_room(msg->kind),
+                               .seat = seat,
                                .token = token,
                                .ok = true,
                                .msg = msg});

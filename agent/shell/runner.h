@@ -53,9 +53,14 @@ struct gp_runner_config {
     const gp_effects_t *effects;
     void *context;
     gp_bench_t *bench;
+    /* Zeroed memory for the runner and its core, gp_runner_size bytes; NULL: it makes its own. */
+    void *memory;
     const gp_tap_t *tap; /* NULL: nobody looks on */
     void *tap_context;
 };
+
+/* Bytes of a runner with its core; 0: the core cannot use this config. */
+size_t gp_runner_size(const gp_runner_config_t *config);
 
 /* GP_E_CONFIG: the core cannot use this config; GP_E_MEMORY. */
 GP_MUST_CHECK gp_error_t gp_runner_new(const gp_runner_config_t *config, gp_runner_t **ret_runner);
@@ -70,6 +75,8 @@ void gp_runner_link(gp_runner_t *runner, const gp_id_t *peer, bool up);
 void gp_runner_dialed(gp_runner_t *runner, const gp_id_t *peer, gp_room_t room, gp_dial_t result);
 void gp_runner_stored(gp_runner_t *runner, gp_room_t room, uint64_t ticket, bool ok);
 void gp_runner_command(gp_runner_t *runner, uint64_t token, const gp_msg_t *msg);
+/* The same in the seat of another group than the sub-Grid's. */
+void gp_runner_command_in(gp_runner_t *runner, gp_seat_t seat, uint64_t token, const gp_msg_t *msg);
 
 /* The signed frame of a message that the shell itself sends; valid until the next call. */
 gp_slice_t gp_runner_seal(gp_runner_t *runner, const gp_id_t *to, const gp_msg_t *msg);
@@ -82,6 +89,12 @@ gp_usec_t gp_runner_next(const gp_runner_t *runner);
 
 /* The core's memory, for its const accessors. */
 const void *gp_runner_core(const gp_runner_t *runner);
+
+/* The same to change it, for a shell that simulates. */
+void *gp_runner_memory(gp_runner_t *runner);
+
+/* Nothing waits for the disk. */
+bool gp_runner_is_idle(const gp_runner_t *runner);
 
 /* A zeroed message of this kind for building a command; one at a time. */
 gp_msg_t *gp_runner_draft(gp_runner_t *runner, gp_msg_kind_t kind);

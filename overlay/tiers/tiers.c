@@ -88,9 +88,11 @@ static bool votes(const tier_t *tier, const gp_id_t *id)
 }
 
 /* Has this machine a part in the group below that gives it a seat in this one? */
-static bool has_part(const gp_tiers_t *t, const tier_t *below)
+static bool has_part(const gp_tiers_t *t, int seat)
 {
-    return is_ruled(below) && (leads(t, below) || votes(below, &t->self));
+    const tier_t *below = &t->tiers[seat - 1];
+    bool stands_by = !t->config.leaders_only[seat] && votes(below, &t->self);
+    return is_ruled(below) && (leads(t, below) || stands_by);
 }
 
 static void tell_role(gp_tiers_t *t, int seat, gp_out_t *out)
@@ -115,7 +117,7 @@ static void tell_role(gp_tiers_t *t, int seat, gp_out_t *out)
 static void arm_asking(gp_tiers_t *t, int seat)
 {
     tier_t *tier = &t->tiers[seat];
-    bool wanted = has_part(t, &t->tiers[seat - 1]) && !is_ruled(tier);
+    bool wanted = has_part(t, seat) && !is_ruled(tier);
     if (!wanted) {
         tier->ask_at = GP_NEVER;
     } else if (tier->ask_at == GP_NEVER) {
@@ -129,7 +131,7 @@ static void watch_part(gp_tiers_t *t, int seat)
 {
     tier_t *tier = &t->tiers[seat];
     const tier_t *below = &t->tiers[seat - 1];
-    if (!tier->held || (is_ruled(below) && has_part(t, below))) {
+    if (!tier->held || has_part(t, seat)) {
         tier->partless_since = GP_NEVER;
     } else if ((!below->held || is_ruled(below)) && tier->partless_since == GP_NEVER) {
         tier->partless_since = t->now;
@@ -230,7 +232,7 @@ static void on_reply(const gp_tiers_t *t, const gp_event_t *event, gp_out_t *out
     const tier_t *below = &t->tiers[seat - 1];
     bool asked = t->tiers[seat].ask_at != GP_NEVER &&
                  (leads(t, below) || gp_id_equal(&event->peer, &below->leader));
-    if (has_part(t, below) && asked) {
+    if (has_part(t, seat) && asked) {
         gp_msg_t *msg = gp_out_add(out, GP_ACTION_NOTICE, &t->self, GP_MSG_SEAT_TAKE);
         msg->u.seat_take.seat = (uint8_t)seat;
     }

@@ -16,6 +16,8 @@ typedef struct gp_tiers_config {
     uint64_t groups[GP_SEAT_COUNT]; /* of each tier; 0: none, and none above it */
     gp_usec_t ask_min;              /* first and ... */
     gp_usec_t ask_max;              /* ... longest wait between two SEAT_ASK for one seat */
+    /* Only who leads below gets that seat, and no standby: for groups of very many below. */
+    bool leaders_only[GP_SEAT_COUNT];
     gp_usec_t give_after; /* no part in the group below for so long: the seat is given up */
     /* Does the group of that seat expect that machine already? NULL: none is. */
     bool (*expects)(void *context, gp_seat_t seat, const gp_id_t *id);
