@@ -132,7 +132,6 @@ typedef enum gp_member_flag {
 #define GP_FLAGS_NO_LEADER (GP_FLAGS_NO_VOTER | GP_FLAG_STANDBY)
 #define GP_FLAGS_SAID      (GP_FLAGS_NO_LEADER | GP_FLAG_REGION_PEER)
 
-/* By which right a leader leads. */
 /* So many groups a machine begins, from its sub-Grid up. */
 typedef enum gp_founds {
     GP_FOUNDS_NOTHING = 0,
@@ -141,6 +140,7 @@ typedef enum gp_founds {
     GP_FOUNDS_GRID    /* and its first region */
 } gp_founds_t;
 
+/* By which right a leader leads. */
 typedef enum gp_right {
     GP_RIGHT_NONE = 0,
     GP_RIGHT_QUORUM,   /* a mandate: signed votes of a majority */
