@@ -281,8 +281,8 @@ static void lead_on(gp_route_t *r, gp_search_t *search, gp_leg_t *leg)
         end_leg(r, search, leg, GP_ABSENT_REFUSED);
         return;
     }
-    leg->state = GP_LEG_ENDED;
-    search->held = true; /* its parts are asked in the next step */
+    search->leg_count = 0; /* it was the only one, and makes room for them */
+    search->held = true;   /* its parts are asked in the next step */
     if (plan(r, search) != GP_OK) {
         note_absent(search, r->seats[GP_SEAT_REGION].group, (gp_slice_t){0}, GP_ABSENT_REFUSED);
     }
@@ -315,8 +315,10 @@ static void ask_leg(gp_route_t *r, gp_search_t *search, gp_leg_t *leg, gp_out_t 
                                   .limit = still_wanted(search),
                                   .timeout_ms = timeout_ms_of(r, leg)};
         gp_serve_begin(r, &order, out);
-    } else if (gp_id_equal(&to, &r->self)) {
+    } else if (gp_id_equal(&to, &r->self) && !is_in_directory(leg)) {
         lead_on(r, search, leg);
+    } else if (gp_id_equal(&to, &r->self)) {
+        end_leg(r, search, leg, GP_ABSENT_REFUSED); /* its own region by an old name */
     } else if (!gp_id_is_none(&to)) {
         send_question(r, search, leg, timeout_ms_of(r, leg), out);
     }
