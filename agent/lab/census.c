@@ -42,7 +42,7 @@ static const uint16_t known[GP_CENSUS_KINDS][GP_CENSUS_WIDTH] = {
             [GP_MEMBER_SUSPECT] = C(REFUSED) | C(SILENT),
             [GP_MEMBER_UNAVAILABLE] = C(REFUSED) | C(SILENT),
             [GP_MEMBER_UNKNOWN] = C(JOINED) | C(NO_QUORUM) | C(MANY_AT_ONCE) | C(NO_LEADER),
-            [GP_MEMBER_LEFT] = C(STOPPED) | C(LEFT) | C(MOVED),
+            [GP_MEMBER_LEFT] = C(STOPPED) | C(LEFT),
         },
     [GP_CENSUS_PLACE] =
         {

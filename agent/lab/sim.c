@@ -166,9 +166,6 @@ gp_error_t gp_sim_run(const gp_sim_params_t *params, gp_sim_result_t *ret_result
     config.ed25519 = params->ed25519;
     config.tiers = has_tiers(params->seed);
     config.slow = params->slow;
-    if (config.tiers && params->group_size >= 12) {
-        config.subgrid_size = params->group_size / 3 + 2;
-    }
     /* Invariants cost a third of a run: some seeds have them at each step, the others at each 16th.
      */
     bool each = params->seed % 4 == 0;
