@@ -174,7 +174,9 @@ static void count_member(gp_sim_node_t *node, const gp_msg_member_t *member)
     uint32_t before = member->before;
     if (!member->forgotten) {
         count(node, GP_CENSUS_MEMBER, before, member->entries[0].state);
-        count(node, GP_CENSUS_VERDICT, member->entries[0].state, member->entries[0].cause);
+        if (member->entries[0].cause != GP_CAUSE_MOVED) { /* no campaign has that yet: README.md */
+            count(node, GP_CENSUS_VERDICT, member->entries[0].state, member->entries[0].cause);
+        }
         return;
     }
     if (before == GP_MEMBER_SUSPECT) {
