@@ -3,6 +3,7 @@
 
 #include "agent/lab/world.h"
 
+#include "agent_lab_settle.h"
 #include "proto_cmocka.h"
 
 #define NODES 30
@@ -26,30 +27,12 @@ static gp_world_t *new_world(uint64_t seed)
 
 static void run(gp_world_t *world, gp_usec_t us)
 {
-    if (!gp_world_run(world, gp_world_now(world) + us)) {
-        fail_msg("%s", gp_world_violation(world));
-    }
+    lab_run(world, us);
 }
 
-static void tell(void *context, const char *line)
-{
-    (void)context;
-    print_message("  %s\n", line);
-}
-
-/* Until all agree at all tiers; returns how long that took. */
 static gp_usec_t settle(gp_world_t *world, gp_usec_t limit)
 {
-    gp_usec_t from = gp_world_now(world);
-    char why[256] = "";
-    while (!gp_world_agrees(world, 0, why, sizeof why)) {
-        if (gp_world_now(world) - from > limit) {
-            gp_world_explain(world, 0, tell, world);
-            fail_msg("not after %llu ms: %s", (unsigned long long)(limit / GP_MSEC), why);
-        }
-        run(world, STEP);
-    }
-    return gp_world_now(world) - from;
+    return lab_settle(world, limit, STEP);
 }
 
 static uint32_t size_of(const gp_world_t *world, uint64_t subgrid)
@@ -129,8 +112,7 @@ static void test_a_sub_grid_that_has_become_small_merges(void **state)
         while (gp_world_subgrid(world, one) == before) {
             run(world, GP_SECOND);
             if (gp_world_now(world) - from > 120 * GP_SECOND) {
-                gp_world_explain(world, 0, tell, world);
-                fail_msg("seed %llu: %u are left with %u", (unsigned long long)seed,
+                    fail_msg("seed %llu: %u are left with %u", (unsigned long long)seed,
                          size_of(world, before), one);
             }
         }

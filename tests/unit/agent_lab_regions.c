@@ -4,6 +4,7 @@
 #include "agent/lab/nemesis.h"
 #include "agent/lab/world.h"
 
+#include "agent_lab_settle.h"
 #include "proto_cmocka.h"
 
 #define REGIONS 3
@@ -15,30 +16,12 @@
 
 static void run(gp_world_t *world, gp_usec_t us)
 {
-    if (!gp_world_run(world, gp_world_now(world) + us)) {
-        fail_msg("%s", gp_world_violation(world));
-    }
+    lab_run(world, us);
 }
 
-static void tell(void *context, const char *line)
-{
-    (void)context;
-    print_message("  %s\n", line);
-}
-
-/* Until all agree at all tiers; returns how long that took. */
 static gp_usec_t settle(gp_world_t *world, gp_usec_t limit)
 {
-    gp_usec_t from = gp_world_now(world);
-    char why[256] = "";
-    while (!gp_world_agrees(world, 0, why, sizeof why)) {
-        if (gp_world_now(world) - from > limit) {
-            gp_world_explain(world, 0, tell, world);
-            fail_msg("not after %llu ms: %s", (unsigned long long)(limit / GP_MSEC), why);
-        }
-        run(world, STEP);
-    }
-    return gp_world_now(world) - from;
+    return lab_settle(world, limit, STEP);
 }
 
 /* ---- what is asked --------------------------------------------------------------------------- */
@@ -139,7 +122,6 @@ static void find_until_whole(gp_world_t *world, uint32_t from, gp_usec_t limit)
     begin();
     while (asking.whole_since == GP_NEVER) {
         if (gp_world_now(world) - since > limit + 6 * GP_SECOND) {
-            gp_world_explain(world, 0, tell, world);
             fail_msg("not every machine is found");
         }
         ask(world, from);

@@ -3,6 +3,7 @@
 
 #include "agent/lab/world.h"
 
+#include "agent_lab_settle.h"
 #include "proto_cmocka.h"
 
 #define NODES 7
@@ -33,23 +34,12 @@ static gp_world_t *new_world(uint64_t seed, uint32_t nodes)
 
 static void run(gp_world_t *world, gp_usec_t us)
 {
-    if (!gp_world_run(world, gp_world_now(world) + us)) {
-        fail_msg("%s", gp_world_violation(world));
-    }
+    lab_run(world, us);
 }
 
-/* Until all agree at all tiers; returns how long that took. */
 static gp_usec_t settle(gp_world_t *world, gp_usec_t limit)
 {
-    gp_usec_t from = gp_world_now(world);
-    char why[256] = "";
-    while (!gp_world_agrees(world, 0, why, sizeof why)) {
-        if (gp_world_now(world) - from > limit) {
-            fail_msg("not after %llu ms: %s", (unsigned long long)(limit / GP_MSEC), why);
-        }
-        run(world, STEP);
-    }
-    return gp_world_now(world) - from;
+    return lab_settle(world, limit, STEP);
 }
 
 static gp_id_t leader_at(const gp_world_t *world, uint32_t node, gp_seat_t seat)
